@@ -1,0 +1,342 @@
+"""One IMAP connection from greeting to end, without a socket.
+
+Bytes go in by `receive`, answers leave by the transport port. One coroutine runs
+the whole life: it takes a frame, answers it, takes the next one. Bytes that wait in
+the framer are the queue of pipelined commands; reading pauses when it is long.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable
+
+from imapd.session.context import Context, Services
+from imapd.session.dispatch import check_state, find_spec, read_head, run_frame
+from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
+from imapd.session.limits import Limits
+from imapd.session.reply import Reply, Transport
+from imapd.session.responses import status
+from imapd.session.state import Peer, SessionState
+from imapd.wire.framing import (
+    Frame,
+    FrameLimits,
+    Framer,
+    LiteralAnnounced,
+    LiteralSink,
+    Poison,
+)
+from mailstore.errors import StoreError
+from mailstore.lanes import Future, Timer
+
+_numbers = itertools.count(1)
+
+
+def _frame_limits(limits: Limits, *, logged_in: bool) -> FrameLimits:
+    return FrameLimits(
+        line=limits.command_line if logged_in else limits.command_line_before_login,
+        literal_discard=limits.literal_discard,
+    )
+
+
+class Connection:
+    """The sans-io session: the owner calls `start`, `receive`, `closed`, `shutdown`."""
+
+    def __init__(
+        self,
+        services: Services,
+        transport: Transport,
+        peer: Peer,
+        *,
+        secure: bool = False,
+        starttls: bool = False,
+        plaintext_login: bool = False,
+    ) -> None:
+        self._services = services
+        self._transport = transport
+        self._framer = Framer(_frame_limits(services.limits(), logged_in=False))
+        self._more: Future[None] | None = None
+        self._signalled = False
+        self._gone = False
+        self._ending = False
+        self._paused = False
+        self._timer: Timer | None = None
+        self._began = self._active = services.runtime.monotonic()
+        self._bad = 0
+        self._commands = 0
+        self.session = SessionState(
+            peer=peer,
+            id=f"{next(_numbers):x}",
+            secure=secure,
+            starttls=starttls,
+            plaintext_login=plaintext_login,
+        )
+        self.reply = Reply(transport)
+        self._context = Context(
+            services=services,
+            session=self.session,
+            reply=self.reply,
+            input=self,
+            start_tls=self._start_tls,
+            end=self._end,
+        )
+
+    # -- called by the owner
+
+    def start(self) -> None:
+        """Greet the client and begin."""
+        text = self._services.registry.capability_text(self.session)
+        self.reply.untagged(
+            status(b"OK", f"{self._services.server_name} ready", f"CAPABILITY {text}")
+        )
+        self.reply.flush()
+        self._services.log.event(
+            "connect", id=self.session.id, address=self.session.peer.address
+        )
+        self._watch_time()
+        self._services.runtime.spawn(self._live())
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        if self._gone or self._ending:
+            return
+        self._framer.feed(data)
+        self._active = self._services.runtime.monotonic()
+        if self._framer.buffered > self._services.limits().input_buffer:
+            self._pause()
+        self._resume_live()
+
+    def closed(self) -> None:
+        """The connection is gone; whatever runs ends at its next wait."""
+        self._gone = True
+        self._resume_live()
+
+    def shutdown(self, text: str = "the server is stopping") -> None:
+        """Say BYE and close, as the server wishes to end (RFC 3501 §7.1.5)."""
+        if self._gone or self._ending:
+            return
+        self._say_bye(Bye(text, "UNAVAILABLE"))
+
+    # -- the port `Input` of a running command
+
+    @property
+    def buffered(self) -> int:
+        """Unread bytes that are here already."""
+        return self._framer.buffered
+
+    def next_line(self) -> bytes | None:
+        """Give the client's next line if it is here."""
+        event = self._framer.next()
+        if event is None:
+            return None
+        if isinstance(event, LiteralAnnounced):
+            self._framer.refuse(Poison("a plain line was wanted", None, fatal=False))
+            raise Bad("a plain line was wanted, not a literal")
+        if event.poison is not None:
+            if event.poison.fatal:
+                raise Bye(event.poison.text)
+            raise Bad(event.poison.text)
+        if event.literals:
+            raise Bad("a plain line was wanted, not a literal")
+        return event.text
+
+    def wait(self) -> Awaitable[None]:
+        """Wait for more bytes or for `wake`; raises `ConnectionGone`."""
+        return self._wait()
+
+    def wake(self) -> None:
+        """End the `wait` of this connection."""
+        self._signalled = True
+        self._resume_live()
+
+    # -- its life
+
+    async def _live(self) -> None:
+        try:
+            while not self._ending:
+                event = await self._next_event()
+                if isinstance(event, LiteralAnnounced):
+                    await self._take_literal(event)
+                else:
+                    await self._answer(event)
+        except Bye as bye:
+            self._say_bye(bye)
+        except ConnectionGone:
+            pass
+        finally:
+            self._ending = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._framer.close()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Give back what the session held."""
+        session = self.session
+        account, session.account = session.account, None
+        try:
+            await self._context.deselect()
+        finally:
+            if account is not None:
+                self._services.admission.logout(account.id, session.peer.address)
+                await account.close()
+            self._services.log.event(
+                "disconnect",
+                id=session.id,
+                user=session.user,
+                commands=self._commands,
+                octets=self.reply.octets,
+            )
+
+    async def _next_event(self) -> Frame | LiteralAnnounced:
+        while (event := self._framer.next()) is None:
+            self._resume_reading()
+            await self._wait()
+        if self._ending or self._gone:
+            raise ConnectionGone
+        return event
+
+    async def _wait(self) -> None:
+        self._resume_reading()
+        if not self._signalled and not self._gone and not self._ending:
+            self._more = self._services.runtime.future()
+            await self._more
+        self._signalled = False
+        if self._gone or self._ending:
+            raise ConnectionGone
+
+    def _resume_live(self) -> None:
+        more, self._more = self._more, None
+        if more is not None:
+            more.succeed(None)
+
+    async def _answer(self, frame: Frame) -> None:
+        if not frame.text and frame.poison is None:
+            return  # an empty line; some clients send one after a literal
+        self._commands += 1
+        before = self.session.state
+        began = self._services.runtime.monotonic()
+        octets = self.reply.octets
+        outcome = await run_frame(self._context, frame)
+        self._log_command(frame, outcome, began, octets)
+        if frame.poison is not None and frame.poison.fatal:
+            raise Bye(frame.poison.text)
+        self._count_bad(frame, outcome)
+        if self.session.state is not before:
+            self._framer.limits = _frame_limits(
+                self._services.limits(), logged_in=self.session.account is not None
+            )
+
+    def _count_bad(self, frame: Frame, outcome: str) -> None:
+        if outcome != "BAD":
+            return
+        self._bad += 1
+        limits = self._services.limits()
+        if self.session.account is not None:
+            if self._bad >= limits.bad_commands:
+                raise Bye("too many bad commands")
+            return
+        head = read_head(frame.text)
+        known = head is not None and head.name in self._services.registry.commands
+        if self._commands == 1 and not known:
+            # HTTP or SMTP aimed at this port by a web page (ALPACA, 2021).
+            raise Bye("this is an IMAP server")
+        if self._bad >= limits.bad_commands_before_login:
+            raise Bye("too many bad commands")
+
+    def _log_command(
+        self, frame: Frame, outcome: str, began: float, octets: int
+    ) -> None:
+        head = read_head(frame.text)
+        self._services.log.event(
+            "command",
+            id=self.session.id,
+            user=self.session.user,
+            command=head.name if head is not None else "",
+            result=outcome,
+            octets=self.reply.octets - octets,
+            ms=round((self._services.runtime.monotonic() - began) * 1000, 1),
+        )
+
+    # -- literals
+
+    async def _take_literal(self, event: LiteralAnnounced) -> None:
+        """Decide about a literal before its bytes are taken (RFC 3501 §4.3)."""
+        try:
+            sink = await self._literal_sink(event)
+        except StoreError as error:
+            self._refuse(fault_of(error))
+        except Fault as fault:
+            self._refuse(fault)
+        else:
+            self._framer.accept(sink)
+            if event.synchronizing:
+                self.reply.continuation(b"OK")
+
+    def _refuse(self, fault: Fault) -> None:
+        self._framer.refuse(Poison(fault.text, fault.code, fatal=False, cause=fault))
+
+    async def _literal_sink(self, event: LiteralAnnounced) -> LiteralSink | None:
+        head = read_head(event.text)
+        if head is None:
+            raise Bad("a command begins with a tag and a space")
+        spec = find_spec(self._services.registry, head)
+        check_state(spec, self.session.state)
+        if spec.literal_policy is not None:
+            return await spec.literal_policy(self._context, event)
+        limits = self._services.limits()
+        logged_in = self.session.account is not None
+        most = limits.literal if logged_in else limits.literal_before_login
+        total = event.size + sum(literal.size for literal in event.literals)
+        if total > most:
+            raise No(f"a literal here may have {most} octets at most", "TOOBIG")
+        return None
+
+    # -- reading, time and end
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._paused and not self._gone:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _start_tls(self) -> None:
+        # RFC 3501 §6.2.1: nothing learnt before TLS may be kept.
+        self._framer.drain()
+        self._framer = Framer(
+            _frame_limits(self._services.limits(), logged_in=False)
+        )
+        self.session.client_id = ()
+        self._transport.start_tls()
+        self.session.secure = True
+
+    def _end(self) -> None:
+        """Close when everything is sent."""
+        self.reply.flush()
+        self._ending = True
+        self._transport.close()
+
+    def _say_bye(self, bye: Bye) -> None:
+        if not self._gone:
+            self.reply.untagged(status(b"BYE", bye.text, bye.code))
+            self._end()
+        self._resume_live()
+
+    def _watch_time(self) -> None:
+        """End a session that is silent for too long (RFC 3501 §5.4)."""
+        if self._gone or self._ending:
+            return
+        runtime, limits = self._services.runtime, self._services.limits()
+        if self.session.account is None:
+            left = self._began + limits.login_seconds - runtime.monotonic()
+            text = "log in sooner"
+        else:
+            left = self._active + limits.idle_seconds - runtime.monotonic()
+            text = "nothing was heard for too long"
+        if left <= 0:
+            self._say_bye(Bye(text))
+            return
+        self._timer = runtime.later(min(left, 60.0) + 0.01, self._watch_time)

@@ -1,0 +1,177 @@
+"""What a command's handler gets to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from imapd.session.faults import Bad
+from imapd.session.limits import Limits
+from imapd.session.registry import Registry
+from imapd.session.reply import Reply
+from imapd.session.state import Selected, SessionState
+from imapd.syntax.secret import Secret
+from mailstore.lanes import Runtime
+from mailstore.model import AccountId
+from mailstore.service import Account, Store
+
+
+class Authenticator(Protocol):
+    """Proves who somebody is; `imapd.auth` provides it."""
+
+    def check(
+        self, name: str, password: Secret, address: str
+    ) -> Awaitable[AccountId | None]:
+        """Give the account that name and password prove, or None.
+
+        May take its time on purpose. Raises store errors when it cannot tell.
+        """
+        ...
+
+    def mechanisms(self) -> tuple[str, ...]:
+        """Names of the SASL mechanisms, upper case, best first."""
+        ...
+
+    def exchange(self, mechanism: str) -> Exchange:
+        """Begin a SASL exchange; raises `KeyError` for an unknown mechanism."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The server's next message in a SASL exchange, not yet base64."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a SASL exchange proved or asks to be checked."""
+
+    name: str
+    password: Secret
+    authorize_as: str | None = None
+
+
+class Exchange(Protocol):
+    """One SASL exchange, without a connection (RFC 4422 §3)."""
+
+    def step(self, response: bytes | None) -> Challenge | Credentials:
+        """Take the client's message (None: there is no initial response).
+
+        Raises `ValueError` when the message isn't the mechanism's.
+        """
+        ...
+
+
+class Admission(Protocol):
+    """Counts connections against the limits per address and account."""
+
+    def login(self, account: AccountId, address: str) -> bool:
+        """Count a session of an account; False when it has too many."""
+        ...
+
+    def logout(self, account: AccountId, address: str) -> None:
+        """Take the session off the count."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all sessions of a worker share. ``limits`` is asked for each time."""
+
+    registry: Registry
+    store: Store
+    runtime: Runtime
+    authenticator: Authenticator
+    admission: Admission
+    limits: Callable[[], Limits]
+    log: SessionLog
+    server_name: str = "imapd"
+    version: str = ""
+
+
+class SessionLog(Protocol):
+    """Takes what an administrator may want to know; never a secret."""
+
+    def event(self, kind: str, **facts: object) -> None:
+        """Log one event of one session with its facts."""
+        ...
+
+    def failure(self, error: BaseException, **facts: object) -> str:
+        """Log an unexpected error with its traceback; gives an id for the client."""
+        ...
+
+
+class Input(Protocol):
+    """The lines that a running command may still get from its client."""
+
+    def next_line(self) -> bytes | None:
+        """Give the client's next line if it is here.
+
+        Raises `Bad` when it is no plain line, `Bye` when it is hostile.
+        """
+        ...
+
+    def wait(self) -> Awaitable[None]:
+        """Wait for more bytes or for `wake`; raises `ConnectionGone`."""
+        ...
+
+    def wake(self) -> None:
+        """End the `wait` of this connection; usable as a watcher."""
+        ...
+
+    @property
+    def buffered(self) -> int:
+        """Unread bytes that are here already."""
+        ...
+
+
+@dataclass(slots=True)
+class Context:
+    """One connection, as its running command sees it."""
+
+    services: Services
+    session: SessionState
+    reply: Reply
+    input: Input
+    start_tls: Callable[[], None]
+    end: Callable[[], None]  # close once everything is sent
+    tag: bytes = b""
+
+    @property
+    def registry(self) -> Registry:
+        """The enabled features."""
+        return self.services.registry
+
+    @property
+    def account(self) -> Account:
+        """The account that is logged in."""
+        if self.session.account is None:
+            raise Bad("log in first")
+        return self.session.account
+
+    @property
+    def selected(self) -> Selected:
+        """The selected mailbox and the view of it."""
+        if self.session.selected is None:
+            raise Bad("select a mailbox first")
+        return self.session.selected
+
+    async def line(self) -> bytes:
+        """Wait for the client's next line, in the middle of a command."""
+        while (line := self.input.next_line()) is None:
+            await self.input.wait()
+        return line
+
+    async def challenge(self, text: bytes) -> bytes:
+        """Send a continuation request and wait for the answer."""
+        self.reply.continuation(text)
+        return await self.line()
+
+    async def deselect(self) -> None:
+        """Leave the selected mailbox without expunging (RFC 3691 §2)."""
+        selected, self.session.selected = self.session.selected, None
+        if selected is not None:
+            await selected.mailbox.close()

@@ -1,0 +1,204 @@
+"""From a frame to its tagged reply: the one place where exceptions become answers.
+
+The order of every command: name, state, grammar, run, untagged changes, tagged
+reply. Whatever a handler raises ends here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from imapd.session.context import Context
+from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
+from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
+from imapd.session.responses import response_text
+from imapd.wire.cursor import Cursor, Malformed
+from imapd.wire.framing import Frame, Literal
+from mailstore.errors import StoreError
+
+# RFC 3501 §9: tag = 1*<any ASTRING-CHAR except "+">
+_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,255}")
+_WORD = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
+
+_WRONG_STATE = {
+    States.NOT_AUTHENTICATED: "log in first",
+    States.AUTHENTICATED: "select a mailbox first",
+    States.SELECTED: "not while logged in",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A command's tag and name, read before anything else of it."""
+
+    tag: bytes
+    name: str
+    end: int  # offset behind the name
+
+
+def read_head(text: bytes) -> Head | None:
+    """Read ``tag SP name``, the name with its ``UID`` if any.
+
+    Gives None when there is no tag to answer with. A head without a readable
+    name has the name ``""``.
+    """
+    tag = _TAG.match(text)
+    if tag is None or text[tag.end() : tag.end() + 1] not in (b" ", b""):
+        return None
+    word = _WORD.match(text, tag.end() + 1)
+    if word is None:
+        return Head(tag[0], "", tag.end())
+    name, end = word[0].upper().decode("ascii"), word.end()
+    if name == "UID" and text[end : end + 1] == b" ":
+        second = _WORD.match(text, end + 1)
+        if second is not None:
+            name = f"UID {second[0].upper().decode('ascii')}"
+            end = second.end()
+    return Head(tag[0], name, end)
+
+
+def find_spec(registry: Registry, head: Head) -> CommandSpec:
+    """Find the command that a head names. Raises `Bad`."""
+    spec = registry.commands.get(head.name)
+    if spec is None:
+        raise Bad(
+            f"unknown command {head.name}" if head.name else "a command is missing"
+        )
+    return spec
+
+
+def check_state(spec: CommandSpec, state: States) -> None:
+    """Refuse a command in the wrong state (RFC 3501 §3). Raises `Bad`."""
+    if not state & spec.states:
+        if state is States.SELECTED or spec.states is States.NOT_AUTHENTICATED:
+            raise Bad(f"{spec.name}: {_WRONG_STATE[States.SELECTED]}")
+        raise Bad(f"{spec.name}: {_WRONG_STATE[state]}")
+
+
+def parse_command(
+    registry: Registry,
+    spec: CommandSpec,
+    text: bytes,
+    end: int,
+    literals: tuple[Literal, ...] = (),
+    *,
+    utf8: bool = False,
+) -> Any:  # noqa: ANN401 - each command has its own node
+    """Parse what stands behind a command's name.
+
+    Raises `Bad` with what was wanted, and where.
+    """
+    cursor = Cursor(text, literals)
+    cursor.at = end
+    cursor.utf8 = utf8
+    try:
+        return spec.parse(cursor, registry)
+    except Malformed as fault:
+        raise Bad(
+            f"{spec.name}: {fault.wanted} wanted at octet {fault.at}", fault.code
+        ) from fault
+
+
+async def run_frame(context: Context, frame: Frame) -> str:
+    """Answer one command; gives its outcome (OK, NO, BAD) for counts and logs.
+
+    Raises `Bye` and `ConnectionGone`, which end the connection.
+    """
+    head = read_head(frame.text)
+    if head is None:
+        context.tag = b"*"
+        _finish(context, Bad("a command begins with a tag and a space"))
+        return "BAD"
+    context.tag = head.tag
+    then = None
+    sync = False
+    holds = False
+    try:
+        if frame.poison is not None:
+            raise _poisoned(frame)
+        spec = find_spec(context.registry, head)
+        check_state(spec, context.session.state)
+        sync = not spec.effects & Effects.NO_SYNC
+        holds = bool(spec.effects & Effects.HOLDS_REMOVALS)
+        node = parse_command(
+            context.registry,
+            spec,
+            frame.text,
+            head.end,
+            frame.literals,
+            utf8="UTF8=ACCEPT" in context.session.enabled,
+        )
+        if sync:
+            await _catch_up(context)
+        outcome: Completed | Fault = await spec.run(context, node)
+        if isinstance(outcome, Completed):
+            then = outcome.then
+    except (Bye, ConnectionGone):
+        _forget(frame)
+        raise
+    except Fault as fault:
+        outcome = fault
+    except StoreError as error:
+        if error.detail:
+            context.services.log.event("store", error=str(error), id=context.session.id)
+        outcome = fault_of(error)
+    except Exception as error:  # noqa: BLE001 - the session survives every defect
+        outcome = _defect(context, error, head)
+    if isinstance(outcome, Fault):
+        _forget(frame)
+    if sync and not isinstance(outcome, Bad):
+        await _tell(context, removals=not holds, with_uid=head.name.startswith("UID "))
+    _finish(context, outcome)
+    if then is not None:
+        then()
+    return outcome.status.decode() if isinstance(outcome, Fault) else "OK"
+
+
+def _poisoned(frame: Frame) -> Fault:
+    poison = frame.poison
+    assert poison is not None
+    if isinstance(poison.cause, Fault):
+        return poison.cause
+    return Bad(poison.text, poison.code)
+
+
+def _defect(context: Context, error: Exception, head: Head) -> No:
+    mark = context.services.log.failure(
+        error, id=context.session.id, user=context.session.user, command=head.name
+    )
+    return No(f"internal error {mark}; the log tells more", "SERVERBUG")
+
+
+def _forget(frame: Frame) -> None:
+    """Free what a refused command's literals hold."""
+    for literal in frame.literals:
+        if literal.sink is not None:
+            literal.sink.abort()
+
+
+async def _catch_up(context: Context) -> None:
+    """See what other processes committed, before the command looks at anything."""
+    selected = context.session.selected
+    if selected is not None and selected.mailbox.stale():
+        await selected.mailbox.refresh()
+
+
+async def _tell(context: Context, *, removals: bool, with_uid: bool) -> None:
+    selected = context.session.selected
+    if selected is None:
+        return
+    try:
+        await selected.view.tell(context.reply, removals=removals, with_uid=with_uid)
+    except StoreError as error:
+        context.services.log.event("store", error=str(error), id=context.session.id)
+
+
+def _finish(context: Context, outcome: Completed | Fault) -> None:
+    kind = outcome.status if isinstance(outcome, Fault) else b"OK"
+    context.reply.write(
+        b"%b %b %b\r\n"
+        % (context.tag, kind, response_text(outcome.text, outcome.code))
+    )
+    context.reply.flush()

@@ -1,0 +1,170 @@
+"""Where features plug in: a closed list of plug points, checked at start.
+
+A feature is a unit of the specification. It brings commands, fetch items, search
+keys and so on as data; the registry merges the enabled ones and refuses to start
+when two claim the same name or a requirement is missing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from imapd.session.plugs import (
+    FetchItemSpec,
+    ListAttributes,
+    SearchKeySpec,
+    StatusItemSpec,
+)
+from imapd.wire.cursor import Cursor
+from imapd.wire.framing import LiteralAnnounced, LiteralSink
+
+if TYPE_CHECKING:
+    from imapd.session.context import Context
+    from imapd.session.state import SessionState
+
+
+class States(enum.Flag):
+    """The states in which a command is allowed (RFC 3501 §3)."""
+
+    NOT_AUTHENTICATED = enum.auto()
+    AUTHENTICATED = enum.auto()
+    SELECTED = enum.auto()
+    LOGGED_IN = AUTHENTICATED | SELECTED
+    ANY = NOT_AUTHENTICATED | AUTHENTICATED | SELECTED
+
+
+class Effects(enum.Flag):
+    """What a command does beside its answer, as data."""
+
+    NONE = 0
+    HOLDS_REMOVALS = enum.auto()  # no EXPUNGE during it (RFC 3501 §7.4.1)
+    ARGUMENTS_SECRET = enum.auto()  # its arguments never reach a log
+    NO_SYNC = enum.auto()  # the view is not told of changes after it
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A tagged OK, and what is to happen once it was sent."""
+
+    text: str
+    code: str | None = None
+    then: Callable[[], None] | None = None
+
+
+Parse = Callable[[Cursor, "Registry"], Any]
+LiteralPolicy = Callable[["Context", LiteralAnnounced], Awaitable[LiteralSink | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """Everything about a command that is not an algorithm.
+
+    ``name`` is upper case; the UID form of a command is a spec of its own, named
+    ``UID FETCH``. ``parse`` begins behind the name (at the space, if any) and reads
+    to the end of the command; ``unparse`` gives what stands behind the tag.
+    ``literal_policy`` is asked before a literal is accepted: it gives a sink, or
+    None to keep the literal in memory, or raises a fault that refuses it.
+    """
+
+    name: str
+    parse: Parse
+    unparse: Callable[[Any], bytes]
+    run: Callable[[Context, Any], Awaitable[Completed]]
+    states: States
+    rfc: str
+    effects: Effects = Effects.NONE
+    literal_policy: LiteralPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A capability's text, and the states in which it holds (None: always)."""
+
+    text: str
+    when: Callable[[SessionState], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A unit of the specification that can be listed, documented and switched off."""
+
+    name: str
+    rfc: tuple[str, ...]
+    capabilities: tuple[Capability, ...] = ()
+    commands: tuple[CommandSpec, ...] = ()
+    fetch_items: tuple[FetchItemSpec, ...] = ()
+    search_keys: tuple[SearchKeySpec, ...] = ()
+    status_items: tuple[StatusItemSpec, ...] = ()
+    list_attributes: tuple[ListAttributes, ...] = ()
+    enables: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+
+
+class RegistryError(Exception):
+    """The enabled features do not fit together; the server must not start."""
+
+
+_Spec = TypeVar("_Spec", CommandSpec, FetchItemSpec, SearchKeySpec, StatusItemSpec)
+
+
+def _merge(what: str, specs: Iterable[_Spec]) -> Mapping[str, _Spec]:
+    merged: dict[str, _Spec] = {}
+    for spec in specs:
+        if spec.name != spec.name.upper():
+            raise RegistryError(f"{what} {spec.name} is not upper case")
+        if spec.name in merged:
+            raise RegistryError(f"{what} {spec.name} is claimed twice")
+        merged[spec.name] = spec
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The enabled features, merged by plug point. Build it with `of`."""
+
+    features: tuple[Feature, ...]
+    commands: Mapping[str, CommandSpec] = field(repr=False)
+    fetch_items: Mapping[str, FetchItemSpec] = field(repr=False)
+    search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
+    status_items: Mapping[str, StatusItemSpec] = field(repr=False)
+    list_attributes: tuple[ListAttributes, ...] = field(repr=False)
+    enables: frozenset[str]
+    capabilities: tuple[Capability, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, features: Iterable[Feature]) -> Registry:
+        """Merge features.
+
+        Raises `RegistryError` on a name that is claimed twice or a requirement
+        that is not among them.
+        """
+        chosen = tuple(features)
+        names = [feature.name for feature in chosen]
+        if len(set(names)) != len(names):
+            raise RegistryError("a feature is listed twice")
+        for feature in chosen:
+            for needed in feature.requires:
+                if needed not in names:
+                    raise RegistryError(f"{feature.name} requires {needed}")
+        texts = [c.text for f in chosen for c in f.capabilities]
+        if len(set(texts)) != len(texts):
+            raise RegistryError("a capability is claimed twice")
+        return cls(
+            features=chosen,
+            commands=_merge("command", (c for f in chosen for c in f.commands)),
+            fetch_items=_merge("item", (i for f in chosen for i in f.fetch_items)),
+            search_keys=_merge("key", (k for f in chosen for k in f.search_keys)),
+            status_items=_merge("item", (s for f in chosen for s in f.status_items)),
+            list_attributes=tuple(a for f in chosen for a in f.list_attributes),
+            enables=frozenset(name for f in chosen for name in f.enables),
+            capabilities=tuple(c for f in chosen for c in f.capabilities),
+        )
+
+    def capability_text(self, session: SessionState) -> str:
+        """List what holds in this session's state, as CAPABILITY tells it."""
+        return " ".join(
+            c.text for c in self.capabilities if c.when is None or c.when(session)
+        )

@@ -1,0 +1,97 @@
+"""The answers of one connection on their way to the transport.
+
+Small pieces are gathered and handed over in chunks; a large answer waits for room
+between its batches, so that a slow client costs memory for one chunk only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+CHUNK = 65_536
+
+
+class Transport(Protocol):
+    """The connection as the session sees it; `imapd.net` provides it."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS protects it."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes for the client, at most `CHUNK` at a time by habit."""
+        ...
+
+    def room(self) -> Awaitable[None]:
+        """Wait until the client has taken enough; raises `ConnectionGone`."""
+        ...
+
+    def crowded(self) -> bool:
+        """Tell whether writers should wait for room."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Take no more bytes from the client for now."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+        ...
+
+    def start_tls(self) -> None:
+        """Begin a TLS handshake as the server; later bytes are decrypted."""
+        ...
+
+    def close(self) -> None:
+        """Send what is written, then close."""
+        ...
+
+
+class Reply:
+    """Gathers response lines for one connection."""
+
+    __slots__ = ("_pending", "_size", "_transport", "octets")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._pending: list[bytes] = []
+        self._size = 0
+        self.octets = 0  # handed over so far, for the log
+
+    def write(self, data: bytes) -> None:
+        """Add ready bytes: whole response lines, or pieces of one in order."""
+        self._pending.append(data)
+        self._size += len(data)
+        if self._size >= CHUNK:
+            self.flush()
+
+    def untagged(self, line: bytes) -> None:
+        """Add ``* line``."""
+        self.write(b"* %b\r\n" % line)
+
+    def continuation(self, text: bytes) -> None:
+        """Send a continuation request at once (RFC 3501 §7.5)."""
+        self.write(b"+ %b\r\n" % text)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over what was gathered."""
+        if not self._pending:
+            return
+        data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending.clear()
+        self._size = 0
+        self.octets += len(data)
+        self._transport.write(data)
+
+    async def room(self) -> None:
+        """Hand over what was gathered, and wait if the client is slow.
+
+        Raises `ConnectionGone` when the client is no longer there. Called once a
+        batch by everything that answers at length.
+        """
+        self.flush()
+        if self._transport.crowded():
+            await self._transport.room()

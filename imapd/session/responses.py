@@ -1,0 +1,84 @@
+"""The untagged responses that more than one command gives.
+
+Only bytes are made here; who sends them, and when, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from mailstore.model import FIRST_KEYWORD_BIT, SYSTEM_FLAGS
+
+_SYSTEM = tuple(SYSTEM_FLAGS.items())
+_PRINTABLE = {ord(c): None for c in map(chr, (*range(32), 127))}
+
+
+def response_text(text: str, code: str | None = None) -> bytes:
+    """Render resp-text (RFC 3501 §9): always at least one character of text.
+
+    Control and non-ASCII characters are replaced, so that nothing a client or a
+    message brought in can forge a line.
+    """
+    clean = text.translate(_PRINTABLE).encode("ascii", "replace") or b"."
+    if code is not None:
+        return b"[%b] %b" % (
+            code.translate(_PRINTABLE).encode("ascii", "replace"),
+            clean,
+        )
+    if clean.startswith(b"["):  # would be read as a response code
+        clean = b"." + clean
+    return clean
+
+
+def status(kind: bytes, text: str, code: str | None = None) -> bytes:
+    """Render an untagged OK, NO, BAD, BYE or PREAUTH without ``* `` (§7.1)."""
+    return b"%b %b" % (kind, response_text(text, code))
+
+
+@lru_cache(maxsize=8192)
+def flag_list(mask: int, keywords: tuple[str, ...], *, recent: bool = False) -> bytes:
+    """Render the flags of a mask, with parentheses (RFC 3501 §7.2.6).
+
+    ``keywords`` are the mailbox's, in bit order.
+    """
+    names = [name for name, bit in _SYSTEM if mask & bit]
+    if recent:
+        names.append("\\Recent")
+    rest = mask >> FIRST_KEYWORD_BIT
+    bit = 0
+    while rest:
+        if rest & 1 and bit < len(keywords):
+            names.append(keywords[bit])
+        rest >>= 1
+        bit += 1
+    return b"(%b)" % " ".join(names).encode("ascii")
+
+
+def flag_names(names: Iterable[str]) -> bytes:
+    """Render a parenthesized list of flag names."""
+    return b"(%b)" % " ".join(names).encode("ascii")
+
+
+def fetch_flags(
+    number: int,
+    uid: int,
+    mask: int,
+    keywords: tuple[str, ...],
+    *,
+    recent: bool,
+    with_uid: bool,
+) -> bytes:
+    """Render one FETCH response of flags, as a change is told (RFC 3501 §7.4.2)."""
+    flags = flag_list(mask, keywords, recent=recent)
+    if with_uid:
+        return b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, flags)
+    return b"* %d FETCH (FLAGS %b)\r\n" % (number, flags)
+
+
+def expunges(numbers_descending: Sequence[int]) -> bytes:
+    """Render EXPUNGE responses (§7.4.1), highest number first.
+
+    From the highest down, no earlier line shifts a later one.
+    """
+    return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers_descending])

@@ -1,0 +1,55 @@
+"""What a session remembers between commands (RFC 3501 §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from imapd.session.registry import States
+from imapd.session.view import View
+from mailstore.service import Account, Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The two ends of a connection, for limits and logs."""
+
+    address: str
+    local: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The selected mailbox and the session's view of it."""
+
+    mailbox: Mailbox
+    view: View
+
+
+@dataclass(slots=True)
+class SessionState:
+    """Who is there, what is selected, what was enabled."""
+
+    peer: Peer
+    id: str
+    secure: bool = False
+    plaintext_login: bool = False  # the configuration allows LOGIN without TLS
+    starttls: bool = False  # the listener offers it
+    account: Account | None = None
+    user: str = ""
+    selected: Selected | None = None
+    enabled: set[str] = field(default_factory=set)
+    client_id: tuple[tuple[str, str | None], ...] = ()
+
+    @property
+    def state(self) -> States:
+        """The state of RFC 3501 §3."""
+        if self.account is None:
+            return States.NOT_AUTHENTICATED
+        if self.selected is None:
+            return States.AUTHENTICATED
+        return States.SELECTED
+
+    @property
+    def may_login_now(self) -> bool:
+        """Whether a password may cross this connection (RFC 3501 §6.2.3)."""
+        return self.secure or self.plaintext_login

@@ -1,0 +1,201 @@
+"""What one session believes its selected mailbox contains.
+
+A view is the list of UIDs that the client counts by, and the mod-sequence up to
+which the client was told. Invariants:
+
+* it moves only in `tell`, which the dispatcher calls at sync points, so numbers
+  never shift inside a command (RFC 3501 §7.4.1, RFC 2180 §4);
+* while nothing was expunged it shares the mailbox's array of UIDs and copies
+  nothing; ``exists`` is the length that the client knows of;
+* removals that may not be told yet are held, and their messages keep their numbers.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import compress
+
+from imapd.session.faults import Bad
+from imapd.session.reply import Reply
+from imapd.session.responses import expunges, fetch_flags
+from imapd.syntax.sequence import NumberSet, SequenceSet
+from mailstore.service import Mailbox
+
+_BATCH = 512
+
+
+class View:
+    """A session's numbering of its selected mailbox."""
+
+    __slots__ = ("_held", "_known", "_recent", "_uids", "exists", "mailbox", "modseq")
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+        self._uids = mailbox.uids
+        self.exists = len(self._uids)
+        self.modseq = mailbox.modseq
+        self._held: set[int] = set()
+        self._known: Mapping[int, int] = {}
+        self._recent: list[tuple[int, int]] = []
+        self._claim_recent()
+
+    # -- numbers
+
+    @property
+    def uids(self) -> array[int]:
+        """UIDs by message number less one; only the first ``exists`` count."""
+        return self._uids
+
+    @property
+    def largest_uid(self) -> int:
+        """The UID of the last message, 0 in an empty mailbox."""
+        return self._uids[self.exists - 1] if self.exists else 0
+
+    def number(self, uid: int) -> int | None:
+        """Give the message number of a UID, None if the view doesn't have it."""
+        at = bisect_left(self._uids, uid, 0, self.exists)
+        if at < self.exists and self._uids[at] == uid:
+            return at + 1
+        return None
+
+    def numbers(self, uids: Sequence[int]) -> list[int]:
+        """Give the message numbers of ascending UIDs that the view has."""
+        if not uids:
+            return []
+        first = self.number(uids[0])
+        last = self.number(uids[-1])
+        if first is not None and last is not None and last - first + 1 == len(uids):
+            return list(range(first, last + 1))
+        table, end = self._uids, self.exists
+        return [bisect_left(table, uid, 0, end) + 1 for uid in uids]
+
+    def resolve(self, numbers: NumberSet) -> array[int]:
+        """Give the UIDs that a set names, ascending, each once.
+
+        A message number beyond the mailbox is a fault of the client (RFC 9051 §9:
+        seq-number); a UID that doesn't exist is passed over (RFC 3501 §6.4.8).
+        Raises `Bad`.
+        """
+        by_number = isinstance(numbers, SequenceSet)
+        largest = self.exists if by_number else self.largest_uid
+        found: array[int] = array("I")
+        for low, high in numbers.resolve(largest):
+            if by_number:
+                if high > self.exists:
+                    raise Bad(f"there is no message {high}, only {self.exists}")
+                found.extend(self._uids[low - 1 : high])
+            else:
+                start = bisect_left(self._uids, low, 0, self.exists)
+                stop = bisect_right(self._uids, high, start, self.exists)
+                found.extend(self._uids[start:stop])
+        return found
+
+    # -- recent
+
+    @property
+    def recent(self) -> Sequence[tuple[int, int]]:
+        """UID ranges that are \\Recent in this session, ascending."""
+        return self._recent
+
+    def is_recent(self, uid: int) -> bool:
+        """Tell whether a message carries \\Recent here (RFC 3501 §2.3.2)."""
+        return any(low <= uid <= high for low, high in self._recent)
+
+    def count_recent(self) -> int:
+        """Count the \\Recent messages of the view."""
+        return sum(
+            bisect_right(self._uids, high, 0, self.exists)
+            - bisect_left(self._uids, low, 0, self.exists)
+            for low, high in self._recent
+        )
+
+    def _claim_recent(self) -> None:
+        low, high = self.mailbox.claim_recent()
+        if low > high:
+            return
+        if self._recent and self._recent[-1][1] + 1 == low:
+            self._recent[-1] = (self._recent[-1][0], high)
+        else:
+            self._recent.append((low, high))
+
+    # -- changes
+
+    def absorb(self, masks: Mapping[int, int]) -> None:
+        """Note flags that the client knows already, by UID.
+
+        The next `tell` leaves out a change to exactly this mask: STORE's own
+        answers, and .SILENT (RFC 3501 §6.4.6).
+        """
+        self._known = {**self._known, **masks} if self._known else masks
+
+    def behind(self) -> bool:
+        """Tell whether `tell` would have anything to say."""
+        return bool(self._held) or self.modseq != self.mailbox.modseq
+
+    async def tell(self, reply: Reply, *, removals: bool, with_uid: bool) -> None:
+        """Bring the client up to the mailbox's present state.
+
+        With ``removals`` false, EXPUNGE is held back and told later; new messages
+        and flags are told all the same (RFC 2180 §4.1.2).
+        """
+        if not self.behind():
+            self._known = {}
+            return
+        changes = self.mailbox.changes(self.modseq)
+        known, self._known = self._known, {}
+        changed = [(u, m) for u, m in changes.changed if known.get(u) != m]
+        self._held.update(u for u in changes.vanished if self.number(u) is not None)
+        before = self.exists
+        if removals and self._held:
+            reply.write(expunges(self._drop_held()))
+            before = self.exists
+        self._take_new(changes.new)
+        self.modseq = changes.modseq
+        if self.exists != before:
+            self._claim_recent()
+            reply.untagged(b"%d EXISTS" % self.exists)
+            reply.untagged(b"%d RECENT" % self.count_recent())
+        await self._tell_flags(reply, changed, with_uid=with_uid)
+
+    def _drop_held(self) -> list[int]:
+        """Take held removals out of the view; gives their numbers, descending."""
+        gone = sorted(n for u in self._held if (n := self.number(u)) is not None)
+        keep = bytearray(b"\x01") * self.exists
+        for number in gone:
+            keep[number - 1] = 0
+        self._uids = array("I", compress(self._uids[: self.exists], keep))
+        self.exists = len(self._uids)
+        self._held.clear()
+        return gone[::-1]
+
+    def _take_new(self, new: Sequence[int]) -> None:
+        current = self.mailbox.uids
+        if not self._held:
+            # Nothing is held, so the view is the mailbox: share its array again.
+            self._uids, self.exists = current, len(current)
+        elif new:
+            own = self._uids[: self.exists]
+            own.extend(new)
+            self._uids, self.exists = own, len(own)
+
+    async def _tell_flags(
+        self, reply: Reply, changed: Sequence[tuple[int, int]], *, with_uid: bool
+    ) -> None:
+        keywords = self.mailbox.keywords
+        for at, (uid, mask) in enumerate(changed, 1):
+            number = self.number(uid)
+            if number is not None:
+                reply.write(
+                    fetch_flags(
+                        number,
+                        uid,
+                        mask,
+                        keywords,
+                        recent=self.is_recent(uid),
+                        with_uid=with_uid,
+                    )
+                )
+            if at % _BATCH == 0:
+                await reply.room()

@@ -1,0 +1,44 @@
+"""How one worker tells the others that a mailbox has changed.
+
+A notice is a hint: "mailbox 7 of this account is now at mod-sequence 4711". It may
+be lost; receivers compare mod-sequences at every command boundary anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailstore.model import AccountId, MailboxId
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNotice:
+    """A mailbox's new mod-sequence; mailbox 0 means the account's list of names."""
+
+    account: AccountId
+    mailbox: MailboxId
+    modseq: int
+
+
+class ChangeBus(Protocol):
+    """Carries notices between the workers of one server."""
+
+    def publish(self, notice: ChangeNotice) -> None:
+        """Tell the other workers; never blocks, never raises."""
+        ...
+
+    def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
+        """Have ``receive`` called on the event thread for notices of other workers."""
+        ...
+
+
+class NoBus:
+    """The bus of a server with one worker: there is nobody else to tell."""
+
+    def publish(self, notice: ChangeNotice) -> None:
+        """Drop the notice."""
+
+    def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
+        """Nothing will come."""

@@ -1,0 +1,216 @@
+"""The values that cross the store's border.
+
+Flags travel as one integer mask: bits 0 to 4 are the system flags, 5 and 6 are
+reserved, bit ``7 + i`` is the mailbox's i-th keyword (`Mailbox.keywords[i]`).
+``\\Recent`` is no stored flag: it belongs to a session (RFC 3501 §2.3.2).
+"""
+
+from __future__ import annotations
+
+import enum
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NewType, Protocol
+
+AccountId = NewType("AccountId", str)
+MailboxId = NewType("MailboxId", int)
+
+ANSWERED, FLAGGED, DELETED, SEEN, DRAFT = 1, 2, 4, 8, 16
+SYSTEM_FLAGS: Mapping[str, int] = {
+    "\\Answered": ANSWERED,
+    "\\Flagged": FLAGGED,
+    "\\Deleted": DELETED,
+    "\\Seen": SEEN,
+    "\\Draft": DRAFT,
+}
+FIRST_KEYWORD_BIT = 7
+MAX_KEYWORDS = 255
+
+DELIMITER = "/"
+INBOX = "INBOX"
+
+
+class SpecialUse(enum.Enum):
+    """The attribute that marks a mailbox's role (RFC 6154 §2)."""
+
+    ARCHIVE = "\\Archive"
+    DRAFTS = "\\Drafts"
+    FLAGGED = "\\Flagged"
+    IMPORTANT = "\\Important"
+    JUNK = "\\Junk"
+    SENT = "\\Sent"
+    TRASH = "\\Trash"
+    ALL = "\\All"
+
+
+DEFAULT_MAILBOXES: tuple[tuple[str, SpecialUse | None], ...] = (
+    (INBOX, None),
+    ("Drafts", SpecialUse.DRAFTS),
+    ("Sent", SpecialUse.SENT),
+    ("Junk", SpecialUse.JUNK),
+    ("Trash", SpecialUse.TRASH),
+    ("Archive", SpecialUse.ARCHIVE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InternalDate:
+    """When a message arrived: seconds since the epoch, and its zone in minutes."""
+
+    epoch: int
+    zone: int = 0
+
+    def __post_init__(self) -> None:
+        if not -24 * 60 < self.zone < 24 * 60:
+            raise ValueError("a zone is less than a day")
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxEntry:
+    """One name of the hierarchy, as LIST needs it (RFC 3501 §7.2.2)."""
+
+    name: str
+    exists: bool  # False: only a parent of others, or a subscription that outlived it
+    selectable: bool
+    has_children: bool
+    subscribed: bool
+    special_use: SpecialUse | None = None
+    id: MailboxId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxStatus:
+    """The counters of one mailbox (RFC 3501 §6.3.10)."""
+
+    id: MailboxId
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    messages: int
+    recent: int
+    unseen: int
+    deleted: int
+    bytes: int
+
+
+class MessageSink(Protocol):
+    """Takes one message's bytes as they arrive; made by `Account.admit`."""
+
+    @property
+    def size(self) -> int:
+        """Octets written so far."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk. Never raises; a fault is told when it is committed."""
+        ...
+
+    def finish(self) -> None:
+        """All bytes are here."""
+        ...
+
+    def abort(self) -> None:
+        """Forget the bytes and free what held them. Safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message on its way into a mailbox."""
+
+    content: bytes | MessageSink
+    flags: tuple[str, ...] = ()
+    internaldate: InternalDate | None = None  # None: now
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where new messages are (RFC 4315 §3 APPENDUID)."""
+
+    mailbox: MailboxId
+    uidvalidity: int
+    uids: tuple[int, ...]
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Which message became which (RFC 4315 §3 COPYUID); same length, same order."""
+
+    uidvalidity: int
+    source: array[int]
+    target: array[int]
+
+
+class FlagOperation(enum.Enum):
+    """What STORE does with its flags (RFC 3501 §6.4.6)."""
+
+    REPLACE = "FLAGS"
+    ADD = "+FLAGS"
+    REMOVE = "-FLAGS"
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """One change of flags for many messages."""
+
+    operation: FlagOperation
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The result of `Mailbox.store_flags`.
+
+    ``updated`` and ``external`` hold (uid, mask). ``external`` are rows that had
+    been changed by others after ``seen_at``: they are told even under .SILENT.
+    ``failed`` are UIDs that UNCHANGEDSINCE refused (RFC 7162 §3.1.3); ``missing``
+    are UIDs that no longer exist.
+    """
+
+    modseq: int
+    updated: Sequence[tuple[int, int]]
+    external: Sequence[tuple[int, int]] = ()
+    failed: Sequence[int] = ()
+    missing: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to a mailbox after a mod-sequence; UIDs ascend in each field."""
+
+    modseq: int
+    new: Sequence[int]
+    changed: Sequence[tuple[int, int]]  # (uid, mask); never one of `new`
+    vanished: Sequence[int]
+
+
+class Column(enum.Enum):
+    """What `Mailbox.fetch` can give for a message, by tier of cost.
+
+    The first group is memory, the second one SQL statement a batch, and BLOB
+    gives the reference that `Mailbox.blob` opens.
+    """
+
+    FLAGS = enum.auto()  # int mask
+    SIZE = enum.auto()  # int octets, exact
+    INTERNALDATE = enum.auto()  # (epoch, zone)
+    MODSEQ = enum.auto()  # int
+
+    ENVELOPE = enum.auto()  # bytes, wire-ready
+    BODYSTRUCTURE = enum.auto()  # bytes, wire-ready, extensible form
+    HEADER = enum.auto()  # bytes, packed fields (mailstore.mime.packed)
+    PARTS = enum.auto()  # bytes, offset tree (mailstore.mime.sections)
+    BLOB = enum.auto()  # str, opaque reference
+
+
+ROW_COLUMNS = frozenset({Column.FLAGS, Column.SIZE, Column.INTERNALDATE, Column.MODSEQ})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """At most 512 messages; each column is aligned with ``uids``."""
+
+    uids: Sequence[int]
+    columns: Mapping[Column, Sequence[Any]] = field(default_factory=dict)

@@ -1,0 +1,146 @@
+"""What a search asks of the store: a closed union, in the store's own terms.
+
+Sequence numbers, saved results and time zones of the session are resolved before.
+Text is compared as a case-insensitive substring of decoded text
+(RFC 3501 §6.4.4); ``needle`` is the decoded search string, not folded.
+Days are counted from 1970-01-01 (``date.toordinal() - 719163``), in the zone that
+the message itself states (RFC 3501: "disregarding time and timezone").
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Compare(enum.Enum):
+    """How a number or a day is compared with the message's."""
+
+    LESS = "<"
+    EQUAL = "="
+    AT_LEAST = ">="
+    GREATER = ">"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No message."""
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of these; an empty tuple is `All`."""
+
+    terms: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of these; an empty tuple is `Nothing`."""
+
+    terms: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The others."""
+
+    term: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Uids:
+    """Messages whose UID lies in one of the ascending, disjoint, closed ranges."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HasSystemFlag:
+    """A system flag is set; ``bit`` is one of `mailstore.model`'s masks."""
+
+    bit: int
+
+
+@dataclass(frozen=True, slots=True)
+class HasKeyword:
+    """A keyword is set, compared without case; an unknown one matches nothing."""
+
+    keyword: str
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """RFC822.SIZE in octets; LARGER is GREATER, SMALLER is LESS."""
+
+    compare: Compare
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedOn:
+    """The day of INTERNALDATE."""
+
+    compare: Compare
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentOn:
+    """The day of the Date field; a message without a readable one never matches."""
+
+    compare: Compare
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModseqAtLeast:
+    """Changed at or after this mod-sequence (RFC 7162 §3.1.5)."""
+
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderContains:
+    """A field of this name holds the string; an empty needle asks for the field."""
+
+    name: str
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyContains:
+    """The body, without its header, holds the string."""
+
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextContains:
+    """Header or body hold the string."""
+
+    needle: str
+
+
+Predicate = (
+    All
+    | Nothing
+    | And
+    | Or
+    | Not
+    | Uids
+    | HasSystemFlag
+    | HasKeyword
+    | Size
+    | ArrivedOn
+    | SentOn
+    | ModseqAtLeast
+    | HeaderContains
+    | BodyContains
+    | TextContains
+)
