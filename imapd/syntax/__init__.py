@@ -1,0 +1,1 @@
+"""Values that several commands share, each with its grammar and its inverse."""

@@ -1,0 +1,126 @@
+"""Sets of message numbers and of UIDs (RFC 3501 §9: sequence-set).
+
+The two are different types of one shape, so that no command can mix them up.
+Ranges are kept as the client wrote them and never expanded::
+
+    SequenceSet(((1, 1), (4, 0)))      is  1,4:*
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from imapd.wire import abnf
+from imapd.wire.cursor import MAX_NUMBER, Cursor
+from imapd.wire.encode import ranges as join_ranges
+
+STAR = 0
+MAX_RANGES = 10_000
+
+
+def _end(text: bytes) -> int:
+    """Read one seq-number. Raises `ValueError`."""
+    if text == b"*":
+        return STAR
+    if not text.isdigit():
+        raise ValueError
+    value = int(text)
+    if not 1 <= value <= MAX_NUMBER:
+        raise ValueError
+    return value
+
+
+def _unparse_end(value: int) -> bytes:
+    return b"*" if value == STAR else b"%d" % value
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSet:
+    """Closed ranges in the order of the wire; `STAR` stands for ``*``."""
+
+    ranges: tuple[tuple[int, int], ...]
+    what: ClassVar[str] = "a sequence set"
+
+    def __post_init__(self) -> None:
+        if not self.ranges:
+            raise ValueError("a set has at least one range")
+        for low, high in self.ranges:
+            if not (0 <= low <= MAX_NUMBER and 0 <= high <= MAX_NUMBER):
+                raise ValueError("numbers are from 1 to 4294967295, or *")
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Self:
+        """Take a set. Raises `Malformed`."""
+        start = cursor.at
+        text = cursor.need(abnf.sequence_set, cls.what)[0]
+        pieces = text.split(b",")
+        try:
+            if len(pieces) > MAX_RANGES:
+                raise ValueError
+            if b":" not in text and b"*" not in text:
+                numbers = [int(piece) for piece in pieces]
+                if min(numbers) < 1 or max(numbers) > MAX_NUMBER:
+                    raise ValueError
+                return cls(tuple([(number, number) for number in numbers]))
+            found = []
+            for piece in pieces:
+                low, colon, high = piece.partition(b":")
+                first = _end(low)
+                found.append((first, _end(high) if colon else first))
+        except ValueError:
+            cursor.at = start
+            raise cursor.fail(cls.what) from None
+        return cls(tuple(found))
+
+    @classmethod
+    def of(cls, numbers: list[int]) -> Self:
+        """Make a set of ascending numbers."""
+        return cls(tuple(join_ranges(numbers)))
+
+    def unparse(self) -> bytes:
+        """Write the set as it was."""
+        return b",".join(
+            _unparse_end(low)
+            if low == high
+            else _unparse_end(low) + b":" + _unparse_end(high)
+            for low, high in self.ranges
+        )
+
+    def resolve(self, largest: int) -> tuple[tuple[int, int], ...]:
+        """Give ascending, disjoint ranges, with ``*`` as the largest number in use.
+
+        ``n:*`` is ``*:n``, so it names the last message even when n is beyond it
+        (RFC 3501 §9). With ``largest`` 0 the mailbox is empty and ranges that
+        need ``*`` name nothing.
+        """
+        found: list[tuple[int, int]] = []
+        for low, high in self.ranges:
+            if STAR in (low, high) and largest == 0:
+                continue
+            first = largest if low == STAR else low
+            last = largest if high == STAR else high
+            found.append((first, last) if first <= last else (last, first))
+        found.sort()
+        merged: list[tuple[int, int]] = []
+        for first, last in found:
+            if merged and first <= merged[-1][1] + 1:
+                if last > merged[-1][1]:
+                    merged[-1] = (merged[-1][0], last)
+            else:
+                merged.append((first, last))
+        return tuple(merged)
+
+
+class SequenceSet(NumberSet):
+    """Message sequence numbers (RFC 3501 §2.3.1.2)."""
+
+    __slots__ = ()
+    what: ClassVar[str] = "a message sequence set"
+
+
+class UidSet(NumberSet):
+    """Unique identifiers (RFC 3501 §2.3.1.1)."""
+
+    __slots__ = ()
+    what: ClassVar[str] = "a UID set"

@@ -1,0 +1,1 @@
+"""Bytes and terminals: framing, the cursor, encoders. It knows no command."""

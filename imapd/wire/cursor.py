@@ -1,0 +1,210 @@
+"""Recursive descent over one command: a position, and the terminals of RFC 3501 §9.
+
+`Cursor` reads from the text of a `Frame`; where the text announces a literal, the
+next of the frame's literals is taken. What doesn't fit raises `Malformed`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from imapd.wire import abnf
+from imapd.wire.framing import Literal
+
+T = TypeVar("T")
+MAX_NESTING = 64
+MAX_NUMBER = 0xFFFF_FFFF
+MAX_NUMBER_64 = 0x7FFF_FFFF_FFFF_FFFF
+
+
+class Malformed(Exception):
+    """The text isn't what the grammar wants: ``wanted`` names it, ``at`` says where."""
+
+    def __init__(self, at: int, wanted: str, code: str | None = None) -> None:
+        super().__init__(f"{wanted} wanted at octet {at}")
+        self.at = at
+        self.wanted = wanted
+        self.code = code
+
+
+class Cursor:
+    """A position in a command's text. ``utf8`` permits UTF-8 in quoted strings."""
+
+    __slots__ = ("_depth", "_literals", "_next_literal", "at", "text", "utf8")
+
+    def __init__(
+        self, text: bytes, literals: tuple[Literal, ...] = (), *, utf8: bool = False
+    ) -> None:
+        self.text = text
+        self.at = 0
+        self.utf8 = utf8
+        self._literals = literals
+        self._next_literal = 0
+        self._depth = 0
+
+    def fail(self, wanted: str, code: str | None = None) -> Malformed:
+        """Give the error that ``wanted`` was expected here."""
+        return Malformed(self.at, wanted, code)
+
+    # -- tokens
+
+    def peek(self, count: int = 1) -> bytes:
+        """Give the next octets without taking them."""
+        return self.text[self.at : self.at + count]
+
+    def match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """Take what the pattern matches here, if it does."""
+        found = pattern.match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+        return found
+
+    def need(self, pattern: re.Pattern[bytes], wanted: str) -> re.Match[bytes]:
+        """Take what the pattern matches here. Raises `Malformed`."""
+        found = self.match(pattern)
+        if found is None:
+            raise self.fail(wanted)
+        return found
+
+    def accept(self, token: bytes) -> bool:
+        """Take a token if it is next; letters match in any case."""
+        end = self.at + len(token)
+        if self.text[self.at : end].upper() == token.upper():
+            self.at = end
+            return True
+        return False
+
+    def expect(self, token: bytes) -> None:
+        """Take a token. Raises `Malformed`."""
+        if not self.accept(token):
+            raise self.fail(repr(token.decode("ascii")))
+
+    def sp(self) -> None:
+        """Take one space; every other white space is malformed."""
+        if self.text[self.at : self.at + 1] != b" ":
+            raise self.fail("a space")
+        self.at += 1
+
+    def end(self) -> None:
+        """Be at the end of the command."""
+        if self.at != len(self.text):
+            raise self.fail("the end of the command")
+
+    # -- strings
+
+    def atom(self) -> bytes:
+        """Take an atom."""
+        return self.need(abnf.atom, "an atom")[0]
+
+    def quoted(self) -> bytes:
+        """Take a quoted string; gives it unescaped."""
+        pattern = abnf.quoted_utf8 if self.utf8 else abnf.quoted
+        inner = self.need(pattern, "a quoted string")[1]
+        if b"\\" in inner:
+            inner = re.sub(rb"\\(.)", rb"\1", inner)
+        if self.utf8:
+            self._check_utf8(inner)
+        return inner
+
+    def _check_utf8(self, data: bytes) -> None:
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise self.fail("UTF-8 text") from None
+
+    def literal(self) -> Literal:
+        """Take a literal, in memory or not."""
+        if self.match(abnf.literal) is None or self._next_literal >= len(
+            self._literals
+        ):
+            raise self.fail("a literal")
+        self._next_literal += 1
+        return self._literals[self._next_literal - 1]
+
+    def string(self) -> bytes:
+        """Take a string: quoted, or a literal without NUL (§9: CHAR8)."""
+        if self.peek() == b'"':
+            return self.quoted()
+        start = self.at
+        if self.peek() == b"{" or self.peek() == b"~":
+            literal = self.literal()
+            if literal.data is not None and b"\x00" not in literal.data:
+                if not literal.binary:
+                    return literal.data
+            self.at = start
+            raise self.fail("a string without NUL")
+        raise self.fail("a string")
+
+    def astring(self) -> bytes:
+        """Take an astring."""
+        found = self.match(abnf.astring_atom)
+        return found[0] if found is not None else self.string()
+
+    def nstring(self) -> bytes | None:
+        """Take a string or NIL."""
+        if self.peek() in (b'"', b"{"):
+            return self.string()
+        if self.atom().upper() != b"NIL":
+            raise self.fail("a string or NIL")
+        return None
+
+    def list_mailbox(self) -> bytes:
+        """Take the pattern of LIST (§9: list-mailbox)."""
+        pattern = abnf.list_mailbox_utf8 if self.utf8 else abnf.list_mailbox
+        found = self.match(pattern)
+        return found[0] if found is not None else self.string()
+
+    # -- numbers
+
+    def number(self, most: int = MAX_NUMBER) -> int:
+        """Take a number from 0 to ``most``."""
+        start = self.at
+        value = int(self.need(abnf.number, "a number")[0])
+        if value > most:
+            self.at = start
+            raise self.fail(f"a number up to {most}")
+        return value
+
+    def nz_number(self, most: int = MAX_NUMBER) -> int:
+        """Take a number from 1 to ``most``."""
+        start = self.at
+        value = self.number(most)
+        if value == 0:
+            self.at = start
+            raise self.fail("a number above 0")
+        return value
+
+    def number64(self) -> int:
+        """Take a number of 63 bits."""
+        return self.number(MAX_NUMBER_64)
+
+    # -- lists
+
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        """Count one level of nesting; the depth is bounded."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise self.fail(f"at most {MAX_NESTING} levels", "LIMIT")
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    def parenthesised(self, item: Callable[[], T], *, least: int = 0) -> tuple[T, ...]:
+        """Take ``(item SP item …)`` with at least ``least`` items."""
+        self.expect(b"(")
+        with self.nested():
+            items: list[T] = []
+            if least or self.peek() != b")":
+                items.append(item())
+                while self.peek() == b" ":
+                    self.sp()
+                    items.append(item())
+            if len(items) < least:
+                raise self.fail("more items")
+            self.expect(b")")
+        return tuple(items)

@@ -1,0 +1,93 @@
+"""Dates of RFC 3501 §9: ``date-time`` of APPEND and FETCH, ``date`` of SEARCH."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+from imapd.wire import abnf
+from imapd.wire.cursor import Cursor
+
+_MONTHS = (
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun",
+    b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+)  # fmt: skip
+_NUMBER = {name.upper(): number for number, name in enumerate(_MONTHS, 1)}
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+def _day(day: bytes, month: bytes, year: bytes) -> int | None:
+    """Days since 1970-01-01, or None for a day that doesn't exist."""
+    number = _NUMBER.get(month.upper())
+    if number is None:
+        return None
+    try:
+        return date(int(year), number, int(day)).toordinal() - EPOCH_DAY
+    except ValueError:
+        return None
+
+
+def parse_date(cursor: Cursor) -> int:
+    """Take a ``date``, quoted or not; gives days since 1970-01-01."""
+    start = cursor.at
+    is_quoted = cursor.accept(b'"')
+    found = cursor.match(abnf.date_text)
+    day = _day(*found.groups()) if found is not None else None
+    if day is None or (is_quoted and not cursor.accept(b'"')):
+        cursor.at = start
+        raise cursor.fail("a date like 1-Feb-2026")
+    return day
+
+
+def unparse_date(day: int) -> bytes:
+    """Render days since 1970-01-01 as a ``date``."""
+    when = date.fromordinal(day + EPOCH_DAY)
+    return b"%d-%b-%04d" % (when.day, _MONTHS[when.month - 1], when.year)
+
+
+def parse_date_time(cursor: Cursor) -> tuple[int, int]:
+    """Take a ``date-time``; gives seconds since the epoch and the zone in minutes."""
+    start = cursor.at
+    found = cursor.match(abnf.date_time)
+    if found is not None:
+        day_text, month, year, hour, minute, second, sign, zh, zm = found.groups()
+        day = _day(day_text.strip(), month, year)
+        clock = int(hour), int(minute), int(second)
+        zone = int(zh) * 60 + int(zm)
+        if (
+            day is not None
+            and clock <= (23, 59, 60)
+            and clock[1] < 60
+            and clock[2] <= 60
+            and int(zm) < 60
+            and zone < 24 * 60
+        ):
+            zone = -zone if sign == b"-" else zone
+            seconds = clock[0] * 3600 + clock[1] * 60 + min(clock[2], 59)
+            return day * 86_400 + seconds - zone * 60, zone
+    cursor.at = start
+    raise cursor.fail('a date-time like "01-Feb-2026 12:00:00 +0000"')
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: int) -> bytes:
+    when = date.fromordinal(min(max(day + EPOCH_DAY, 1), date.max.toordinal()))
+    return b"%2d-%b-%04d" % (when.day, _MONTHS[when.month - 1], when.year)
+
+
+@lru_cache(maxsize=256)
+def _zone_text(zone: int) -> bytes:
+    hours, minutes = divmod(abs(zone), 60)
+    return b"%b%02d%02d" % (b"-" if zone < 0 else b"+", hours, minutes)
+
+
+def render_date_time(epoch: int, zone: int) -> bytes:
+    """Render a ``date-time`` with its quotes."""
+    day, rest = divmod(epoch + zone * 60, 86_400)
+    return b'"%b %02d:%02d:%02d %b"' % (
+        _day_text(day),
+        rest // 3600,
+        rest // 60 % 60,
+        rest % 60,
+        _zone_text(zone),
+    )
