@@ -1,0 +1,72 @@
+"""``imapd config``: what the configuration is, or what is wrong with it."""
+
+from __future__ import annotations
+
+import click
+
+from imapd.cli.exits import Exit
+from imapd.cli.settings import Settings, Stop, json_option, pass_settings
+
+
+@click.group()
+def command() -> None:
+    """Show or check the configuration."""
+
+
+@command.command()
+@json_option
+@pass_settings
+def show(settings: Settings, as_json: bool) -> None:
+    """Print every setting that holds, defaults included."""
+    from imapd.config import as_data, as_toml
+
+    if as_json:
+        settings.echo_json(as_data(settings.config))
+    else:
+        click.echo(as_toml(settings.config), nl=False)
+
+
+@command.command()
+@json_option
+@pass_settings
+def check(settings: Settings, as_json: bool) -> None:
+    """Tell all that is wrong with the configuration; exit code 3 if anything is.
+
+    The certificate is read too.
+    """
+    from imapd.config import ConfigError, Problem
+
+    problems: tuple[Problem, ...] = ()
+    try:
+        _load_all(settings)
+    except ConfigError as error:
+        problems = error.problems
+        if not as_json:
+            raise
+    if as_json:
+        settings.echo_json(
+            {
+                "file": str(settings.path),
+                "problems": [{"line": p.line, "text": p.text} for p in problems],
+            }
+        )
+    else:
+        click.echo(f"{settings.path} is fine")
+    if problems:
+        click.get_current_context().exit(Exit.CONFIG)
+
+
+def _load_all(settings: Settings) -> None:
+    from imapd.config import load
+    from imapd.features import ALL
+
+    config = load(settings.path, feature_names=[f.name for f in ALL])
+    if config.needs_certificate:
+        from imapd.net.tls import CertificateError, load_context
+
+        assert config.tls.certificate is not None
+        assert config.tls.key is not None
+        try:
+            load_context(config.tls.certificate, config.tls.key)
+        except CertificateError as error:
+            raise Stop(f"{settings.path}: [tls] {error}", Exit.CONFIG) from error

@@ -1,0 +1,41 @@
+"""The configuration of the server: one TOML file, frozen values, no surprises.
+
+``python -m imapd.config`` prints the reference page.
+"""
+
+from imapd.config.reading import ConfigError, Problem, load, parse_config
+from imapd.config.reference import as_data, as_toml, commented_default, reference_page
+from imapd.config.settings import (
+    DEFAULT_LISTEN,
+    AuthSettings,
+    Config,
+    FeatureSettings,
+    Listen,
+    LogSettings,
+    ServerSettings,
+    StoreSettings,
+    TlsSettings,
+)
+from imapd.config.wanted import read_address, write_address
+
+__all__ = [
+    "DEFAULT_LISTEN",
+    "AuthSettings",
+    "Config",
+    "ConfigError",
+    "FeatureSettings",
+    "Listen",
+    "LogSettings",
+    "Problem",
+    "ServerSettings",
+    "StoreSettings",
+    "TlsSettings",
+    "as_data",
+    "as_toml",
+    "commented_default",
+    "load",
+    "parse_config",
+    "read_address",
+    "reference_page",
+    "write_address",
+]

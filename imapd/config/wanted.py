@@ -1,0 +1,193 @@
+"""What the value of a setting may be: one small class for each kind.
+
+A kind says in words what it wants, reads the value that `tomllib` gave, and writes
+it back as TOML. It knows no setting by name::
+
+    Whole(1, 64).read(0, base)   ->  NotWanted: a whole number from 1 to 64
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class NotWanted(ValueError):
+    """A value is not what its setting wants; the text says what that is."""
+
+
+class Wanted(Protocol):
+    """The kind of a setting's value."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        ...
+
+    def read(self, value: object, base: Path) -> object:
+        """Give the setting's value; ``base`` is the folder of the file.
+
+        Raises `NotWanted` when it is something else.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number within bounds; ``most`` None: no upper one."""
+
+    least: int = 0
+    most: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        if self.most is None:
+            return f"a whole number from {self.least}"
+        return f"a whole number from {self.least} to {self.most}"
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the number."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise NotWanted(self.text)
+        if value < self.least or (self.most is not None and value > self.most):
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """A boolean."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "true or false"
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the boolean."""
+        if not isinstance(value, bool):
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return " or ".join(f'"{word}"' for word in self.words)
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the word."""
+        if not isinstance(value, str) or value not in self.words:
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A short text of printable ASCII, as it goes out in a greeting."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "a text of 1 to 64 printable ASCII characters"
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the text."""
+        if not isinstance(value, str) or not re.fullmatch(r"[ -~]{1,64}", value):
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A list of names; upper and lower case are the same."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "a list of names"
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the names."""
+        if not isinstance(value, list):
+            raise NotWanted(self.text)
+        if not all(isinstance(name, str) and name for name in value):
+            raise NotWanted(self.text)
+        return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePath:
+    """A file or folder, relative to the configuration file; ``""`` is None."""
+
+    optional: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "a path" if not self.optional else 'a path, or ""'
+
+    def read(self, value: object, base: Path) -> object:
+        """Give the absolute path, or None."""
+        if not isinstance(value, str) or "\0" in value:
+            raise NotWanted(self.text)
+        if not value:
+            if self.optional:
+                return None
+            raise NotWanted(self.text)
+        return base / Path(value).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """``host:port``, an IPv6 address in brackets, as a pair (host, port)."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return '"host:port", an IPv6 address in brackets'
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give host and port."""
+        if not isinstance(value, str):
+            raise NotWanted(self.text)
+        return read_address(value)
+
+
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):([0-9]{1,5})")
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Read ``host:port`` or ``[IPv6]:port``. Raises `NotWanted`."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match[3]) > 65_535:
+        raise NotWanted(Address().text)
+    return match[1] or match[2], int(match[3])
+
+
+def write_address(host: str, port: int) -> str:
+    """Write what `read_address` reads."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def write_value(value: object) -> str:
+    """Write a setting's value as TOML."""
+    if value is None:
+        return '""'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(write_value(item) for item in value)}]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
