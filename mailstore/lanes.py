@@ -23,7 +23,7 @@ class Pool(enum.Enum):
 
     WRITE = "write"  # transactions, fsync, checkpoints
     READ = "read"  # searches, cold loads, text extraction
-    PASSWORD = "password"  # bcrypt  # noqa: S105 - a pool's name
+    PASSWORD = "password"  # bcrypt
 
 
 class Future(Protocol[T]):

@@ -1,167 +1,215 @@
-"""Header fields by offset, encoded words, parameters, charsets.
+"""Header fields by offset, unfolding, encoded words and parameters.
 
-Nothing here raises on any input, and everything is linear in it.
+It reads RFC 5322 §2.2 fields, RFC 2047 encoded words and RFC 2231 parameters as
+they are found in the wild, 8-bit text included. It must not know what a field is
+for. Nothing here raises on any bytes, and all of it is linear. Example::
+
+    b"Subject: =?utf-8?Q?caf=C3=A9?=\\r\\n b\\r\\n"  ->  "café b"
 """
 
 from __future__ import annotations
 
 import binascii
-import codecs
+import mmap
 import re
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-# One field: its name, and its value with the folded lines behind it (RFC 5322 §2.2).
+from mailstore.mime.charset import decode_charset
+from mailstore.mime.transfer import decode_base64
+
+Buffer = bytes | mmap.mmap
+
+# One field: its name, then its value with the folded lines (RFC 5322 §2.2). All
+# repeats are possessive: a line is read once, whatever stands in it.
 _FIELD = re.compile(
-    rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*+)(?:\n|\Z)", re.MULTILINE
+    rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)", re.MULTILINE
 )
-_FOLD = re.compile(rb"\r?\n(?=[ \t])|[\r\n]+")
+_LINE_END = re.compile(rb"\r*\n")
 _PARAMETER = re.compile(
-    rb';[\s]*+([^\s=;"]++)[\s]*+=[\s]*+(?:"((?:[^"\\]|\\.)*+)"?|([^;\s]*+))',
-    re.DOTALL,
+    rb';\s*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+))', re.DOTALL
 )
-_TOKEN = re.compile(rb"[!#-'*+\-.0-9A-Z^_`a-z{|}~]+")
-_WORD = re.compile(rb"=\?([!-)+->@-~]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
-MAX_PARAMETERS = 1_000
+_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_TOKEN = re.compile(rb"[!#-'*+\-.0-9A-Z^_`a-z{|}~]++")
+# The language after ``*`` is RFC 2231 §5.
+_WORD = re.compile(rb"=\?([!-)+->@-~]++)(?:\*[^?\s]*+)?\?([bBqQ])\?([^?]*+)\?=")
+
+MAX_PARAMETERS = 1_000  # RFC 2231 pieces of one field
+MAX_PARAMETER = 4_096  # octets of one parameter's value
+MAX_VALUE = 1 << 16  # octets of a Content-* field that are looked at
+# Unquoted, these may have spaces, as many clients have written them.
+_SPACED = frozenset({b"name", b"filename"})
 
 
 class Field(NamedTuple):
-    """One header field: lower-case name, raw value, offsets of its lines."""
+    """One header field: lower-case name, value behind the colon, all its lines."""
 
     name: bytes
-    value: bytes
+    value: bytes  # raw: folded, with its line ends
+    line: bytes
+
+
+class Span(NamedTuple):
+    """Where a field is: lower-case name; start of its line, of its value, its end."""
+
+    name: bytes
     start: int
+    value: int
     end: int
 
 
-def fields(header: bytes) -> list[Field]:
-    """List the fields of a header block in order; lines that are none are left out."""
-    return [
-        Field(m[1].lower(), m[2], m.start(), m.end()) for m in _FIELD.finditer(header)
-    ]
+def fields(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Span]:
+    """Find the fields of the header at [start, end), in order.
+
+    ``start`` is the beginning of a line. Lines that are no fields are skipped.
+    """
+    for match in _FIELD.finditer(data, start, len(data) if end is None else end):
+        yield Span(match[1].lower(), match.start(), match.start(2), match.end())
+
+
+def wanted_fields(
+    data: Buffer, start: int, end: int, names: Collection[bytes], most: int
+) -> list[Field]:
+    """Read the fields of some names (lower case), at most ``most`` of them."""
+    found = []
+    for match in _FIELD.finditer(data, start, end):
+        name = match[1].lower()
+        if name in names:
+            found.append(Field(name, match[2], match[0]))
+            if len(found) >= most:
+                break
+    return found
 
 
 def select_fields(
     header: bytes, names: Collection[bytes], negate: bool = False
 ) -> bytes:
-    """Give the raw lines of the named fields, or of all others, and a blank line.
+    """Give the raw lines of the named fields, or of all others when negated.
 
-    Repetitions, order and folding stay as they are (RFC 3501 §6.4.5). ``names`` are
-    any case.
+    Repetitions, order and folding stay as they are. The blank line that ends a
+    header follows; a header that has none, since the message ends there, gets none
+    (RFC 3501 §6.4.5). ``names`` may be in any case.
     """
-    names = {name.lower() for name in names}
+    lower = {name.lower() for name in names}
     pieces = [
-        header[m.start() : m.end()]
-        for m in _FIELD.finditer(header)
-        if (m[1].lower() in names) is not negate
+        match[0]
+        for match in _FIELD.finditer(header)
+        if (match[1].lower() in lower) is not negate
     ]
-    if pieces and not pieces[-1].endswith(b"\n"):
+    if ends_blank(header):
         pieces.append(b"\r\n")
-    pieces.append(b"\r\n")
     return b"".join(pieces)
 
 
+def ends_blank(header: bytes) -> bool:
+    """Tell whether a header block ends in its blank line."""
+    return header.endswith((b"\n\r\n", b"\n\n")) or header in (b"\r\n", b"\n")
+
+
 def unfold(value: bytes) -> bytes:
-    """Undo folding and trim; no line end is left (RFC 5322 §2.2.3)."""
-    if b"\n" in value or b"\r" in value:
-        value = _FOLD.sub(b"", value)
-    return value.strip(b" \t\x00")
+    """Undo folding (RFC 5322 §2.2.3) and trim; no CR or LF is left."""
+    value = value.strip(b" \t\r\n\x00")
+    if b"\n" in value:
+        value = _LINE_END.sub(b"", value)
+    if b"\r" in value:
+        value = value.replace(b"\r", b" ")
+    return value
 
 
 def media_type(value: bytes) -> tuple[bytes, bytes] | None:
-    """Read ``type/subtype``, lower case; None when it can't be read."""
-    kind, slash, rest = unfold(value.partition(b";")[0]).partition(b"/")
-    found = _TOKEN.match(kind.strip()), _TOKEN.match(rest.strip())
-    if not slash or found[0] is None or found[1] is None:
+    """Read ``type/subtype``, in lower case; None when it can't be read."""
+    kind, slash, rest = value[:MAX_VALUE].partition(b";")[0].partition(b"/")
+    if not slash:
         return None
-    return found[0][0].lower(), found[1][0].lower()
+    first, second = _TOKEN.match(kind.strip()), _TOKEN.match(rest.strip())
+    if first is None or second is None:
+        return None
+    return first[0][:100].lower(), second[0][:100].lower()
+
+
+def token(value: bytes) -> bytes:
+    """Give the token (RFC 2045 §5.1) a value begins with, lower case; or nothing."""
+    found = _TOKEN.match(value.lstrip(b' \t\r\n"')[:100])
+    return found[0].lower() if found is not None else b""
 
 
 def parameters(value: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """List the parameters behind a value: names in lower case, values unquoted.
 
     RFC 2231 pieces stay as they are: BODYSTRUCTURE repeats what the message says.
+    At most 1,000, of 4,096 octets each.
     """
+    if b";" not in value:
+        return ()
     found = []
-    for match in _PARAMETER.finditer(value):
-        quoted = match[2]
-        if quoted is not None:
-            text = re.sub(rb"\\(.)", rb"\1", quoted, flags=re.DOTALL)
-        else:
-            text = match[3]
-        found.append((match[1].lower(), unfold(text)))
+    for match in _PARAMETER.finditer(unfold(value[:MAX_VALUE])):
+        name = match[1].lower()
+        text = match[2]
+        if text is None:
+            text = match[3].strip()
+            if name not in _SPACED:
+                text = text.split(None, 1)[0] if text else text
+        elif b"\\" in text:
+            text = _PAIR.sub(rb"\1", text)
+        found.append((name[:100], text[:MAX_PARAMETER]))
         if len(found) >= MAX_PARAMETERS:
             break
     return tuple(found)
 
 
 def parameter(pairs: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Give a parameter's value, joined and decoded by RFC 2231 where it is so."""
+    """Give a parameter's octets; RFC 2231 pieces are joined, per-cents undone."""
+    return _join(pairs, name)[0]
+
+
+def parameter_text(pairs: Sequence[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """Give a parameter as text, by RFC 2231 or, as many write it, by RFC 2047."""
+    value, charset = _join(pairs, name)
+    if value is None:
+        return None
+    if charset is None:
+        return decode_words(value)
+    return decode_charset(value, charset)
+
+
+def _join(
+    pairs: Sequence[tuple[bytes, bytes]], name: bytes
+) -> tuple[bytes | None, str | None]:
+    """Give a parameter's octets and its charset, if RFC 2231 §4 names one."""
+    plain: bytes | None = None
+    charset: str | None = None
     pieces: dict[int, bytes] = {}
     for key, value in pairs:
         if key == name:
-            return value
+            plain = value if plain is None else plain
+            continue
         base, star, rest = key.partition(b"*")
         if base != name or not star:
             continue
-        number, encoded = rest.rstrip(b"*"), rest.endswith(b"*") or not rest
+        number = rest.removesuffix(b"*")
         if number and not (number.isdigit() and len(number) < 5):
             continue
-        at = int(number or 0)
-        if encoded:
-            # charset'language'text, in the first piece only (RFC 2231 §4.1)
-            text = value.split(b"'", 2)[-1] if at == 0 else value
-            value = _unquote(text)  # noqa: PLW2901 - the decoded form replaces it
+        at = int(number or b"0")
+        if rest.endswith(b"*") or not rest:
+            value, named = _extended(value, first=at == 0)  # noqa: PLW2901
+            charset = named if at == 0 else charset
         pieces.setdefault(at, value)
     joined: list[bytes] = []
     while len(joined) in pieces:
         joined.append(pieces[len(joined)])
-    return b"".join(joined) if joined else None
+    if joined:
+        return b"".join(joined), charset
+    return plain, None
 
 
-def _unquote(text: bytes) -> bytes:
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), text)
-
-
-@lru_cache(maxsize=256)
-def text_codec(charset: str) -> str | None:
-    """Name Python's codec for a charset, None for what is no charset of text."""
-    name = charset.strip().strip("\"'").lower()
-    for suffix in ("-i", "-e"):  # RFC 1556: direction of Hebrew and Arabic
-        if name.startswith("iso-8859-") and name.endswith(suffix):
-            name = name[: -len(suffix)]
-    if name == "unicode-1-1-utf-7":
-        name = "utf-7"
-    if not name or len(name) > 40 or not name.isascii():
-        return None
-    try:
-        found = codecs.lookup(name)
-        found.decode(b"", "replace")
-    except (LookupError, ValueError, TypeError, UnicodeError):
-        return None
-    # idna, punycode, unicode_escape … are text codecs of Python, not of mail.
-    odd = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
-    if not getattr(found, "_is_text_encoding", True) or found.name.replace(
-        "-", "_"
-    ) in odd | {"mbcs", "oem", "palmos"}:
-        return None
-    return found.name
-
-
-def decode_charset(data: bytes, charset: str | None) -> str:
-    """Decode text; what a charset doesn't cover is read as well as can be."""
-    codec = text_codec(charset) if charset else None
-    if codec in (None, "ascii"):
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError:
-            return data.decode("cp1252", "replace")
-    assert codec is not None
-    try:
-        return data.decode(codec, "replace")
-    except (UnicodeError, ValueError, LookupError):
-        return data.decode("latin-1")
+def _extended(value: bytes, *, first: bool) -> tuple[bytes, str | None]:
+    """Undo ``charset'language'text``; only the first piece names a charset."""
+    charset = None
+    if first and value.count(b"'") >= 2:
+        named, _, value = value.split(b"'", 2)
+        charset = named.decode("latin-1")
+    return _PERCENT.sub(lambda m: bytes((int(m[1], 16),)), value), charset
 
 
 def decode_words(value: bytes) -> str:
@@ -173,39 +221,28 @@ def decode_words(value: bytes) -> str:
     if b"=?" not in value:
         return decode_charset(value, None)
     pieces: list[str] = []
-    pending, charset = b"", ""
+    pending: list[bytes] = []
+    charset = ""
     at = 0
     for match in _WORD.finditer(value):
         between = value[at : match.start()]
-        name = match[1].decode("latin-1").lower()
-        if pending and (between.strip() or name != charset):
-            pieces.append(decode_charset(pending, charset))
-            pending = b""
-            if between.strip():
-                pieces.append(decode_charset(between, None))
-        elif not pending and (between.strip() or at == 0):
+        name = match[1].decode("ascii").lower()
+        apart = not pending or not between.isspace()
+        if pending and ((apart and between) or name != charset):
+            pieces.append(decode_charset(b"".join(pending), charset))
+            pending = []
+        if between and apart:
             pieces.append(decode_charset(between, None))
-        pending, charset = pending + _word_octets(match), name
+        pending.append(_word_octets(match))
+        charset = name
         at = match.end()
     if pending:
-        pieces.append(decode_charset(pending, charset))
+        pieces.append(decode_charset(b"".join(pending), charset))
     pieces.append(decode_charset(value[at:], None))
     return "".join(pieces)
 
 
 def _word_octets(match: re.Match[bytes]) -> bytes:
-    text = match[3]
     if match[2] in b"bB":
-        return decode_base64(text)
-    return binascii.a2b_qp(text, header=True)
-
-
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-
-
-def decode_base64(text: bytes) -> bytes:
-    """Decode base64, however damaged: what isn't of the alphabet is skipped."""
-    clean = _NOT_BASE64.sub(b"", text)
-    if len(clean) % 4 == 1:
-        clean = clean[:-1]
-    return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
+        return decode_base64(match[3])
+    return binascii.a2b_qp(match[3], header=True)

@@ -1,38 +1,53 @@
 """Finds the parts of a message by offset, in one pass over its bytes.
 
-Lines that begin with ``--`` are the only ones looked at; each is compared with the
-boundaries that are open (RFC 2046 §5.1). Invariants: every part lies inside its
-parent, parts never overlap, a multipart has children, and work is linear.
+Only lines that begin with ``--`` are looked at; each is compared with all boundaries
+that are open by one dictionary lookup (RFC 2046 §5.1), whatever the nesting. It
+knows MIME's structure and none of its meaning: no IMAP, no decoding. Lines may end
+in CRLF or LF.
+
+Invariants: every part lies inside its parent, parts never overlap, a multipart has
+at least one part, a message/rfc822 or message/global part has exactly one child, and
+the work is linear in the size. Example::
+
+    scan(b"Content-Type: multipart/mixed; boundary=b\\r\\n\\r\\n"
+         b"--b\\r\\n\\r\\nhi\\r\\n--b--\\r\\n").children[0].size == 2
 """
 
 from __future__ import annotations
 
-import mmap
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mailstore.mime.header import (
+    Buffer,
     Field,
-    fields,
     media_type,
     parameter,
     parameters,
+    token,
     unfold,
+    wanted_fields,
 )
+from mailstore.mime.names import CONTENT, MESSAGE, TOP
 
-Buffer = bytes | mmap.mmap
 _BLANK = re.compile(rb"\n\r?\n")
 _CHUNK = 1 << 20
+_MAX_TEXT = 4_096  # octets kept of Content-ID and its like
+_EMBEDDED = frozenset({b"rfc822", b"global"})
+
+Pairs = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MimeLimits:
-    """Beyond these, the rest of a message is one opaque part."""
+    """Beyond these, the rest of a message is an opaque part of the last one."""
 
     depth: int = 100
     parts: int = 10_000
-    boundary: int = 200
-    header: int = 10 << 20  # octets of one header that are looked into
+    boundary: int = 200  # octets
+    header: int = 10 << 20  # octets that are looked into, of one header
+    headers: int = 50 << 20  # and of all headers of a message
+    fields: int = 10_000  # fields kept of one header
 
 
 DEFAULT_LIMITS = MimeLimits()
@@ -42,70 +57,101 @@ DEFAULT_LIMITS = MimeLimits()
 class Part:
     """One entity: header at [header, body), body at [body, end).
 
-    ``message`` is the embedded message of a message/rfc822 part; ``children`` are
-    the parts of a multipart, never empty for one.
+    ``children`` are the parts of a multipart, or the one embedded message of a
+    message/rfc822 or message/global part. ``fields`` are kept for messages only.
+    ``type`` and ``subtype`` are lower case. It is not changed once it was made;
+    it isn't frozen, since that would double the time of a scan.
     """
 
     header: int
     body: int
     end: int
-    depth: int
-    kind: bytes = b"text"
-    subtype: bytes = b"plain"
-    params: tuple[tuple[bytes, bytes], ...] = ()
-    fields: tuple[Field, ...] = ()
-    children: list[Part] = field(default_factory=list)
-    message: Part | None = None
-    lines: int = 0
-    contains_nul: bool = False  # kept for the message as a whole
-    default: tuple[bytes, bytes] = (b"text", b"plain")
+    type: bytes
+    subtype: bytes
+    params: Pairs
+    encoding: bytes  # lower case, 7bit by default (RFC 2045 §6.1)
+    lines: int  # of the body, for text and embedded messages
+    children: tuple[Part, ...]
+    id: bytes | None
+    description: bytes | None
+    md5: bytes | None
+    disposition: tuple[bytes, Pairs] | None
+    language: tuple[bytes, ...]
+    location: bytes | None
+    fields: tuple[Field, ...]
+    whole_header: bool  # nothing of the header was beyond a limit
+    contains_nul: bool  # somewhere in the message; told by its root alone
+
+    @property
+    def size(self) -> int:
+        """The octets of the body, as BODY[n] returns it."""
+        return self.end - self.body
 
     @property
     def is_multipart(self) -> bool:
-        """Whether it has parts of its own."""
-        return bool(self.children)
+        """Whether ``children`` are parts."""
+        return self.type == b"multipart"
+
+    @property
+    def message(self) -> Part | None:
+        """The embedded message."""
+        return None if self.is_multipart or not self.children else self.children[0]
 
     def value(self, name: bytes) -> bytes | None:
-        """Give the unfolded value of its first field of a name (lower case)."""
+        """Give the unfolded value of a message's first field of a name."""
         for found in self.fields:
             if found.name == name:
                 return unfold(found.value)
         return None
 
-    @property
-    def encoding(self) -> bytes:
-        """The content transfer encoding, lower case (RFC 2045 §6)."""
-        value = self.value(b"content-transfer-encoding") or b""
-        token = value.split(b";")[0].strip().lower()
-        return token.split(b" ")[0] or b"7bit"
-
     def walk(self) -> list[Part]:
-        """List this part and all below it, parents first."""
+        """List this part and all below it, parents first, in the message's order."""
         found, todo = [], [self]
         while todo:
             part = todo.pop()
             found.append(part)
-            if part.message is not None:
-                todo.append(part.message)
             todo.extend(reversed(part.children))
         return found
 
 
-def count_lines(data: Buffer, start: int, end: int) -> int:
-    """Count line ends."""
-    if isinstance(data, bytes):
-        return data.count(b"\n", start, end)
-    return sum(
-        data[at : min(at + _CHUNK, end)].count(b"\n")
-        for at in range(start, end, _CHUNK)
-    )
-
-
 def scan(data: Buffer, limits: MimeLimits = DEFAULT_LIMITS) -> Part:
     """Find the parts of a message. Never raises, whatever the bytes."""
-    root = _Scan(data, limits).run()
-    root.contains_nul = data.find(b"\x00") >= 0
-    return root
+    return _Scan(data, limits).run()
+
+
+class _Entity:
+    """A part while its end is not known; ``body`` is -1 while its header is open."""
+
+    __slots__ = (
+        "body",
+        "boundary",
+        "children",
+        "default",
+        "depth",
+        "end",
+        "fields",
+        "header",
+        "lines",
+        "names",
+        "params",
+        "subtype",
+        "type",
+        "whole",
+    )
+
+    def __init__(self, header: int, depth: int, names: frozenset[bytes]) -> None:
+        self.header = header
+        self.depth = depth
+        self.names = names  # the fields to keep
+        self.body = self.end = -1
+        self.type, self.subtype = b"text", b"plain"
+        self.params: Pairs = ()
+        self.default = (b"text", b"plain")
+        self.fields: list[Field] = []
+        self.whole = True
+        self.children: list[_Entity] = []
+        self.boundary: bytes | None = None
+        self.lines = 0
 
 
 class _Scan:
@@ -113,31 +159,31 @@ class _Scan:
         self.data = data
         self.limits = limits
         self.size = len(data)
-        self.count = 1
-        root = Part(0, -1, -1, 0)
-        self.root = root
-        self.stack = [root]  # open entities, outermost first
+        self.header_room = limits.headers
+        root = _Entity(0, 0, TOP)
+        self.order = [root]  # all entities, parents first
+        self.stack = [root]  # the open ones, outermost first
         self.boundaries: dict[bytes, list[int]] = {}  # -> indexes in the stack
-        self.names: list[bytes | None] = [None]  # boundary of each open entity
-        self.blank_from = self.blank_at = -1
+        self.blank_from, self.blank_at, self.blank_end = 0, -1, 0
         self.header_end = self._header_end(0)
 
     def run(self) -> Part:
-        at = self.data.find(b"\n--")
+        find = self.data.find
+        at = find(b"\n--")
         while at >= 0:
             line = at + 1
             if self.stack[-1].body < 0 and line >= self.header_end:
-                self._settle()
+                self._settle(self.header_end)
                 continue
             if self.boundaries:
                 self._line(line)
             elif self.stack[-1].body >= 0:
                 break  # no boundary is open, and none can open any more
-            at = self.data.find(b"\n--", line)
+            at = find(b"\n--", line)
         while self.stack[-1].body < 0:
-            self._settle()
+            self._settle(self.header_end)
         self._close(0, self.size)
-        return self.root
+        return self._freeze()
 
     # -- headers
 
@@ -148,55 +194,68 @@ class _Scan:
             return start + 2
         if first[:1] == b"\n":
             return start + 1
-        # A search that began earlier and ended later has the same answer.
-        if not (self.blank_from >= 0 and self.blank_from <= start <= self.blank_at):
+        # A search that began earlier and ended later has the same answer: without
+        # this, many parts before one distant blank line would cost their square.
+        if not self.blank_from <= start <= self.blank_at:
             found = _BLANK.search(self.data, start)
             self.blank_from = start
-            self.blank_at = found.start() if found is not None else self.size
-            self.blank_end = found.end() if found is not None else self.size
+            self.blank_at = self.size if found is None else found.start()
+            self.blank_end = self.size if found is None else found.end()
         return self.blank_end
 
-    blank_end = 0
-
-    def _settle(self, end: int | None = None) -> None:
+    def _settle(self, body: int) -> None:
         """The innermost header is known: read it, open what it opens."""
         part = self.stack[-1]
-        part.body = min(self.header_end, self.size) if end is None else end
-        stop = min(part.body, part.header + self.limits.header)
-        part.fields = tuple(fields(self.data[part.header : stop]))
-        value = part.value(b"content-type")
-        known = media_type(value) if value is not None else part.default
-        part.kind, part.subtype = known or (b"text", b"plain")
-        part.params = parameters(value) if value is not None and known else ()
-        if part.kind == b"multipart":
+        part.body = body
+        looked = min(body - part.header, self.limits.header, self.header_room)
+        self.header_room -= looked
+        part.fields = wanted_fields(
+            self.data, part.header, part.header + looked, part.names, self.limits.fields
+        )
+        part.whole = (
+            looked == body - part.header and len(part.fields) < self.limits.fields
+        )
+        known = part.default
+        for field in part.fields:
+            if field.name == b"content-type":
+                # RFC 2045 §5.2: what can't be read is text/plain.
+                read = media_type(field.value)
+                known = read or (b"text", b"plain")
+                part.params = parameters(field.value) if read is not None else ()
+                break
+        part.type, part.subtype = known
+        if part.type == b"multipart":
             self._open_multipart(part)
-        elif part.kind == b"message" and part.subtype in (b"rfc822", b"global"):
+        elif part.type == b"message" and part.subtype in _EMBEDDED:
             self._open_message(part)
 
-    def _room(self, part: Part) -> bool:
-        return part.depth < self.limits.depth and self.count < self.limits.parts
+    def _room(self, part: _Entity) -> bool:
+        return (
+            part.depth < self.limits.depth
+            and len(self.order) < self.limits.parts
+            and len(self.stack) <= self.limits.depth
+        )
 
-    def _open_multipart(self, part: Part) -> None:
+    def _open_multipart(self, part: _Entity) -> None:
         boundary = parameter(part.params, b"boundary")
-        if boundary:
-            boundary = boundary.rstrip(b" \t")
-        if boundary and len(boundary) <= self.limits.boundary and self._room(part):
-            self.names[-1] = boundary
+        if boundary is None or not self._room(part):
+            return
+        boundary = boundary.rstrip(b" \t")
+        if boundary and len(boundary) <= self.limits.boundary:
+            part.boundary = boundary
             self.boundaries.setdefault(boundary, []).append(len(self.stack) - 1)
 
-    def _open_message(self, part: Part) -> None:
-        if not self._room(part) or part.encoding not in (b"7bit", b"8bit", b"binary"):
-            part.kind, part.subtype = b"application", b"octet-stream"
+    def _open_message(self, part: _Entity) -> None:
+        if self._room(part):
+            self._push(_Entity(part.body, part.depth + 1, MESSAGE), part)
+        else:
+            part.type, part.subtype = b"application", b"octet-stream"
             part.params = ()
-            return
-        child = Part(part.body, -1, -1, part.depth + 1)
-        part.message = child
-        self._push(child)
 
-    def _push(self, part: Part) -> None:
-        self.count += 1
+    def _push(self, part: _Entity, parent: _Entity) -> None:
+        parent.children.append(part)
+        self.order.append(part)
         self.stack.append(part)
-        self.names.append(None)
         self.header_end = self._header_end(part.header)
 
     # -- boundaries
@@ -212,63 +271,158 @@ class _Scan:
         text = self.data[start + 2 : stop].rstrip(b" \t\r")
         closes = False
         indexes = self.boundaries.get(text)
-        if not indexes and text.endswith(b"--"):
+        if indexes is None:
+            if not text.endswith(b"--"):
+                return
             indexes = self.boundaries.get(text[:-2])
+            if indexes is None:
+                return
             closes = True
-        if not indexes:
+        index = indexes[-1]  # of two that are alike, the inner one
+        if not closes and len(self.order) >= self.limits.parts:
             return
-        index = indexes[-1]
+        self._close(index + 1, self._before(start))
+        # Closing what had no body yet may have opened and closed more: the parent
+        # itself is as it was.
         parent = self.stack[index]
-        if not closes and self.count >= self.limits.parts:
-            return
-        self._close(index + 1, self._before(start, parent))
         if closes:
             self._forget(index)
             return
-        child = Part(min(stop + 1, self.size), -1, -1, parent.depth + 1)
-        if parent.subtype == b"digest":
+        child = _Entity(min(stop + 1, self.size), parent.depth + 1, CONTENT)
+        if parent.subtype == b"digest":  # RFC 2046 §5.1.5
             child.default = (b"message", b"rfc822")
-        parent.children.append(child)
-        self._push(child)
+        self._push(child, parent)
 
-    def _before(self, start: int, parent: Part) -> int:
-        """Give the end of what stands before a boundary line (RFC 2046 §5.1.1).
+    def _before(self, start: int) -> int:
+        """Give the end of what stands before a boundary line.
 
-        The line end in front of the boundary belongs to the boundary.
+        The line end in front of it belongs to the boundary (RFC 2046 §5.1.1), but
+        not when it is the header's own blank line, or the boundary before.
         """
         end = start - 1
-        if end > parent.body and self.data[end - 1 : end] == b"\r":
+        if end > 0 and self.data[end - 1 : end] == b"\r":
             end -= 1
-        return max(end, parent.body)
+        part = self.stack[-1]
+        return max(end, part.body if part.body >= 0 else part.header)
 
     def _forget(self, index: int) -> None:
-        name, self.names[index] = self.names[index], None
-        if name is not None:
-            indexes = self.boundaries[name]
-            indexes.remove(index)
+        part = self.stack[index]
+        if part.boundary is not None:
+            indexes = self.boundaries[part.boundary]
+            indexes.pop()  # it is the innermost: all within were closed before
             if not indexes:
-                del self.boundaries[name]
+                del self.boundaries[part.boundary]
+            part.boundary = None
 
     def _close(self, index: int, end: int) -> None:
         """Close the entities from ``index`` inwards at an offset."""
         while len(self.stack) > index:
             part = self.stack[-1]
             if part.body < 0:
-                # A boundary came before the header's blank line.
-                self._settle(max(part.header, min(end, self.header_end)))
+                self._settle(end)  # the boundary came before the blank line
                 if self.stack[-1] is not part:
                     continue
             self._forget(len(self.stack) - 1)
             self.stack.pop()
-            self.names.pop()
-            self._end(part, end)
+            part.end = end
+            if part.type == b"multipart" and not part.children:
+                # RFC 3501 §9: a multipart has at least one part.
+                part.type, part.subtype, part.params = b"text", b"plain", ()
 
-    def _end(self, part: Part, end: int) -> None:
-        part.header = min(part.header, end)
-        part.body = min(part.body, end)
-        part.end = end
-        if part.kind == b"multipart" and not part.children:
-            # RFC 3501 §9: a multipart body has at least one part.
-            part.kind, part.subtype, part.params = b"text", b"plain", ()
-        if part.kind == b"text" or part.message is not None:
+    # -- what was found
+
+    def _freeze(self) -> Part:
+        self._count_lines()
+        done: dict[_Entity, Part] = {}
+        for part in reversed(self.order):
+            done[part] = _part(part, tuple([done.pop(child) for child in part.children]))
+        root = done[self.order[0]]
+        root.contains_nul = self.data.find(b"\x00") >= 0
+        return root
+
+    def _count_lines(self) -> None:
+        """Count the lines of texts and of embedded messages.
+
+        The ranges of messages enclose others: each stretch between two edges is
+        counted once, however deep it lies.
+        """
+        counted = [
+            part
+            for part in self.order
+            if part.type == b"text" or (part.children and part.type == b"message")
+        ]
+        if len(counted) == 1:
+            part = counted[0]
             part.lines = count_lines(self.data, part.body, part.end)
+            return
+        edges = sorted(
+            [(part.body, 1) for part in counted] + [(part.end, -1) for part in counted]
+        )
+        total, depth, last = 0, 0, 0
+        lines_to: dict[int, int] = {}
+        for at, change in edges:
+            if depth and at > last:
+                total += count_lines(self.data, last, at)
+            last = at
+            depth += change
+            lines_to[at] = total
+        for part in counted:
+            part.lines = lines_to[part.end] - lines_to[part.body]
+
+
+def count_lines(data: Buffer, start: int, end: int) -> int:
+    """Count line ends."""
+    if isinstance(data, bytes):
+        return data.count(b"\n", start, end)
+    return sum(
+        data[at : min(at + _CHUNK, end)].count(b"\n")
+        for at in range(start, end, _CHUNK)
+    )
+
+
+def _part(entity: _Entity, children: tuple[Part, ...]) -> Part:
+    """Make a part of what was found, with the values of its Content-* fields."""
+    values: dict[bytes, bytes] = {}
+    for field in entity.fields:
+        if field.name in CONTENT:
+            values.setdefault(field.name, field.value)
+    short = {name: unfold(value)[:_MAX_TEXT] for name, value in values.items()}
+    get = short.get
+    return Part(
+        header=entity.header,
+        body=entity.body,
+        end=entity.end,
+        type=entity.type,
+        subtype=entity.subtype,
+        params=entity.params,
+        encoding=token(get(b"content-transfer-encoding", b"")) or b"7bit",
+        lines=entity.lines,
+        children=children,
+        id=get(b"content-id"),
+        description=get(b"content-description"),
+        md5=get(b"content-md5"),
+        disposition=_disposition(values.get(b"content-disposition")),
+        language=_languages(get(b"content-language")),
+        location=get(b"content-location"),
+        fields=tuple(entity.fields) if entity.names is not CONTENT else (),
+        whole_header=entity.whole,
+        contains_nul=False,
+    )
+
+
+def _disposition(value: bytes | None) -> tuple[bytes, Pairs] | None:
+    if value is None:
+        return None
+    kind = token(value)
+    if value[len(kind) :].lstrip().startswith(b"="):
+        # Some write ``Content-Disposition: filename=x``: RFC 2183 §2.8 makes what
+        # is unknown an attachment.
+        return b"attachment", parameters(b";" + value)
+    return (kind, parameters(value)) if kind else None
+
+
+def _languages(value: bytes | None) -> tuple[bytes, ...]:
+    if not value:
+        return ()
+    tags = [tag.strip() for tag in value.split(b",", 100)[:100]]
+    return tuple([tag for tag in tags if tag])
