@@ -1,0 +1,227 @@
+"""What an administrator reads: one line per event, text or JSON, never a secret.
+
+::
+
+    2026-11-24T01:02:03.004Z INFO command id=1f user=alice command=FETCH ms=3.1
+
+Text that came from outside is escaped and cut, so that no client can forge a line
+or speak to a terminal. Writing happens in a thread of its own: a full disk or a
+stopped terminal never holds up a session; what does not fit into the queue is
+counted and reported.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import logging.handlers
+import queue
+import re
+import secrets
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+LOGGER = logging.getLogger("imapd")
+_QUEUED = 10_000
+_LONGEST = 200
+_PLAIN = re.compile(r"[A-Za-z0-9._:@/+\-\[\]()*]{1,200}")
+_SECRET = frozenset({"LOGIN", "AUTHENTICATE"})
+_LEVELS = {
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
+
+EVENT_LEVELS: Mapping[str, int] = {
+    "connect": logging.DEBUG,
+    "disconnect": logging.DEBUG,
+    "command": logging.INFO,
+    "store": logging.WARNING,
+    "failure": logging.ERROR,
+}
+"""How severe each kind of event is; what is not here is `info`."""
+
+
+def escaped(value: object) -> str:
+    """Write a value so that it is one printable ASCII word, however hostile."""
+    text = value if isinstance(value, str) else str(value)
+    cut = text[:_LONGEST]
+    if len(text) == len(cut) and _PLAIN.fullmatch(text):
+        return text
+    quoted = json.dumps(cut, ensure_ascii=True).replace("\x7f", "\\u007f")
+    return quoted if len(text) == len(cut) else f"{quoted}..."
+
+
+class TextFormat(logging.Formatter):
+    """``time LEVEL kind key=value ...``"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record as one line; a traceback follows, indented."""
+        facts: Mapping[str, object] = getattr(record, "facts", {})
+        words = [_time(record), record.levelname, _kind(record)]
+        words += [f"{name}={escaped(value)}" for name, value in facts.items()]
+        line = " ".join(words)
+        trace = getattr(record, "trace", "")
+        return line + "".join(f"\n    {part}" for part in trace.splitlines())
+
+
+class JsonFormat(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        facts: Mapping[str, object] = getattr(record, "facts", {})
+        data: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "event": _kind(record),
+        }
+        for name, value in facts.items():
+            keep = value is None or isinstance(value, bool | int | float)
+            data[name] = value if keep else str(value)[:_LONGEST]
+        if getattr(record, "trace", ""):
+            data["trace"] = getattr(record, "trace", "")
+        return json.dumps(data, ensure_ascii=True).replace("\x7f", "\\u007f")
+
+
+def _time(record: logging.LogRecord) -> str:
+    when = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(record.msecs):03}Z"
+
+
+def _kind(record: logging.LogRecord) -> str:
+    if hasattr(record, "facts"):
+        return str(record.msg)
+    return f"note text={escaped(record.getMessage())}"
+
+
+class _BoundedQueue(logging.handlers.QueueHandler):
+    """Hands records to the writing thread; drops and counts what does not fit."""
+
+    dropped = 0
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # the writing thread formats
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.queue.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
+            return
+        if self.dropped:
+            lost, self.dropped = self.dropped, 0
+            event("dropped", entries=lost)
+
+
+class _ReopenedFile(logging.FileHandler):
+    """A log file that can be moved away: `reopen` begins the next one."""
+
+    def reopen(self) -> None:
+        self.acquire()
+        try:
+            self.close()
+            self.stream = self._open()
+        finally:
+            self.release()
+
+
+class LogWriter:
+    """The writing side: call `start` once, `stop` at the end of the program."""
+
+    def __init__(
+        self,
+        *,
+        level: str = "info",
+        form: str = "text",
+        file: Path | None = None,
+        stream: IO[str] | None = None,
+    ) -> None:
+        """Prepare to write; raises `OSError` when the file cannot be opened."""
+        self._out: logging.Handler
+        if file is not None:
+            self._out = _ReopenedFile(file, encoding="utf-8")
+        else:
+            self._out = logging.StreamHandler(stream or sys.stderr)
+        self._out.setFormatter(JsonFormat() if form == "json" else TextFormat())
+        self._level = level
+        records: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUED)
+        self._in = _BoundedQueue(records)
+        self._listener = logging.handlers.QueueListener(records, self._out)
+
+    def start(self) -> None:
+        """Take what is logged from now on."""
+        LOGGER.propagate = False
+        LOGGER.addHandler(self._in)
+        self.set_level(self._level)
+        self._listener.start()
+
+    def set_level(self, level: str) -> None:
+        """Change the least severe level that is kept."""
+        LOGGER.setLevel(_LEVELS[level])
+
+    def reopen(self) -> None:
+        """Begin a new file, after the old one was moved away."""
+        if isinstance(self._out, _ReopenedFile):
+            self._out.reopen()
+
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        LOGGER.removeHandler(self._in)
+        self._listener.stop()
+        self._out.close()
+
+
+def event(kind: str, /, **facts: object) -> None:
+    """Log one event with its facts, given by name."""
+    level = EVENT_LEVELS.get(kind, logging.INFO)
+    if LOGGER.isEnabledFor(level):
+        LOGGER.log(level, kind, extra={"facts": facts})
+
+
+def failure(error: BaseException, **facts: object) -> str:
+    """Log an unexpected error with the way it took; gives an id to tell others.
+
+    The trace names places in the program, not the values there: those may be
+    somebody's mail or password. The error's own text is cut short, and left out
+    where a password was being read.
+    """
+    mark = secrets.token_hex(4)
+    frames = traceback.extract_tb(error.__traceback__)
+    trace = "\n".join(
+        f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames
+    )
+    LOGGER.error(
+        "failure",
+        extra={
+            "facts": {
+                "error_id": mark,
+                "type": type(error).__name__,
+                "error": "" if facts.get("command") in _SECRET else str(error),
+                **facts,
+            },
+            "trace": trace,
+        },
+    )
+    return mark
+
+
+class Sessions:
+    """The port `imapd.session.context.SessionLog`."""
+
+    def __init__(self, *, commands: bool = False) -> None:
+        self.commands = commands
+
+    def event(self, kind: str, **facts: object) -> None:
+        """Log one event of one session; commands only when they are wanted."""
+        if kind != "command" or self.commands:
+            event(kind, **facts)
+
+    def failure(self, error: BaseException, **facts: object) -> str:
+        """Log an unexpected error; gives an id for the client."""
+        return failure(error, **facts)

@@ -1,0 +1,144 @@
+"""The change bus between worker processes: datagrams over socket pairs.
+
+The supervisor makes one pair per worker and hands its sending ends to all, so there
+is no path, no permission and no stale file. A datagram is ``account mailbox modseq``
+in ASCII. A full queue loses nothing important: the newest notice of each mailbox is
+kept and sent a little later.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from imapd.net.loop import Loop
+from mailstore.changes import ChangeNotice
+from mailstore.lanes import Runtime
+from mailstore.model import AccountId, MailboxId
+
+_NOTICE = re.compile(rb"([!-~]{1,200}) ([0-9]{1,10}) ([0-9]{1,19})")
+_RETRY_SECONDS = 0.02
+_MOST_KEPT = 10_000
+_PER_TURN = 256
+
+
+def unparse_notice(notice: ChangeNotice) -> bytes:
+    """Write a notice as a datagram."""
+    account = notice.account.encode("ascii")
+    return b"%b %d %d" % (account, notice.mailbox, notice.modseq)
+
+
+def parse_notice(data: bytes) -> ChangeNotice | None:
+    """Read a datagram; None when it is no notice."""
+    match = _NOTICE.fullmatch(data)
+    if match is None:
+        return None
+    return ChangeNotice(
+        AccountId(match[1].decode("ascii")), MailboxId(int(match[2])), int(match[3])
+    )
+
+
+class DatagramBus:
+    """One worker's end of the bus.
+
+    ``inbox`` receives; ``others`` are the sending ends of the other workers' pairs.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        runtime: Runtime,
+        inbox: socket.socket,
+        others: Sequence[socket.socket],
+    ) -> None:
+        self._loop = loop
+        self._runtime = runtime
+        self._inbox = inbox
+        self._others = tuple(others)
+        self._kept: list[dict[tuple[AccountId, MailboxId], ChangeNotice]] = [
+            {} for _ in others
+        ]
+        self._retrying = False
+        self._receive: Callable[[ChangeNotice], None] | None = None
+        inbox.setblocking(False)
+
+    def publish(self, notice: ChangeNotice) -> None:
+        """Tell the other workers; from any thread. Never blocks, never raises."""
+        data = unparse_notice(notice)
+        for index in range(len(self._others)):
+            if not self._send(index, data):
+                self._runtime.deliver(functools.partial(self._keep, index, notice))
+
+    def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
+        """Have ``receive`` called on the event thread with the others' notices."""
+        first = self._receive is None
+        self._receive = receive
+        if first:
+            self._loop.addReader(self)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._receive is not None:
+            self._loop.removeReader(self)
+        self._inbox.close()
+        for other in self._others:
+            other.close()
+
+    # -- Twisted's reader
+
+    def fileno(self) -> int:
+        """The descriptor to watch."""
+        return self._inbox.fileno()
+
+    def logPrefix(self) -> str:
+        """A name for Twisted's own messages."""
+        return "bus"
+
+    def doRead(self) -> None:
+        """Take what arrived, but not forever."""
+        for _ in range(_PER_TURN):
+            try:
+                data = self._inbox.recv(512)
+            except OSError:
+                return
+            notice = parse_notice(data)
+            if notice is not None and self._receive is not None:
+                self._receive(notice)
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: ANN401 - Twisted's
+        """The loop ends."""
+
+    # -- a full queue
+
+    def _send(self, index: int, data: bytes) -> bool:
+        try:
+            self._others[index].send(data, socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        return True
+
+    def _keep(self, index: int, notice: ChangeNotice) -> None:
+        kept = self._kept[index]
+        key = (notice.account, notice.mailbox)
+        known = kept.get(key)
+        if known is None and len(kept) >= _MOST_KEPT:
+            return  # mod-sequences are compared at every command boundary anyway
+        if known is None or known.modseq < notice.modseq:
+            kept[key] = notice
+        if not self._retrying:
+            self._retrying = True
+            self._runtime.later(_RETRY_SECONDS, self._retry)
+
+    def _retry(self) -> None:
+        self._retrying = False
+        for index, kept in enumerate(self._kept):
+            for key, notice in list(kept.items()):
+                if not self._send(index, unparse_notice(notice)):
+                    break
+                del kept[key]
+        if any(self._kept):
+            self._retrying = True
+            self._runtime.later(_RETRY_SECONDS, self._retry)

@@ -1,0 +1,186 @@
+"""`mailstore.lanes.Runtime` over Twisted: coroutines on the loop, threads beside it.
+
+Invariants: a future is resolved on the event thread, and what awaits it goes on at
+once, in the same call; calls from threads arrive in their order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from imapd.net.loop import Call, Loop
+from mailstore.lanes import Future, Pool, Timer
+
+T = TypeVar("T")
+
+THREADS: Mapping[Pool, int] = {Pool.WRITE: 4, Pool.READ: 2, Pool.PASSWORD: 2}
+"""Four writers: one slow fsync holds up its own account only. Two for passwords:
+bcrypt releases the interpreter lock, so more would only take processors away."""
+
+_TURN = 0.002  # seconds of delivered calls before the sockets get their turn
+
+
+class DeferredFuture(Generic[T]):
+    """A future that a coroutine driven by Twisted can await."""
+
+    __slots__ = ("_error", "_state", "_value", "_waiters")
+
+    def __init__(self) -> None:
+        self._state = 0
+        self._value: T
+        self._error: BaseException
+        self._waiters: list[Deferred[None]] = []
+
+    def succeed(self, value: T) -> None:
+        """Give the value to who awaits it."""
+        self._resolve(1)
+        self._value = value
+        self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """Raise the error in who awaits it."""
+        self._resolve(2)
+        self._error = error
+        self._wake()
+
+    def done(self) -> bool:
+        """Tell whether it was resolved."""
+        return self._state != 0
+
+    def _resolve(self, state: int) -> None:
+        if self._state:
+            raise RuntimeError("a future is resolved once")
+        self._state = state
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        if self._state == 0:
+            waiter: Deferred[None] = Deferred()
+            self._waiters.append(waiter)
+            yield waiter
+        if self._state == 2:
+            raise self._error
+        return self._value
+
+
+class _Later:
+    """A timer that may be cancelled at any time."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def cancel(self) -> None:
+        if self._call.active():
+            self._call.cancel()
+
+
+class TwistedRuntime:
+    """The event loop of one worker, its threads and its clocks.
+
+    ``report`` takes errors that nobody awaits, with a word on where they happened.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        report: Callable[[BaseException, str], object],
+        *,
+        threads: Mapping[Pool, int] = THREADS,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,  # noqa: TID251 - this is the clock port
+    ) -> None:
+        self._loop = loop
+        self._report = report
+        self._monotonic = monotonic
+        self._wall = wall
+        self._delivered: deque[Callable[[], None]] = deque()
+        self._scheduled = False
+        self._running = 0
+        self._pools = {
+            pool: ThreadPoolExecutor(count, thread_name_prefix=pool.value)
+            for pool, count in threads.items()
+        }
+
+    def future(self) -> Future[Any]:
+        """Return a fresh, unresolved future."""
+        return DeferredFuture()
+
+    def start(self, pool: Pool, work: Callable[[], None]) -> None:
+        """Run ``work`` on a thread of the pool; an error is reported."""
+
+        def call() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - threads have no other place
+                self._report(error, f"{pool.value} lane")
+
+        self._pools[pool].submit(call)
+
+    def deliver(self, call: Callable[[], None]) -> None:
+        """From any thread: run ``call`` on the event thread, soon and in order."""
+        self._delivered.append(call)
+        # The drain clears the mark before it takes calls, so a call appended while
+        # the mark was up is taken by that drain; at worst one drain finds nothing.
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.callFromThread(self._drain)
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        until = self._monotonic() + _TURN
+        while self._delivered:
+            call = self._delivered.popleft()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - the next call must run
+                self._report(error, "delivered call")
+            if self._delivered and self._monotonic() > until:
+                if not self._scheduled:
+                    self._scheduled = True
+                    self._loop.callLater(0, self._drain)
+                return
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Run ``call`` on the event thread after ``seconds``."""
+        return _Later(self._loop.callLater(max(0.0, seconds), call))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine beside the caller; errors are reported."""
+        self._running += 1
+        Deferred.fromCoroutine(work).addBoth(self._ended)
+
+    def _ended(self, result: object) -> None:
+        self._running -= 1
+        if isinstance(result, Failure) and result.value is not None:
+            self._report(result.value, "spawned coroutine")
+
+    @property
+    def running(self) -> int:
+        """How many spawned coroutines have not ended."""
+        return self._running
+
+    def now(self) -> float:
+        """Wall clock, in seconds since the epoch."""
+        return self._wall()
+
+    def monotonic(self) -> float:
+        """Steady clock, in seconds."""
+        return self._monotonic()
+
+    def close(self) -> None:
+        """Let the threads finish what they were given, then end them."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)

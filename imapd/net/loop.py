@@ -1,0 +1,69 @@
+"""The event loop: a Twisted reactor of our own, on the steady clock.
+
+It is made here and never installed globally, so that a server can run in a thread
+of a program that has a reactor already (`imapd.testing`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from twisted.internet.epollreactor import EPollReactor
+
+
+class Call(Protocol):
+    """A pending call of the loop."""
+
+    def cancel(self) -> None:
+        """Forget it; raises when it ran already."""
+        ...
+
+    def active(self) -> bool:
+        """Tell whether it still waits."""
+        ...
+
+
+class Loop(Protocol):
+    """The part of a reactor that imapd uses."""
+
+    def callLater(self, delay: float, call: Callable[[], object]) -> Call:
+        """Run ``call`` after so many seconds."""
+        ...
+
+    def callFromThread(self, call: Callable[[], object]) -> None:
+        """Run ``call`` soon; the one method that threads may use."""
+        ...
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:  # noqa: ANN401 - Twisted's types
+        """Accept connections on a listening socket."""
+        ...
+
+    def addReader(self, reader: Any) -> None:  # noqa: ANN401 - Twisted's types
+        """Watch a descriptor for reading."""
+        ...
+
+    def removeReader(self, reader: Any) -> None:  # noqa: ANN401 - Twisted's types
+        """Watch it no more."""
+        ...
+
+    def run(self, installSignalHandlers: bool = True) -> None:  # noqa: N803 - Twisted's
+        """Run until `stop`."""
+        ...
+
+    def stop(self) -> None:
+        """End `run`."""
+        ...
+
+
+def new_loop() -> Loop:
+    """Make a loop.
+
+    Twisted's timers go by the wall clock. When that clock is set forward, every
+    time limit would run out at once: the steady clock takes its place.
+    """
+    make: Any = EPollReactor  # untyped in Twisted
+    reactor = make()
+    reactor.seconds = time.monotonic
+    return cast("Loop", reactor)

@@ -1,0 +1,228 @@
+"""A connection's bytes on their way out, at the pace of the client.
+
+`Output` is the session's transport. It keeps what the socket does not take, feeds
+it in chunks, and tells the session to wait meanwhile. TLS lies between it and the
+socket when it was started.
+
+Invariants: bytes leave in the order they were written; nothing is written to the
+socket while it is full, so at most two chunks lie in it; a client that takes nothing
+for ``output_stuck_seconds`` is cut off; a closed connection is gone after a while,
+whatever the client does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer  # type: ignore[import-untyped]
+
+from imapd.session.faults import ConnectionGone
+from imapd.session.limits import Limits
+from imapd.session.reply import CHUNK
+from mailstore.lanes import Future, Runtime, Timer
+
+if TYPE_CHECKING:
+    from imapd.net.tls import TlsLayer
+
+LINGER_SECONDS = 2.0
+"""How long the client may take to close after we did. Closing both ways at once
+would answer what it still sends with a reset, which can overtake our last words."""
+
+
+@implementer(IPushProducer)
+class Output:
+    """The way out of one connection; the port `imapd.session.reply.Transport`.
+
+    ``tcp`` is a connected Twisted transport. ``new_tls`` begins TLS on it; it gets
+    the transport that TLS is to use. ``limits`` are asked for each time.
+    """
+
+    def __init__(
+        self,
+        tcp: Any,  # noqa: ANN401 - Twisted's transports share no typed interface
+        runtime: Runtime,
+        limits: Callable[[], Limits],
+        new_tls: Callable[[], TlsLayer] | None = None,
+    ) -> None:
+        self._tcp = tcp
+        self._wire: Any = tcp
+        self._tls: TlsLayer | None = None
+        self._new_tls = new_tls
+        self._runtime = runtime
+        self._limits = limits
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._full = False
+        self._lost = False
+        self._closing = False
+        self._finished = False
+        self._session_paused = False
+        self._crowd_paused = False
+        self._room: list[Future[None]] = []
+        self._timer: Timer | None = None
+        tcp.registerProducer(self, True)
+
+    # -- the session's transport
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS protects it."""
+        return self._tls is not None
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep them until the client takes more."""
+        if self._lost or self._closing or not data:
+            return
+        if len(data) <= CHUNK and not self._full and not self._queue:
+            self._wire.write(data)
+            return
+        for start in range(0, len(data), CHUNK):
+            self._queue.append(data[start : start + CHUNK])
+        self._queued += len(data)
+        self._feed()
+        if self._queued > self._limits().output_buffer:
+            self._crowd_paused = True
+            self._apply_pause()
+
+    def room(self) -> Awaitable[None]:
+        """Wait until everything was given to the socket; raises `ConnectionGone`."""
+        future: Future[None] = self._runtime.future()
+        if self._lost:
+            future.fail(ConnectionGone())
+        elif not self.crowded():
+            future.succeed(None)
+        else:
+            self._room.append(future)
+        return future
+
+    def crowded(self) -> bool:
+        """Tell whether writers should wait for room."""
+        return self._full or bool(self._queue)
+
+    def pause_reading(self) -> None:
+        """Take no more bytes from the client for now."""
+        self._session_paused = True
+        self._apply_pause()
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+        self._session_paused = False
+        self._apply_pause()
+
+    def start_tls(self) -> None:
+        """Begin a TLS handshake as the server; later bytes are encrypted."""
+        if self._tls is not None or self._new_tls is None or self._lost:
+            raise RuntimeError("TLS cannot begin here")
+        while self._queue:  # what was written before goes out in the clear
+            self._tcp.write(self._queue.popleft())
+        self._queued = 0
+        self._tls = self._wire = self._new_tls()
+        self._tls.begin(self._tcp)
+
+    def close(self) -> None:
+        """Send what is written, then close."""
+        if self._closing or self._lost:
+            return
+        self._closing = True
+        self._session_paused = False  # what still comes is read, and dropped
+        self._crowd_paused = False
+        self._apply_pause()
+        if not self._queue:
+            self._finish()
+
+    # -- called by the owner
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is lost."""
+        if not self._lost:
+            self._tcp.abortConnection()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._lost = True
+        self._stop_timer()
+        self._queue.clear()
+        self._queued = 0
+        waiting, self._room = self._room, []
+        for future in waiting:
+            future.fail(ConnectionGone())
+
+    def peer_finished(self) -> None:
+        """The client sends no more; end once it has what was written."""
+        if self._finished:
+            self._tcp.loseConnection()
+        else:
+            self.close()
+
+    def write_closed(self) -> None:
+        """Our last byte has left; the client has a moment to close too."""
+        self._stop_timer()
+        if not self._lost:
+            self._timer = self._runtime.later(LINGER_SECONDS, self.abort)
+
+    # -- called by Twisted: the socket is our consumer
+
+    def pauseProducing(self) -> None:
+        """The socket is full."""
+        self._full = True
+        self._watch()
+
+    def resumeProducing(self) -> None:
+        """The socket has sent everything that it was given."""
+        self._full = False
+        self._stop_timer()
+        self._feed()
+        if self.crowded():
+            return
+        if self._crowd_paused:
+            self._crowd_paused = False
+            self._apply_pause()
+        waiting, self._room = self._room, []
+        for future in waiting:
+            future.succeed(None)
+
+    def stopProducing(self) -> None:
+        """The socket is gone; `lost` follows."""
+
+    # -- inside
+
+    def _feed(self) -> None:
+        while self._queue and not self._full:
+            piece = self._queue.popleft()
+            self._queued -= len(piece)
+            self._wire.write(piece)
+        if self._closing and not self._queue and not self._finished:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Close our direction behind the last byte."""
+        self._finished = True
+        self._stop_timer()
+        self._watch()
+        self._tcp.unregisterProducer()  # else the socket would wait for more
+        if self._tls is not None and not self._tls.end():
+            self.abort()  # in the middle of a handshake there is no one to tell
+            return
+        self._tcp.loseWriteConnection()
+
+    def _watch(self) -> None:
+        if self._timer is None and not self._lost:
+            self._timer = self._runtime.later(
+                self._limits().output_stuck_seconds, self.abort
+            )
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _apply_pause(self) -> None:
+        if self._lost:
+            return
+        if self._session_paused or self._crowd_paused:
+            self._tcp.pauseProducing()
+        else:
+            self._tcp.resumeProducing()

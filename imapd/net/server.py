@@ -1,0 +1,92 @@
+"""One worker: its ports, its connections, and its orderly end.
+
+To stop: accept no more, say BYE to everybody, give commands that run a moment to
+end, cut off who doesn't go, and only then end the loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.protocol import Factory
+
+from imapd.net.imap import Door, ImapProtocol
+from imapd.net.lanes import TwistedRuntime
+from imapd.net.listen import Endpoint
+from imapd.net.loop import Loop
+
+GOODBYE_SECONDS = 3.0
+"""How long clients may take to close after BYE."""
+FINISH_SECONDS = 10.0
+"""How long commands that still run may take to end after that."""
+_TICK = 0.01
+
+
+class _Factory(Factory):
+    noisy = False
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def buildProtocol(self, _: Any) -> ImapProtocol:  # noqa: ANN401 - Twisted's
+        return ImapProtocol(self._door)
+
+
+class Server:
+    """The ports and connections of one worker.
+
+    ``door`` is what all addresses share; each gets its own kind of TLS.
+    """
+
+    def __init__(self, loop: Loop, runtime: TwistedRuntime, door: Door) -> None:
+        self._loop = loop
+        self._runtime = runtime
+        self._door = door
+        self._live = door.live
+        self._ports: list[Any] = []
+        self._stopping = False
+
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._live)
+
+    def listen(self, endpoints: Iterable[Endpoint]) -> None:
+        """Accept connections; takes over the descriptors."""
+        for endpoint in endpoints:
+            door = dataclasses.replace(self._door, tls=endpoint.tls)
+            port = self._loop.adoptStreamPort(
+                endpoint.descriptor, endpoint.family, _Factory(door)
+            )
+            os.close(endpoint.descriptor)  # the port has its own
+            self._ports.append(port)
+
+    def stop(self, text: str = "the server is stopping") -> None:
+        """Begin to end; the loop stops when everything has. Harmless to repeat."""
+        if not self._stopping:
+            self._stopping = True
+            self._runtime.spawn(self._stop(text))
+
+    async def _stop(self, text: str) -> None:
+        for port in self._ports:
+            port.stopListening()
+        for protocol in tuple(self._live):
+            protocol.shutdown(text)
+        until = self._runtime.monotonic() + GOODBYE_SECONDS
+        while self._live and self._runtime.monotonic() < until:
+            await self._pause()
+        for protocol in tuple(self._live):
+            protocol.abort()
+        # This coroutine is the one that still runs when all others have ended.
+        until = self._runtime.monotonic() + FINISH_SECONDS
+        while self._runtime.running > 1 and self._runtime.monotonic() < until:
+            await self._pause()
+        self._loop.stop()
+
+    async def _pause(self) -> None:
+        tick = self._runtime.future()
+        self._runtime.later(_TICK, lambda: tick.succeed(None))
+        await tick

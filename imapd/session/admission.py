@@ -1,0 +1,130 @@
+"""Who may connect: counts of connections against the limits, in one worker.
+
+An address is an IPv4 address or an IPv6 network of 64 bits, which is what one
+person usually has. Strangers (connections that are not logged in) may crowd out
+each other, never people: when there are too many, the oldest of the address that
+has most of them is dropped.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from imapd.session.limits import Limits
+from mailstore.model import AccountId
+
+
+def network_of(address: str) -> str:
+    """Give the key under which an address is counted."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One admitted connection. ``drop`` ends it, ``stranger`` tells if it may be."""
+
+    network: str
+    drop: Callable[[], None] = field(repr=False)
+    stranger: Callable[[], bool] = field(repr=False)
+
+
+class ConnectionAdmission:
+    """Counts the connections of one worker. Used on the event thread only."""
+
+    def __init__(self, limits: Callable[[], Limits]) -> None:
+        self._limits = limits
+        # By network; a dict keeps the order of arrival.
+        self._tickets: dict[str, dict[Ticket, None]] = {}
+        self._total = 0
+        self._sessions = 0
+        self._strangers: Counter[str] = Counter()
+        self._accounts: Counter[AccountId] = Counter()
+
+    @property
+    def connections(self) -> int:
+        """All connections now."""
+        return self._total
+
+    @property
+    def strangers(self) -> int:
+        """Connections that are not logged in."""
+        return self._total - self._sessions
+
+    def connect(
+        self, address: str, drop: Callable[[], None], stranger: Callable[[], bool]
+    ) -> Ticket | str:
+        """Admit a connection, or say in words why not.
+
+        ``drop`` must end it at once, ``stranger`` tells whether it is not logged in.
+        """
+        limits = self._limits()
+        network = network_of(address)
+        mine = self._tickets.get(network, {})
+        if self._total >= limits.connections:
+            return "too many connections"
+        if len(mine) >= limits.connections_per_address:
+            return "too many connections from your address"
+        if self.strangers >= limits.connections_unauthenticated:
+            self._drop_a_stranger()
+        ticket = Ticket(network, drop, stranger)
+        self._tickets.setdefault(network, mine)[ticket] = None
+        self._total += 1
+        self._count_strangers(network, 1)
+        return ticket
+
+    def disconnect(self, ticket: Ticket) -> None:
+        """Take a connection off the counts. Harmless when it was taken off before."""
+        mine = self._tickets.get(ticket.network, {})
+        if ticket not in mine:
+            return
+        del mine[ticket]
+        if not mine:
+            del self._tickets[ticket.network]
+        self._total -= 1
+        self._count_strangers(ticket.network, -1)
+
+    def login(self, account: AccountId, address: str) -> bool:
+        """Count a session of an account; False when it has too many."""
+        if self._accounts[account] >= self._limits().connections_per_account:
+            return False
+        self._accounts[account] += 1
+        self._sessions += 1
+        self._count_strangers(network_of(address), -1)
+        return True
+
+    def logout(self, account: AccountId, address: str) -> None:
+        """Take the session off the count; its connection is a stranger's again."""
+        self._accounts[account] -= 1
+        if not self._accounts[account]:
+            del self._accounts[account]
+        self._sessions -= 1
+        self._count_strangers(network_of(address), 1)
+
+    def _count_strangers(self, network: str, change: int) -> None:
+        # A connection may be lost before its session has logged out: then the
+        # number is below zero for a moment.
+        self._strangers[network] += change
+        if self._strangers[network] == 0:
+            del self._strangers[network]
+
+    def _drop_a_stranger(self) -> None:
+        """End the oldest stranger of the address that has most of them."""
+        if not self._strangers:
+            return
+        busiest = max(self._strangers, key=self._strangers.__getitem__)
+        for ticket in self._tickets.get(busiest, {}):
+            if ticket.stranger():
+                self.disconnect(ticket)
+                ticket.drop()
+                return
