@@ -14,46 +14,39 @@ from __future__ import annotations
 import re
 
 from mailstore.mime.envelope import envelope
-from mailstore.mime.header import parameters
 from mailstore.mime.scanner import Part
 from mailstore.mime.wire import nstring, string
 
-_TOKEN = re.compile(rb"[!#-'*+\-.0-9A-Z^_`a-z{|}~]+")
 _VALUE = re.compile(rb'"(?:[^"\\]|\\.)*+"|\{(\d++)\}\r\n|[()]|[^ ()"{]++')
-_MAX_LANGUAGES = 100
-_MAX_ENCODING = 100
 
 
 def bodystructure(part: Part) -> bytes:
     """Render the extensible form."""
-    if part.children:
+    if part.is_multipart:
         parts = b"".join([bodystructure(child) for child in part.children])
-        return b"(%b %b %b%b)" % (
-            parts,
-            string(part.subtype),
-            _params(part.params),
-            _common(part),
-        )
-    params = part.params
-    if part.kind == b"text" and not params:
-        params = ((b"charset", b"us-ascii"),)  # RFC 2045 §5.2
-    pieces = [
-        string(part.kind),
+        kind, params = string(part.subtype), _params(part.params)
+        return b"(%b %b %b%b)" % (parts, kind, params, _common(part))
+    params = _params(part.params)
+    if part.type == b"text" and not part.params:
+        params = b'("charset" "us-ascii")'  # RFC 2045 §5.2
+    last = b""
+    if part.type == b"text":
+        last = b" %d" % part.lines
+    elif part.subtype == b"rfc822" and part.message is not None:
+        inner = part.message
+        last = b" %b %b %d" % (envelope(inner.fields), bodystructure(inner), part.lines)
+    return b"(%b %b %b %b %b %b %d%b %b%b)" % (
+        string(part.type),
         string(part.subtype),
-        _params(params),
-        nstring(part.value(b"content-id")),
-        nstring(part.value(b"content-description")),
-        string(part.encoding[:_MAX_ENCODING]),
-        b"%d" % (part.end - part.body),
-    ]
-    if part.message is not None and part.subtype == b"rfc822":
-        pieces.append(envelope(part.message.fields))
-        pieces.append(bodystructure(part.message))
-        pieces.append(b"%d" % part.lines)
-    elif part.kind == b"text":
-        pieces.append(b"%d" % part.lines)
-    pieces.append(nstring(part.value(b"content-md5")))
-    return b"(%b%b)" % (b" ".join(pieces), _common(part))
+        params,
+        nstring(part.id),
+        nstring(part.description),
+        string(part.encoding),
+        part.size,
+        last,
+        nstring(part.md5),
+        _common(part),
+    )
 
 
 def body(structure: bytes) -> bytes:
@@ -128,27 +121,15 @@ def _params(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
 
 def _common(part: Part) -> bytes:
     """Render disposition, language and location, a space before each."""
-    return b" %b %b %b" % (
-        _disposition(part.value(b"content-disposition")),
-        _language(part.value(b"content-language")),
-        nstring(part.value(b"content-location")),
-    )
-
-
-def _disposition(value: bytes | None) -> bytes:
-    if value is None:
-        return b"NIL"
-    token = _TOKEN.match(value.partition(b";")[0].strip())
-    if token is None:
-        return b"NIL"
-    return b"(%b %b)" % (string(token[0].lower()), _params(parameters(value)))
-
-
-def _language(value: bytes | None) -> bytes:
-    tags = [tag.strip() for tag in (value or b"").split(b",")][:_MAX_LANGUAGES]
-    tags = [tag for tag in tags if tag]
-    if not tags:
-        return b"NIL"
-    if len(tags) == 1:
-        return string(tags[0])
-    return b"(%b)" % b" ".join(map(string, tags))
+    if part.disposition is None and not part.language and part.location is None:
+        return b" NIL NIL NIL"
+    disposition = b"NIL"
+    if part.disposition is not None:
+        kind, params = part.disposition
+        disposition = b"(%b %b)" % (string(kind), _params(params))
+    language = b"NIL"
+    if len(part.language) == 1:
+        language = string(part.language[0])
+    elif part.language:
+        language = b"(%b)" % b" ".join(map(string, part.language))
+    return b" %b %b %b" % (disposition, language, nstring(part.location))

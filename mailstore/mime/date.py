@@ -1,26 +1,114 @@
-"""The Date field as a moment (RFC 5322 §3.3, with the obsolete forms of §4.3)."""
+"""The Date field as a moment (RFC 5322 §3.3, with the obsolete forms of §4.3).
+
+It also reads what is often seen and never was allowed: asctime, a missing weekday,
+ISO 8601, a missing zone. What can't be a date gives None. Example::
+
+    sent_date(b"Fri, 21 Nov 1997 09:55:06 -0600") == (880127706, -360)
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_tz
+import re
+from datetime import UTC, datetime
 
-_MAX = 100
+_MAX = 256  # octets that are looked at
+_COMMENT = re.compile(rb"\([^()]*+\)")
+_WEEKDAY = rb"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*+[,.\s]\s*+)?"
+_MONTH = rb"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+\.?"
+_TIME = (
+    rb"(?P<hour>\d{1,2})\s*[:.]\s*(?P<minute>\d{1,2})"
+    rb"(?:\s*[:.]\s*(?P<second>\d{1,2})(?:[.,]\d*+)?)?"
+)
+_ZONE = rb"(?:\s*(?P<zone>[+-]\s?\d{1,2}:?\d{2}\b|[a-z]{1,5}\b))?"
+_RFC_5322 = re.compile(
+    rb"\s*+" + _WEEKDAY + rb"(?P<day>\d{1,2})[\s\-]*" + _MONTH
+    + rb"[\s\-,]*(?P<year>\d{2,4})(?:[,\s]\s*" + _TIME + _ZONE + rb")?",
+    re.IGNORECASE,
+)  # fmt: skip
+_ASCTIME = re.compile(
+    rb"\s*+" + _WEEKDAY + _MONTH + rb"\s*(?P<day>\d{1,2}),?\s+"
+    + _TIME + _ZONE + rb"\s+(?P<year>\d{4})",
+    re.IGNORECASE,
+)  # fmt: skip
+_AMERICAN = re.compile(
+    rb"\s*+" + _WEEKDAY + _MONTH + rb"\s*(?P<day>\d{1,2}),?\s+"
+    rb"(?P<year>\d{4})(?:[,\s]\s*" + _TIME + _ZONE + rb")?",
+    re.IGNORECASE,
+)  # fmt: skip
+_ISO_8601 = re.compile(
+    rb"\s*+(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?:[t\s]\s*"
+    + _TIME + _ZONE + rb")?",
+    re.IGNORECASE,
+)  # fmt: skip
+_FORMS = (_RFC_5322, _ASCTIME, _AMERICAN, _ISO_8601)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1
+    )
+}
+# RFC 5322 §4.3; all other letters, the military ones too, are -0000.
+_ZONES = {
+    b"edt": -240,
+    b"est": -300,
+    b"cdt": -300,
+    b"cst": -360,
+    b"mdt": -360,
+    b"mst": -420,
+    b"pdt": -420,
+    b"pst": -480,
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_ZONE = 24 * 60
 
 
 def sent_date(value: bytes) -> tuple[int, int] | None:
-    """Give (seconds since the epoch, zone in minutes), None if it can't be read."""
+    """Give (seconds since the epoch, zone in minutes east), or None."""
+    text = value[:_MAX]
+    if b"(" in text:
+        text = _COMMENT.sub(b" ", text)
+    for form in _FORMS:
+        found = form.match(text)
+        if found is not None:
+            return _moment(found)
+    return None
+
+
+def _moment(found: re.Match[bytes]) -> tuple[int, int] | None:
+    month = found["month"].lower()
+    hour, minute = int(found["hour"] or 0), int(found["minute"] or 0)
+    second = min(int(found["second"] or 0), 59)  # 60 is a leap second
     try:
-        found = parsedate_tz(value[:_MAX].decode("latin-1"))
-        if found is None:
-            return None
-        year, month, day, hour, minute, second = found[:6]
-        local = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
-        zone = (found[9] or 0) // 60
-        if not -24 * 60 < zone < 24 * 60:
-            zone = 0
-        moment = local - timedelta(minutes=zone)
-    except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
+        local = datetime(
+            _year(found["year"]),
+            _MONTHS.get(month) or int(month),
+            int(found["day"]),
+            hour,
+            minute,
+            second,
+            tzinfo=UTC,
+        )
+    except ValueError:
         return None
-    epoch = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-    return epoch, zone
+    zone = _zone(found["zone"])
+    return int((local - _EPOCH).total_seconds()) - zone * 60, zone
+
+
+def _year(digits: bytes) -> int:
+    """RFC 5322 §4.3: two digits and three digits."""
+    year = int(digits)
+    if len(digits) == 2:
+        return year + (2000 if year < 50 else 1900)
+    return year + 1900 if len(digits) == 3 else year
+
+
+def _zone(name: bytes | None) -> int:
+    if name is None:
+        return 0
+    if name[:1] in b"+-":
+        digits = bytes(c for c in name if chr(c).isdigit()).rjust(4, b"0")
+        minutes = int(digits[:2]) * 60 + int(digits[2:])
+        if minutes >= _MAX_ZONE:
+            return 0
+        return -minutes if name[:1] == b"-" else minutes
+    return _ZONES.get(name.lower(), 0)

@@ -1,50 +1,69 @@
-"""ENVELOPE, wire-ready (RFC 3501 §7.4.2)::
+"""ENVELOPE, wire-ready (RFC 3501 §7.4.2).
 
-("date" "subject" from sender reply-to to cc bcc "in-reply-to" "message-id")
+It turns a message's header fields into the ten fields of an envelope. It must not
+decode anything: clients undo encoded words. Example::
+
+    ("date" "subject" ((NIL NIL "a" "b.c")) … "in-reply-to" "message-id")
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailstore.mime.address import MAX_ADDRESSES, parse_addresses
+from mailstore.mime.address import (
+    MAX_ADDRESSES,
+    MAX_LIST,
+    Address,
+    parse_addresses,
+)
 from mailstore.mime.header import Field, unfold
-from mailstore.mime.wire import nstring
+from mailstore.mime.names import ENVELOPE
+from mailstore.mime.wire import nstring, string
 
-_ADDRESSES = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
-_TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
-
-
-def envelope(header: Iterable[Field]) -> bytes:
-    """Render the envelope of a message's header fields."""
-    texts: dict[bytes, bytes] = {}
-    lists: dict[bytes, list[bytes]] = {}
-    for found in header:
-        if found.name in _TEXTS:
-            texts.setdefault(found.name, unfold(found.value))
-        elif found.name in _ADDRESSES:
-            seen = lists.setdefault(found.name, [])
-            if len(seen) < MAX_ADDRESSES:
-                # Several fields of one name are one list, as most servers show it.
-                seen.extend(_render(found.value))
-    rendered = {name: _list(found) for name, found in lists.items()}
-    sender = rendered.get(b"from", b"NIL")
-    for name in (b"sender", b"reply-to"):
-        # RFC 3501 §7.4.2: absent or empty, they are what From is.
-        if rendered.get(name, b"NIL") == b"NIL":
-            rendered[name] = sender
-    pieces = [nstring(texts.get(b"date")), nstring(texts.get(b"subject"))]
-    pieces += [rendered.get(name, b"NIL") for name in _ADDRESSES]
-    pieces += [nstring(texts.get(b"in-reply-to")), nstring(texts.get(b"message-id"))]
-    return b"(" + b" ".join(pieces) + b")"
+_TEXTS = frozenset({b"date", b"subject", b"in-reply-to", b"message-id"})
+_MAX_TEXT = 1 << 16  # octets; listings show many envelopes at a time
 
 
-def _render(value: bytes) -> list[bytes]:
-    return [
-        b"(%b %b %b %b)" % tuple(nstring(piece) for piece in address)
-        for address in parse_addresses(value)
-    ]
+def envelope(fields: Iterable[Field]) -> bytes:
+    """Render the envelope of a message's header fields (names in lower case)."""
+    values: dict[bytes, bytes] = {}
+    for name, value, _ in fields:
+        if name not in ENVELOPE:
+            continue
+        if name not in values:
+            values[name] = value
+        elif name not in _TEXTS and len(values[name]) < MAX_LIST:
+            # Some write several To fields: together they are the list.
+            values[name] = values[name].rstrip(b" \t\r\n,") + b"," + value
+    get = values.get
+    sender = _addresses(get(b"from"))
+    # RFC 3501 §7.4.2: Sender and Reply-To that are absent or empty are as From.
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        _text(get(b"date")),
+        _text(get(b"subject")),
+        sender,
+        _addresses(get(b"sender"), sender),
+        _addresses(get(b"reply-to"), sender),
+        _addresses(get(b"to")),
+        _addresses(get(b"cc")),
+        _addresses(get(b"bcc")),
+        _text(get(b"in-reply-to")),
+        _text(get(b"message-id")),
+    )
 
 
-def _list(found: list[bytes]) -> bytes:
-    return b"(" + b"".join(found) + b")" if found else b"NIL"
+def _text(value: bytes | None) -> bytes:
+    return b"NIL" if value is None else string(unfold(value)[:_MAX_TEXT])
+
+
+def _addresses(value: bytes | None, default: bytes = b"NIL") -> bytes:
+    if value is None:
+        return default
+    found = parse_addresses(value)
+    if not found:
+        return default
+    return b"(%b)" % b"".join([_address(address) for address in found[:MAX_ADDRESSES]])
+
+
+def _address(address: Address) -> bytes:
+    return b"(%b %b %b %b)" % tuple([nstring(piece) for piece in address])

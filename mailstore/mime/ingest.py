@@ -1,41 +1,64 @@
-"""Everything that the index keeps of a message, found once, at its arrival."""
+"""Everything that the index keeps of a message, found once, at its arrival.
+
+The one entry to this package for those who store mail. It must not know where a
+message comes from or goes to, and it never raises: whatever bytes arrive, mail is
+kept and can be listed. Example::
+
+    ingest(b"Subject: hi\\r\\n\\r\\nhi\\r\\n").envelope
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from mailstore.mime.bodystructure import bodystructure
 from mailstore.mime.date import sent_date
 from mailstore.mime.envelope import envelope
+from mailstore.mime.header import Buffer
 from mailstore.mime.packed import pack_header
-from mailstore.mime.scanner import Buffer, scan
+from mailstore.mime.scanner import scan
 from mailstore.mime.sections import pack
+
+_MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
+_MAX_MESSAGE_ID = 998  # RFC 5322 §2.1.1: the longest line
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Wire-ready descriptions and offsets of one message."""
+    """What is kept of one message.
+
+    ``envelope`` and ``bodystructure`` are wire-ready; ``header`` belongs to
+    `mailstore.mime.packed`, ``parts`` to `mailstore.mime.sections`.
+    """
 
     envelope: bytes
-    bodystructure: bytes
+    bodystructure: bytes  # the extensible form; see `bodystructure.body`
     header: bytes
     parts: bytes
-    sent: int | None  # seconds since the epoch
-    sent_zone: int  # minutes
-    message_id: bytes | None  # as the field has it, unfolded
+    sent: int | None  # seconds since the epoch of the Date field
+    sent_zone: int  # its zone, minutes east; the date there is what SENTON compares
+    message_id: bytes | None  # with its angle brackets, where it has them
 
 
 def ingest(data: Buffer) -> Ingested:
     """Look at a message once. Never raises, whatever the bytes."""
     root = scan(data)
     date = root.value(b"date")
-    sent = sent_date(date) if date is not None else None
+    sent, zone = (None if date is None else sent_date(date)) or (None, 0)
     return Ingested(
         envelope=envelope(root.fields),
         bodystructure=bodystructure(root),
         header=pack_header(data, root),
         parts=pack(root),
-        sent=None if sent is None else sent[0],
-        sent_zone=0 if sent is None else sent[1],
-        message_id=root.value(b"message-id") or None,
+        sent=sent,
+        sent_zone=zone,
+        message_id=_message_id(root.value(b"message-id")),
     )
+
+
+def _message_id(value: bytes | None) -> bytes | None:
+    if not value:
+        return None
+    found = _MESSAGE_ID.search(value)
+    return (found[0] if found is not None else value)[:_MAX_MESSAGE_ID]

@@ -1,7 +1,14 @@
-"""The header fields that listings ask for, kept beside the index.
+"""The header fields that listings ask for, kept beside the index as raw lines.
 
-Layout: version (0: incomplete, look into the blob), number of fields, their ids,
-their lengths, then their raw lines in the message's order.
+It answers HEADER.FIELDS for them exactly as `mailstore.mime.header.select_fields`
+would from the message; it doesn't know where either is stored. Layout, little
+endian::
+
+    flags u8 · fields u8 · number of its name in `names.LISTED`, u8 per field
+    where each field's lines begin u16, the first at 0 · where the last ends u16
+    lines, as they stand
+
+Example: ``PackedFields({b"SUBJECT"}).render(packed) == b"Subject: x\\r\\n\\r\\n"``.
 """
 
 from __future__ import annotations
@@ -9,81 +16,103 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection
 
-from mailstore.mime.scanner import Buffer, Part
+from mailstore.mime.header import Buffer, ends_blank
+from mailstore.mime.names import LISTED
+from mailstore.mime.scanner import Part
 
-# What Thunderbird, Apple Mail, K-9, Roundcube, mutt and mbsync ask for in lists.
-KEPT = (
-    b"date", b"from", b"to", b"cc", b"bcc", b"subject", b"message-id", b"references",
-    b"in-reply-to", b"reply-to", b"content-type", b"priority", b"x-priority",
-    b"newsgroups", b"sender", b"importance", b"list-id", b"list-post",
-    b"list-subscribe", b"list-unsubscribe", b"disposition-notification-to",
-    b"x-label", b"x-tuid", b"x-draft-info", b"x-mozilla-draft-info", b"mail-reply-to",
-    b"mail-followup-to", b"followup-to", b"x-forwarded-message-id", b"x-spam-flag",
-    b"content-transfer-encoding", b"content-description", b"content-language",
-    b"lines", b"x-original-to", b"x-uid", b"x-keywords", b"mime-version",
-)  # fmt: skip
-_ID = {name: number for number, name in enumerate(KEPT)}
-MAX_PACKED = 16_384
+_ID = {name: number for number, name in enumerate(LISTED)}
+_COMPLETE = 1
+_BLANK = 2  # the header ends in its blank line
+_MAX_PACKED = 16_384  # octets of lines; a longer header is read from the message
+_MAX_SHAPES = 1_024
+_MISSING = b"\x00\x00"
 
 
 def pack_header(data: Buffer, part: Part) -> bytes:
-    """Pack the kept fields of a message's header."""
-    header = data[part.header : part.body]
-    chosen = [f for f in part.fields if f.name in _ID]
-    lengths = [f.end - f.start for f in chosen]
-    if len(chosen) > 255 or sum(lengths) > MAX_PACKED:
-        return b"\x00"
-    lines = b"".join([header[f.start : f.end] for f in chosen])
-    if lines and not lines.endswith(b"\n"):
-        return b"\x00"  # a header that ends in the middle of a line is rare
+    """Pack the listed fields of a message; ``part`` is the root that `scan` gave."""
+    chosen = [field for field in part.fields if field.name in _ID]
+    lines = b"".join([field.line for field in chosen])
+    if (
+        not part.whole_header
+        or len(chosen) > 255
+        or len(lines) > _MAX_PACKED
+        or b"\x00" in lines
+    ):
+        return _MISSING
+    flags = _COMPLETE
+    if ends_blank(data[max(part.header, part.body - 3) : part.body]):
+        flags |= _BLANK
+    offsets = [0]
+    for field in chosen:
+        offsets.append(offsets[-1] + len(field.line))
     return b"".join(
         (
-            bytes((1, len(chosen))),
-            bytes([_ID[f.name] for f in chosen]),
-            struct.pack(f"<{len(chosen)}H", *lengths),
+            bytes((flags, len(chosen), *[_ID[field.name] for field in chosen])),
+            struct.pack(f"<{len(offsets)}H", *offsets),
             lines,
         )
     )
 
 
-def covers(names: Collection[bytes]) -> bool:
-    """Tell whether all these fields (lower case) are among the kept ones."""
-    return all(name in _ID for name in names)
+def unpack_header(packed: bytes) -> bytes | None:
+    """Give all kept lines, without a blank line; None: the message must be read."""
+    if not packed[0] & _COMPLETE:
+        return None
+    return packed[4 + 3 * packed[1] :]
 
 
 class PackedFields:
-    """HEADER.FIELDS for one list of names, compiled once a command."""
+    """HEADER.FIELDS for one list of names (any case), compiled once a command."""
 
-    __slots__ = ("_wanted", "possible")
+    __slots__ = ("_shapes", "_wanted", "possible")
 
     def __init__(self, names: Collection[bytes]) -> None:
         lower = {name.lower() for name in names}
-        self.possible = covers(lower)
-        self._wanted = bytes(sorted(_ID[n] for n in lower if n in _ID))
+        self.possible = lower.issubset(_ID)  # else each message must be read
+        self._wanted = frozenset(_ID[name] for name in lower if name in _ID)
+        # The fields' ids of a message -> how to cut its lines. The messages of a
+        # mailbox have few different sequences of fields.
+        self._shapes: dict[bytes, _Shape] = {}
 
     def render(self, packed: bytes) -> bytes | None:
-        """Give the raw lines and a blank line; None: the blob must be read."""
-        if not self.possible or packed[0] != 1:
+        """Give the raw lines and the blank line; None: the message must be read."""
+        flags = packed[0]
+        if not (flags & _COMPLETE and self.possible):
             return None
         count = packed[1]
         ids = packed[2 : 2 + count]
-        start = 2 + 3 * count
-        if not ids.translate(None, self._wanted):
-            return packed[start:] + b"\r\n"
-        pieces = []
-        wanted = self._wanted
-        for field, length in zip(
-            ids, struct.unpack_from(f"<{count}H", packed, 2 + count), strict=True
-        ):
-            if field in wanted:
-                pieces.append(packed[start : start + length])
-            start += length
-        pieces.append(b"\r\n")
+        shape = self._shapes.get(ids) or self._shape(ids)
+        start = 4 + 3 * count
+        if shape.all_wanted:
+            pieces = [packed[start:]]
+        else:
+            at = shape.offsets(packed, 2 + count)
+            pieces = [packed[start + at[i] : start + at[j]] for i, j in shape.runs]
+        if flags & _BLANK:
+            pieces.append(b"\r\n")
         return b"".join(pieces)
 
+    def _shape(self, ids: bytes) -> _Shape:
+        if len(self._shapes) >= _MAX_SHAPES:
+            self._shapes.clear()
+        shape = self._shapes[ids] = _Shape(ids, self._wanted)
+        return shape
 
-def unpack_header(packed: bytes) -> bytes | None:
-    """Give all kept lines as a header block, None when they are incomplete."""
-    if packed[0] != 1:
-        return None
-    return packed[2 + 3 * packed[1] :]
+
+class _Shape:
+    """Which runs of fields to give of the messages with one sequence of fields."""
+
+    __slots__ = ("all_wanted", "offsets", "runs")
+
+    def __init__(self, ids: bytes, wanted: frozenset[int]) -> None:
+        runs: list[tuple[int, int]] = []  # first field, and the one behind the last
+        for at, field in enumerate(ids):
+            if field not in wanted:
+                continue
+            if runs and runs[-1][1] == at:
+                runs[-1] = (runs[-1][0], at + 1)
+            else:
+                runs.append((at, at + 1))
+        self.runs = tuple(runs)
+        self.all_wanted = self.runs == ((0, len(ids)),)
+        self.offsets = struct.Struct(f"<{len(ids) + 1}H").unpack_from

@@ -49,18 +49,23 @@ class MimeLimits:
     headers: int = 50 << 20  # and of all headers of a message
     fields: int = 10_000  # fields kept of one header
 
+    def __post_init__(self) -> None:
+        # `sections` numbers parts in 16 bits; a walk down is a recursion.
+        if not (0 < self.parts < 1 << 16 and 0 < self.depth <= 200):
+            msg = "parts must be below 65,536, depth at most 200"
+            raise ValueError(msg)
+
 
 DEFAULT_LIMITS = MimeLimits()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """One entity: header at [header, body), body at [body, end).
 
     ``children`` are the parts of a multipart, or the one embedded message of a
     message/rfc822 or message/global part. ``fields`` are kept for messages only.
-    ``type`` and ``subtype`` are lower case. It is not changed once it was made;
-    it isn't frozen, since that would double the time of a scan.
+    ``type`` and ``subtype`` are lower case.
     """
 
     header: int
@@ -130,6 +135,7 @@ class _Entity:
         "depth",
         "end",
         "fields",
+        "has_nul",
         "header",
         "lines",
         "names",
@@ -152,6 +158,7 @@ class _Entity:
         self.children: list[_Entity] = []
         self.boundary: bytes | None = None
         self.lines = 0
+        self.has_nul = False
 
 
 class _Scan:
@@ -333,12 +340,14 @@ class _Scan:
 
     def _freeze(self) -> Part:
         self._count_lines()
+        root = self.order[0]
+        root.has_nul = self.data.find(b"\x00") >= 0
         done: dict[_Entity, Part] = {}
         for part in reversed(self.order):
-            done[part] = _part(part, tuple([done.pop(child) for child in part.children]))
-        root = done[self.order[0]]
-        root.contains_nul = self.data.find(b"\x00") >= 0
-        return root
+            done[part] = _part(
+                part, tuple([done.pop(child) for child in part.children])
+            )
+        return done[root]
 
     def _count_lines(self) -> None:
         """Count the lines of texts and of embedded messages.
@@ -406,7 +415,7 @@ def _part(entity: _Entity, children: tuple[Part, ...]) -> Part:
         location=get(b"content-location"),
         fields=tuple(entity.fields) if entity.names is not CONTENT else (),
         whole_header=entity.whole,
-        contains_nul=False,
+        contains_nul=entity.has_nul,
     )
 
 

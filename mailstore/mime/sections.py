@@ -1,8 +1,16 @@
 """Where a section's octets are: the offset tree that is kept with each message.
 
-Layout: version, flags, then one record a part in pre-order: header start, body
-start, end, size of the subtree in records, kind. Finding a section walks siblings
-by subtree size and touches no other record.
+It maps the part numbers of RFC 3501 §6.4.5 to ranges of the stored message; it never
+sees the message. Layout, little endian::
+
+    version u8 · flags u8 · parts u16 · media types u16
+    per part, parents first: header u32 · body u32 · end u32 · parts in its subtree
+    u16 · kind u8 · encoding u8 · number of its media type u16
+    per media type: length u8 · ``type/subtype``
+
+A section is found by stepping over siblings by the size of their subtree: no record
+is read but those of a path and of its elder siblings. Example: ``locate(packed,
+(2, 1), "MIME")``.
 """
 
 from __future__ import annotations
@@ -11,93 +19,57 @@ import struct
 
 from mailstore.mime.scanner import Part
 
-_HEAD = struct.Struct("<BB")
-_RECORD = struct.Struct("<IIIIB")
+_HEAD = struct.Struct("<BBHH")
+_RECORD = struct.Struct("<IIIHBBH")
 _VERSION = 1
-HAS_NUL = 1
+_HAS_NUL = 1
+_LEAF, _MULTIPART, _MESSAGE = range(3)
+_ENCODINGS = (b"", b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
+_ENCODING_ID = {name: number for number, name in enumerate(_ENCODINGS)}
 
-_LEAF, _MULTIPART, _MESSAGE = 0, 1, 2
 
-
-def pack(root: Part) -> bytes:
-    """Pack a message's offsets."""
-    order: list[Part] = root.walk()
-    sizes: dict[int, int] = {}
-    for part in reversed(order):
-        below = list(part.children)
-        if part.message is not None:
-            below.append(part.message)
-        sizes[id(part)] = 1 + sum(sizes[id(child)] for child in below)
-    pieces = [_HEAD.pack(_VERSION, HAS_NUL if root.contains_nul else 0)]
-    for part in order:
-        kind = _LEAF
-        if part.is_multipart:
-            kind = _MULTIPART
-        elif part.message is not None:
-            kind = _MESSAGE
+def pack(part: Part) -> bytes:
+    """Pack a message's offset tree; ``part`` is the root that `scan` gave."""
+    order = part.walk()
+    subtree: dict[int, int] = {}
+    for node in reversed(order):
+        subtree[id(node)] = 1 + sum([subtree[id(child)] for child in node.children])
+    types: dict[bytes, int] = {}
+    pieces = [b""]
+    for node in order:
+        media = node.type + b"/" + node.subtype
+        kind = _MULTIPART if node.is_multipart else _MESSAGE if node.children else _LEAF
         pieces.append(
-            _RECORD.pack(part.header, part.body, part.end, sizes[id(part)], kind)
+            _RECORD.pack(
+                node.header,
+                node.body,
+                node.end,
+                subtree[id(node)],
+                kind,
+                _ENCODING_ID.get(node.encoding, 0),
+                types.setdefault(media, len(types)),
+            )
         )
+    flags = _HAS_NUL if part.contains_nul else 0
+    pieces[0] = _HEAD.pack(_VERSION, flags, len(order), len(types))
+    for media in types:
+        pieces.append(bytes((len(media),)))
+        pieces.append(media)
     return b"".join(pieces)
 
 
 def contains_nul(packed: bytes) -> bool:
     """Tell whether the message has a NUL, which no IMAP literal may have."""
-    return bool(packed[1] & HAS_NUL)
-
-
-class _Node:
-    __slots__ = ("body", "end", "header", "index", "kind", "size")
-
-    def __init__(self, packed: bytes, index: int) -> None:
-        self.index = index
-        self.header, self.body, self.end, self.size, self.kind = _RECORD.unpack_from(
-            packed, _HEAD.size + index * _RECORD.size
-        )
-
-
-def _child(packed: bytes, node: _Node, number: int) -> _Node | None:
-    """Give the n-th part of a multipart."""
-    index, last = node.index + 1, node.index + node.size
-    while index < last:
-        child = _Node(packed, index)
-        number -= 1
-        if number == 0:
-            return child
-        index += child.size
-    return None
-
-
-def _find(packed: bytes, path: tuple[int, ...]) -> _Node | None:
-    """Follow part numbers (RFC 3501 §6.4.5).
-
-    A message that is no multipart has one part, number 1: its body. A part that is
-    a message is entered by the next number.
-    """
-    node = _Node(packed, 0)
-    entered = True  # node is a message's own entity, not yet one of its parts
-    for number in path:
-        if not entered and node.kind == _MESSAGE:
-            node, entered = _Node(packed, node.index + 1), True
-        if node.kind == _MULTIPART:
-            child = _child(packed, node, number)
-            if child is None:
-                return None
-            node, entered = child, False
-        elif entered and number == 1:
-            entered = False
-        else:
-            return None
-    return node
+    return bool(packed[1] & _HAS_NUL)
 
 
 def locate(
-    packed: bytes, path: tuple[int, ...], text: str | None
+    packed: bytes, path: tuple[int, ...], text: str | None = None
 ) -> tuple[int, int] | None:
-    """Give (start, length) of a section in the stored message.
+    """Give (start, length), in octets of the stored message, of a section.
 
-    ``text`` is None, ``HEADER``, ``TEXT`` or ``MIME``. None: there is no such
-    section. A header includes its blank line.
+    ``path`` are part numbers from 1, ``text`` is None, ``HEADER``, ``TEXT`` or
+    ``MIME``; a header includes its blank line. None: there is no such section.
     """
     node = _find(packed, path)
     if node is None:
@@ -105,16 +77,100 @@ def locate(
     if not path:
         if text is None:
             return 0, node.end
-        if text == "HEADER":
-            return node.header, node.body - node.header
-        return node.body, node.end - node.body
-    if text is None:
-        return node.body, node.end - node.body
-    if text == "MIME":
+        if text == "MIME":
+            return None  # RFC 3501 §9: section-text comes behind a part number
+    elif text == "MIME":
         return node.header, node.body - node.header
-    if node.kind != _MESSAGE:
-        return None
-    inner = _Node(packed, node.index + 1)
+    elif text is not None:
+        # RFC 3501 §6.4.5: HEADER and TEXT of a part are those of its message.
+        if node.kind != _MESSAGE:
+            return None
+        node = _Node(packed, node.index + 1)
     if text == "HEADER":
-        return inner.header, inner.body - inner.header
-    return inner.body, inner.end - inner.body
+        return node.header, node.body - node.header
+    return node.body, node.end - node.body
+
+
+def encoding(packed: bytes, path: tuple[int, ...]) -> bytes | None:
+    """Give a part's transfer encoding, in lower case.
+
+    Empty: one that RFC 2045 §6.1 doesn't know. None: there is no such part.
+    """
+    node = _find(packed, path)
+    return None if node is None else _ENCODINGS[node.encoding]
+
+
+def media_type(packed: bytes, path: tuple[int, ...]) -> bytes | None:
+    """Give a part's ``type/subtype``, in lower case; None: there is no such part."""
+    node = _find(packed, path)
+    if node is None:
+        return None
+    _, _, parts, _ = _HEAD.unpack_from(packed)
+    at = _HEAD.size + parts * _RECORD.size
+    for _ in range(node.media):
+        at += 1 + packed[at]
+    return packed[at + 1 : at + 1 + packed[at]]
+
+
+class _Node:
+    """One record, read when it is needed."""
+
+    __slots__ = (
+        "body",
+        "encoding",
+        "end",
+        "header",
+        "index",
+        "kind",
+        "media",
+        "subtree",
+    )
+
+    def __init__(self, packed: bytes, index: int) -> None:
+        self.index = index
+        (
+            self.header,
+            self.body,
+            self.end,
+            self.subtree,
+            self.kind,
+            self.encoding,
+            self.media,
+        ) = _RECORD.unpack_from(packed, _HEAD.size + index * _RECORD.size)
+
+
+def _find(packed: bytes, path: tuple[int, ...]) -> _Node | None:
+    """Follow part numbers (RFC 3501 §6.4.5).
+
+    A message that is no multipart has one part, number 1: its body. The next number
+    enters a part that is a message.
+    """
+    node = _Node(packed, 0)
+    is_message = True  # the node is a message itself, not yet one of its parts
+    for number in path:
+        if not is_message and node.kind == _MESSAGE:
+            node, is_message = _Node(packed, node.index + 1), True
+        if node.kind == _MULTIPART:
+            child = _child(packed, node, number)
+            if child is None:
+                return None
+            node, is_message = child, False
+        elif is_message and number == 1:
+            is_message = False
+        else:
+            return None
+    return node
+
+
+def _child(packed: bytes, node: _Node, number: int) -> _Node | None:
+    """Give the n-th part of a multipart."""
+    index, last = node.index + 1, node.index + node.subtree
+    if number < 1:
+        return None
+    while index < last:
+        child = _Node(packed, index)
+        number -= 1
+        if number == 0:
+            return child
+        index += child.subtree
+    return None

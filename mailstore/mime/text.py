@@ -1,119 +1,173 @@
-"""What a search looks into: decoded text, folded for comparison.
+"""What a search looks into, and how two texts are compared.
 
-A field's value is unfolded and its encoded words are decoded. A body's text is that
-of its text/* parts, transfer encoding and charset undone; HTML counts as the text
-that a reader sees, without its tags. The headers of embedded messages and the names
-of attachments belong to the body. ``fold`` makes two texts comparable without case
-or compatibility variants (in the spirit of RFC 5051).
+A field's text is its value, unfolded, its encoded words decoded. A body's text is
+that of all its text/* parts, transfer encoding and charset undone; of HTML it is
+what a reader sees, without tags and attributes. Headers of embedded messages and
+names of attachments belong to the body. It must not know search keys or an index.
+
+``fold`` makes texts comparable in the spirit of i;unicode-casemap (RFC 5051):
+compatibility decomposition and case folding. So "CAFE" and "Café" begin alike, and
+for pieces that are cut in front of a base character, folding each gives the folding
+of all: ``fold(a) + fold(b) == fold(a + b)``. Example::
+
+    contains(body_texts(data, scan(data)), fold("Straße"))
 """
 
 from __future__ import annotations
 
-import binascii
-import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
+from mailstore.mime.charset import decoder
 from mailstore.mime.header import (
-    decode_base64,
-    decode_charset,
+    Buffer,
     decode_words,
     fields,
     parameter,
-    parameters,
+    parameter_text,
     unfold,
 )
-from mailstore.mime.scanner import Buffer, Part
+from mailstore.mime.html import HtmlText
+from mailstore.mime.scanner import Part
+from mailstore.mime.transfer import decoded
 
-_MAX_PART = 32 << 20
-_HIDDEN = re.compile(
-    r"<(script|style)\b[^>]*+>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)",
-    re.IGNORECASE | re.DOTALL,
-)
-_BLOCK = re.compile(
-    r"</?(?:p|div|br|tr|td|th|li|ul|ol|h[1-6]|table|hr|blockquote|pre)\b[^<>]*+>",
-    re.IGNORECASE,
-)
-_TAG = re.compile(r"<[/!?a-zA-Z][^<>]*+>")
+SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
+_REPLACEMENT = "\ufffd"
+_MAX_HEADER = 10 << 20
+_MAX_MARKS = 30  # UAX #15, stream-safe text: real text has no more
 
 
 def fold(text: str) -> str:
-    """Fold case and compatibility forms; ASCII is only lowered."""
+    """Fold case and compatibility variants, for both sides of a comparison."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _decompose(_decompose(text).casefold())
 
 
-def contains(texts: Iterable[str], wanted: str) -> bool:
-    """Tell whether a folded string is in one of the texts, which are not folded.
+def _decompose(text: str) -> str:
+    # Python orders combining marks by insertion, which is quadratic in their run.
+    return unicodedata.normalize("NFKD", _many_marks().sub(_order, text))
 
-    The empty string is in every text, and in no text at all it is not.
+
+@lru_cache(maxsize=1)
+def _many_marks() -> re.Pattern[str]:
+    """Match a long run of what begins with a combining mark when decomposed."""
+    ranges: list[list[int]] = []
+    for code in range(0x300, 0x20000):  # there are none beyond
+        first = unicodedata.normalize("NFKD", chr(code))[0]
+        if not unicodedata.combining(first):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    marks = "".join([f"{chr(low)}-{chr(high)}" for low, high in ranges])
+    return re.compile(f"[{marks}]{{{_MAX_MARKS + 1},}}+")
+
+
+def _order(run: re.Match[str]) -> str:
+    """Put marks into canonical order, as normalization would."""
+    marks = "".join([unicodedata.normalize("NFKD", mark) for mark in run[0]])
+    return "".join(sorted(marks, key=unicodedata.combining))
+
+
+def contains(pieces: Iterable[str], wanted: str) -> bool:
+    """Tell whether a text, given in pieces, contains a folded string.
+
+    The pieces are not folded. The empty string is in any text, if there is one.
     """
-    return any(wanted in fold(text) for text in texts)
+    tail = ""
+    for piece in pieces:
+        text = tail + fold(piece)
+        if wanted in text:
+            return True
+        tail = text[max(len(text) - len(wanted) + 1, 0) :]
+    return False
 
 
 def header_text(header: bytes, name: bytes) -> list[str]:
-    """Give the decoded values of a header block's fields of a name."""
+    """Give the decoded values of a raw header's fields of a name (any case)."""
     wanted = name.lower()
-    return [decode_words(unfold(f.value)) for f in fields(header) if f.name == wanted]
+    return [
+        _clean(decode_words(unfold(header[field.value : field.end])))
+        for field in fields(header)
+        if field.name == wanted
+    ]
 
 
 def all_header_text(header: bytes) -> str:
-    """Give a whole header block decoded, one field a line."""
+    """Give a raw header decoded, one field a line: ``name: value``."""
     return "\n".join(
-        f"{f.name.decode('ascii')}: {decode_words(unfold(f.value))}"
-        for f in fields(header)
+        [
+            header[field.start : field.value].decode("ascii").rstrip(": \t")
+            + ": "
+            + _clean(decode_words(unfold(header[field.value : field.end])))
+            for field in fields(header)
+        ]
     )
 
 
-def html_text(source: str) -> str:
-    """Give the text that a reader of HTML sees."""
-    text = _HIDDEN.sub(" ", source)
-    text = _BLOCK.sub("\n", text)
-    return html.unescape(_TAG.sub("", text))
+def body_texts(data: Buffer, part: Part) -> Iterator[str]:
+    """Give the searchable text of a message's body in pieces of at most 1 MiB or so.
 
-
-def decode_transfer(data: bytes, encoding: bytes) -> bytes:
-    """Undo a content transfer encoding, however damaged."""
-    if encoding == b"base64":
-        return decode_base64(data)
-    if encoding == b"quoted-printable":
-        return binascii.a2b_qp(data)
-    return data
-
-
-def part_text(data: Buffer, part: Part) -> str:
-    """Give the decoded text of a text/* part; at most 32 MiB of it are read."""
-    raw = bytes(data[part.body : min(part.end, part.body + _MAX_PART)])
-    charset = parameter(part.params, b"charset")
-    text = decode_charset(
-        decode_transfer(raw, part.encoding),
-        charset.decode("latin-1") if charset else None,
-    )
-    return html_text(text) if part.subtype == b"html" else text
-
-
-def body_texts(data: Buffer, root: Part) -> Iterator[str]:
-    """Give the searchable texts of a message's body, one part at a time."""
-    for part in root.walk():
-        if part is not root and part.fields:
-            yield from _part_header(data, part)
-        if part.kind == b"text" and not part.is_multipart:
-            yield part_text(data, part)
-
-
-def _part_header(data: Buffer, part: Part) -> Iterator[str]:
-    names = {f.name for f in part.fields}
-    if b"from" in names or b"subject" in names:
-        yield all_header_text(bytes(data[part.header : part.body]))
-        return
-    for field, key in (
-        (b"content-disposition", b"filename"),
-        (b"content-type", b"name"),
-    ):
-        value = part.value(field)
-        if value is not None:
-            name = parameter(parameters(value), key)
+    Joined they are the whole text, `SEPARATOR` between what is not one text: a match
+    may reach over pieces, but never over a separator. There is at least one piece.
+    """
+    for node in part.walk():
+        if node is not part:
+            name = _name(data, node)
             if name:
-                yield decode_words(name)
+                yield name
+                yield SEPARATOR
+        if node.type == b"text":
+            yield from part_texts(data, node)
+        yield SEPARATOR
+
+
+def part_texts(data: Buffer, part: Part) -> Iterator[str]:
+    """Give the decoded text of a text/* part, in pieces that can be folded alone."""
+    charset = parameter(part.params, b"charset")
+    source = decoder(charset.decode("latin-1") if charset else None)
+    page = HtmlText() if part.subtype == b"html" else None
+    rest = ""
+    for octets in decoded(data, part.body, part.end, part.encoding):
+        text = source.decode(octets)
+        if page is not None:
+            text = page.feed(text)
+        text = rest + _clean(text)
+        cut = _last_base(text)
+        rest = text[cut:]
+        if cut:
+            yield text[:cut]
+    text = source.decode(b"", final=True)
+    if page is not None:
+        text = page.feed(text, final=True)
+    yield rest + _clean(text)
+
+
+def _last_base(text: str) -> int:
+    """Give where to cut: in front of the last character that is no mark."""
+    for at in range(len(text) - 1, max(len(text) - 1_000, 0), -1):
+        char = text[at]
+        if char.isascii() or not unicodedata.combining(
+            unicodedata.normalize("NFKD", char)[0]
+        ):
+            return at
+    return len(text)
+
+
+def _clean(text: str) -> str:
+    return text.replace(SEPARATOR, _REPLACEMENT) if SEPARATOR in text else text
+
+
+def _name(data: Buffer, part: Part) -> str:
+    """Give an embedded message's header, or a part's file name."""
+    if part.fields:
+        stop = min(part.body, part.header + _MAX_HEADER)
+        return all_header_text(bytes(data[part.header : stop]))
+    name = None
+    if part.disposition is not None:
+        name = parameter_text(part.disposition[1], b"filename")
+    return _clean(name or parameter_text(part.params, b"name") or "")

@@ -41,9 +41,7 @@ def decoded(
         return _base64(data, start, end)
     if encoding == b"quoted-printable":
         return _quoted_printable(data, start, end)
-    return (
-        bytes(data[at : min(at + PIECE, end)]) for at in range(start, end, PIECE)
-    )
+    return (bytes(data[at : min(at + PIECE, end)]) for at in range(start, end, PIECE))
 
 
 def _base64(data: bytes | mmap.mmap, start: int, end: int) -> Iterator[bytes]:

@@ -1,27 +1,27 @@
-"""Strings as IMAP sends them, for the descriptions that are kept wire-ready."""
+"""Strings as IMAP sends them, for the descriptions that are kept wire-ready.
+
+It knows `string` and `nstring` of RFC 3501 §9 and no more; what the strings mean is
+not its business. Example: ``string(b'a "b"') == b'{5}\\r\\na "b"'``.
+"""
 
 from __future__ import annotations
 
 import re
 
-_PLAIN = re.compile(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
-_QUOTABLE = re.compile(rb"[\x20-\x7e\t]*")
+# Quotes and backslashes could be escaped, but the parsers of some clients don't undo
+# it: they go as literals, like controls and 8-bit text, which must.
+_PLAIN = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*+")
 _MAX_QUOTED = 1_000
 
 
 def string(data: bytes) -> bytes:
-    """Render a quoted string, or a literal where quoting is impossible.
+    """Render a quoted string, or a literal where quoting is unsafe.
 
-    NUL can be in neither (RFC 3501 §9: CHAR8) and is dropped.
+    NUL can be in neither (RFC 3501 §9, CHAR8): a question mark stands for it.
     """
-    if len(data) <= _MAX_QUOTED:
-        if _PLAIN.fullmatch(data):
-            return b'"%b"' % data
-        if _QUOTABLE.fullmatch(data):
-            return b'"%b"' % data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    if b"\x00" in data:
-        return string(data.replace(b"\x00", b""))
-    return b"{%d}\r\n%b" % (len(data), data)
+    if len(data) <= _MAX_QUOTED and _PLAIN.fullmatch(data):
+        return b'"%b"' % data
+    return b"{%d}\r\n%b" % (len(data), data.replace(b"\x00", b"?"))
 
 
 def nstring(data: bytes | None) -> bytes:

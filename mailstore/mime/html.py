@@ -1,0 +1,83 @@
+"""The text that a reader of HTML sees, taken from its source piece by piece.
+
+Tags are dropped, block tags end a line, comments, scripts and styles are skipped,
+character references are undone. It is no HTML parser: what looks like a tag is one,
+and what never ends is text. Linear, and it holds no more than a piece. Example::
+
+    HtmlText().feed("<p>a &amp; <b>b</b></p>", final=True) == "\\na & b\\n"
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+_HIDDEN = re.compile(r"<(script|style)\b[^<>]*+>|<!--", re.IGNORECASE)
+_HIDDEN_END = {
+    "script": re.compile(r"</script\s*+>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*+>", re.IGNORECASE),
+    "": re.compile("-->"),
+}
+_BLOCK = re.compile(
+    r"</?(?:p|div|br|tr|td|th|li|ul|ol|dl|dt|dd|h[1-6]|table|hr|blockquote|pre|title"
+    r"|section|article|center)\b[^<>]*+>",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<[/!?a-zA-Z][^<>]*+>")
+# Python refuses to read decimal numbers of more than 4,300 digits.
+_LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{8,}+);?")
+_MAX_TAG = 4_096  # what is longer and goes on in the next piece is text
+_MAX_REFERENCE = 40
+_MAX_END = 32
+
+
+class HtmlText:
+    """Turns HTML into text; feed it pieces, the last one with ``final``."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._until: re.Pattern[str] | None = None  # the end of what is hidden
+
+    def feed(self, source: str, *, final: bool = False) -> str:
+        """Give the text of the next piece of source, less an unfinished end."""
+        source, self._rest = self._rest + source, ""
+        pieces: list[str] = []
+        at = 0
+        while True:
+            if self._until is not None:
+                end = self._until.search(source, at)
+                if end is None:
+                    self._rest = source[max(at, len(source) - _MAX_END) :]
+                    break
+                self._until, at = None, end.end()
+                pieces.append(" ")
+            start = _HIDDEN.search(source, at)
+            if start is None:
+                stop = len(source) if final else _safe_end(source, at)
+                self._rest = source[stop:]
+                pieces.append(_visible(source[at:stop]))
+                break
+            pieces.append(_visible(source[at : start.start()]))
+            self._until = _HIDDEN_END[(start[1] or "").lower()]
+            at = start.end()
+        return "".join(pieces)
+
+
+def _safe_end(source: str, at: int) -> int:
+    """Give where to stop, so as not to cut a tag or a character reference."""
+    end = len(source)
+    tag = source.rfind("<", max(at, end - _MAX_TAG))
+    if tag >= 0 and source.find(">", tag) < 0:
+        end = tag
+    reference = source.rfind("&", max(at, end - _MAX_REFERENCE), end)
+    if reference >= 0 and source.find(";", reference, end) < 0:
+        end = reference
+    return end
+
+
+def _visible(source: str) -> str:
+    if "<" in source:
+        source = _TAG.sub("", _BLOCK.sub("\n", source))
+    if "&" in source:
+        source = html.unescape(_LONG_NUMBER.sub("\ufffd", source))
+    return source
