@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from imapd.config import Config
-from mailstore.service import StoreOptions
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imapd import __version__, logs
+from imapd.config import Config, ConfigError, Problem, load
+from mailstore.service import Store, StoreOptions
+
+if TYPE_CHECKING:
+    from imapd.net.lanes import TwistedRuntime
+    from imapd.net.loop import Loop
+    from imapd.net.server import Server
+    from imapd.net.tls import Certificates
+    from imapd.session.registry import Registry
+    from mailstore.changes import ChangeBus
 
 
 def store_options(config: Config) -> StoreOptions:
@@ -18,3 +31,136 @@ def store_options(config: Config) -> StoreOptions:
         retention=config.store.retention_days * 86_400,
         open_accounts=config.store.open_accounts,
     )
+
+
+def load_checked(path: Path) -> Config:
+    """Read a configuration and try what it names: features, certificate and key.
+
+    Raises `ConfigError`.
+    """
+    from imapd.features import ALL
+    from imapd.net.certificates import CertificateError, load_context
+
+    config = load(path, feature_names=[feature.name for feature in ALL])
+    if config.tls.certificate is not None and config.tls.key is not None:
+        try:
+            load_context(config.tls.certificate, config.tls.key)
+        except CertificateError as error:
+            problem = Problem(None, f"[tls] {error}")
+            raise ConfigError(path, (problem,)) from error
+    return config
+
+
+def registry_of(config: Config) -> Registry:
+    """Merge the features that are not switched off. Raises `ConfigError`."""
+    from imapd.features import ALL
+    from imapd.session.registry import Registry, RegistryError
+
+    off = {name.upper() for name in config.features.off}
+    try:
+        return Registry.of(f for f in ALL if f.name.upper() not in off)
+    except RegistryError as error:
+        problem = Problem(None, f"[features] off: {error}")
+        raise ConfigError(config.path, (problem,)) from error
+
+
+def log_writer(config: Config) -> logs.LogWriter:
+    """Make the log's writer. Raises `ConfigError` when its file cannot be opened."""
+    log = config.log
+    try:
+        return logs.LogWriter(level=log.level, form=log.format, file=log.file)
+    except OSError as error:
+        problem = Problem(None, f"[log] file: {error.strerror}")
+        raise ConfigError(config.path, (problem,)) from error
+
+
+class Application:
+    """One worker, wired: call `start`, run the loop, then `close`.
+
+    ``bus`` makes the change bus once there is a runtime; None: one worker only.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        loop: Loop,
+        bus: Callable[[Loop, TwistedRuntime], ChangeBus] | None = None,
+    ) -> None:
+        from imapd.auth import authenticator_of
+        from imapd.net.imap import Door
+        from imapd.net.lanes import TwistedRuntime
+        from imapd.net.server import Server
+        from imapd.session.admission import ConnectionAdmission
+        from imapd.session.context import Services
+        from mailstore.changes import NoBus
+
+        self.config = config
+        self.version = __version__
+        self._limits = config.limits
+        self.log = logs.Sessions(commands=config.log.commands)
+        registry = registry_of(config)
+        self._certificates = self._load_certificates(loop)
+        self.runtime = TwistedRuntime(
+            loop, lambda error, where: logs.failure(error, where=where)
+        )
+        self.store = Store.open(
+            config.store.path,
+            self.runtime,
+            options=store_options(config),
+            bus=bus(loop, self.runtime) if bus is not None else NoBus(),
+        )
+        admission = ConnectionAdmission(lambda: self._limits)
+        services = Services(
+            registry=registry,
+            store=self.store,
+            runtime=self.runtime,
+            authenticator=authenticator_of(self.store.directory, self.runtime),
+            admission=admission,
+            limits=lambda: self._limits,
+            log=self.log,
+            server_name=config.server.name,
+            version=self.version,
+        )
+        door = Door(
+            services,
+            admission,
+            certificates=self._certificates,
+            plaintext_login=config.auth.allow_plaintext_without_tls,
+        )
+        self.server: Server = Server(loop, self.runtime, door)
+
+    def _load_certificates(self, loop: Loop) -> Certificates | None:
+        from imapd.net.tls import Certificates
+
+        tls = self.config.tls
+        if tls.certificate is None or tls.key is None:
+            return None
+        return Certificates(tls.certificate, tls.key, loop)
+
+    def reload(self) -> Config:
+        """Read limits, log settings and certificate again; gives what holds then.
+
+        What cannot be used is logged, and what held goes on holding.
+        """
+        from imapd.net.certificates import CertificateError
+
+        config = self.config
+        try:
+            if config.path is not None:
+                config = load(config.path)
+            tls = config.tls
+            if self._certificates and tls.certificate and tls.key:
+                self._certificates.use(tls.certificate, tls.key)
+        except (ConfigError, CertificateError) as error:
+            logs.event("reload-failed", error=str(error))
+        else:
+            self._limits = config.limits
+            self.log.commands = config.log.commands
+            self.config = config
+            logs.event("reload")
+        return self.config
+
+    def close(self) -> None:
+        """Finish what the store was given, and end its threads."""
+        self.store.close()
+        self.runtime.close()

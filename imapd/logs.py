@@ -42,6 +42,10 @@ EVENT_LEVELS: Mapping[str, int] = {
     "disconnect": logging.DEBUG,
     "command": logging.INFO,
     "store": logging.WARNING,
+    "twisted": logging.WARNING,
+    "worker-died": logging.ERROR,
+    "reload-failed": logging.ERROR,
+    "stop-stuck": logging.ERROR,
     "failure": logging.ERROR,
 }
 """How severe each kind of event is; what is not here is `info`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imapd.cli.exits import Exit
-from imapd.cli.settings import Settings, Stop, json_option, pass_settings
+from imapd.cli.settings import Settings, json_option, pass_settings
 
 
 @click.group()
@@ -34,11 +34,12 @@ def check(settings: Settings, as_json: bool) -> None:
 
     The certificate is read too.
     """
+    from imapd.app import load_checked
     from imapd.config import ConfigError, Problem
 
     problems: tuple[Problem, ...] = ()
     try:
-        _load_all(settings)
+        load_checked(settings.path)
     except ConfigError as error:
         problems = error.problems
         if not as_json:
@@ -54,19 +55,3 @@ def check(settings: Settings, as_json: bool) -> None:
         click.echo(f"{settings.path} is fine")
     if problems:
         click.get_current_context().exit(Exit.CONFIG)
-
-
-def _load_all(settings: Settings) -> None:
-    from imapd.config import load
-    from imapd.features import ALL
-
-    config = load(settings.path, feature_names=[f.name for f in ALL])
-    if config.needs_certificate:
-        from imapd.net.tls import CertificateError, load_context
-
-        assert config.tls.certificate is not None
-        assert config.tls.key is not None
-        try:
-            load_context(config.tls.certificate, config.tls.key)
-        except CertificateError as error:
-            raise Stop(f"{settings.path}: [tls] {error}", Exit.CONFIG) from error

@@ -45,7 +45,7 @@ class Stop(click.ClickException):
 
     def __init__(self, text: str, code: Exit) -> None:
         super().__init__(text)
-        self.exit_code = int(code)  # type: ignore[misc] - click reads it from the instance
+        self.exit_code = int(code)  # type: ignore[misc]  # click's
 
     def show(self, file: Any = None) -> None:  # noqa: ANN401 - click's signature
         """Write the text, each line after the program's name."""

@@ -11,6 +11,14 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from twisted.internet.epollreactor import EPollReactor
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEvent,
+    globalLogBeginner,
+)
+from twisted.python.failure import Failure
 
 
 class Call(Protocol):
@@ -67,3 +75,23 @@ def new_loop() -> Loop:
     reactor = make()
     reactor.seconds = time.monotonic
     return cast("Loop", reactor)
+
+
+def log_twisted(
+    note: Callable[[str], object], failed: Callable[[BaseException], object]
+) -> None:
+    """Give Twisted's own warnings and errors to our log; once per process.
+
+    ``note`` takes a warning's text, ``failed`` an error that nobody caught.
+    """
+
+    def observe(event: LogEvent) -> None:
+        failure = event.get("log_failure")
+        if isinstance(failure, Failure) and failure.value is not None:
+            failed(failure.value)
+        elif event.get("log_level") in (LogLevel.warn, LogLevel.error):
+            note(formatEvent(event))
+
+    globalLogBeginner.beginLoggingTo(
+        [cast("ILogObserver", observe)], discardBuffer=True, redirectStandardIO=False
+    )

@@ -1,4 +1,4 @@
-"""Signals as events of the loop, none lost and none in the middle of anything."""
+"""What a process is told from outside, as events of the loop: signals, orphanhood."""
 
 from __future__ import annotations
 
@@ -57,3 +57,45 @@ class Signals:
             signal.signal(number, handler)
         self._read.close()
         self._write.close()
+
+
+class Lifeline:
+    """The worker's end of the socket to its supervisor.
+
+    When the supervisor dies, the kernel closes the other end: no worker may live on
+    as an orphan that nobody can stop or restart.
+    """
+
+    def __init__(self, descriptor: int, gone: Callable[[], None]) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+        self._gone = gone
+
+    def tell(self, word: bytes) -> None:
+        """Say a word to the supervisor."""
+        self._socket.send(word)
+
+    def fileno(self) -> int:
+        """The descriptor to watch."""
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        """A name for Twisted's own messages."""
+        return "lifeline"
+
+    def doRead(self) -> Any:  # noqa: ANN401 - Twisted's
+        """Notice that the supervisor is gone; give the reason to watch no more."""
+        try:
+            data = self._socket.recv(64)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        if data:
+            return None
+        self._gone()
+        return ConnectionError("the supervisor is gone")
+
+    def connectionLost(self, _: Any) -> None:  # noqa: ANN401 - Twisted's
+        """The loop watches no more."""
+        self._socket.close()

@@ -1,9 +1,4 @@
-"""TLS as a server: contexts from files, their renewal, and one connection's layer.
-
-TLS 1.2 and later with forward secrecy and authenticated encryption only. A client
-that names its protocol by ALPN (RFC 7301) must name ``imap``: a browser that was
-sent here by somebody else's page is refused before it says a word (ALPACA, 2021).
-"""
+"""TLS as a server: the certificate in use, and one connection's layer."""
 
 from __future__ import annotations
 
@@ -20,63 +15,9 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-PROTOCOLS = (b"imap",)
+from imapd.net.certificates import load_context
+
 HANDSHAKE_SECONDS = 30.0
-
-# RFC 9325 §4.2: ephemeral keys, authenticated encryption. TLS 1.3 has no others.
-_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
-_NO_RENEGOTIATION = 0x40000000  # SSL_OP_NO_RENEGOTIATION of OpenSSL, for TLS 1.2
-
-
-class CertificateError(Exception):
-    """Certificate or key cannot be used; the text says which, and why."""
-
-
-class _ForeignProtocol(SSL.Error):
-    """The client speaks something else (it gets alert 120, RFC 7301 §3.2)."""
-
-
-def _choose_protocol(_: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401 - pyOpenSSL's
-    for name in PROTOCOLS:
-        if name in offered:
-            return name
-    # pyOpenSSL ends the handshake with the alert when the callback raises.
-    raise _ForeignProtocol([("ALPN", "", "no application protocol in common")])
-
-
-def load_context(certificate: Path, key: Path) -> SSL.Context:
-    """Make a server context from PEM files. Raises `CertificateError`."""
-    context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_cipher_list(_CIPHERS)
-    context.set_options(
-        SSL.OP_NO_COMPRESSION | _NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
-    )
-    # Resumption is by tickets: no memory of clients here.
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_alpn_select_callback(_choose_protocol)
-    context.set_passwd_cb(lambda *_: b"")  # never ask on a terminal
-    _use(context.use_certificate_chain_file, certificate, "certificate")
-    _use(context.use_privatekey_file, key, "key")
-    try:
-        context.check_privatekey()
-    except SSL.Error as error:
-        raise CertificateError(f"{key} is not the key of {certificate}") from error
-    return context
-
-
-def _use(load: Callable[[bytes], object], path: Path, what: str) -> None:
-    try:
-        with path.open("rb"):  # OpenSSL's own error for this says nothing
-            pass
-    except OSError as error:
-        raise CertificateError(
-            f"{what} {path} cannot be read: {error.strerror}"
-        ) from error
-    try:
-        load(bytes(path))
-    except SSL.Error as error:
-        raise CertificateError(f"{what} {path} is no usable PEM file") from error
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -1,0 +1,243 @@
+"""The supervisor: it holds the listening sockets and keeps the workers alive.
+
+It opens no mail, no database and no event loop, and imports neither Twisted nor the
+store: there is next to nothing in it that can fail. Every worker is a fresh process
+that is handed its sockets. When a worker dies its sockets stay open here, and the
+connections that wait in them are served by the next one.
+
+A worker says on its control socket when it accepts connections; when that socket
+closes because the supervisor is gone, the worker stops too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from imapd import logs
+from imapd.net.listen import Endpoint
+
+READY = b"R"
+FIRST_DELAY = 0.25
+LONGEST_DELAY = 30.0
+STEADY_SECONDS = 60.0
+"""A worker that lived so long was healthy: the next delay is the first again."""
+STOP_SECONDS = 30.0
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker is handed: numbers of inherited descriptors."""
+
+    index: int
+    endpoints: tuple[Endpoint, ...]
+    control: int
+    inbox: int
+    others: tuple[int, ...]
+
+    def as_json(self) -> str:
+        """Write it for the command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> WorkerSpec:
+        """Read it. Raises `ValueError`, `KeyError` or `TypeError`."""
+        data = json.loads(text)
+        endpoints = tuple(
+            Endpoint(**{**endpoint, "bound": tuple(endpoint["bound"])})
+            for endpoint in data.pop("endpoints")
+        )
+        return cls(**{**data, "endpoints": endpoints, "others": tuple(data["others"])})
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All descriptors that it inherits."""
+        listening = (endpoint.descriptor for endpoint in self.endpoints)
+        return (*listening, self.control, self.inbox, *self.others)
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """One worker's place; the process in it changes."""
+
+    index: int
+    process: subprocess.Popen[bytes] | None = None
+    control: socket.socket | None = None
+    ready: bool = False
+    started: float = 0.0
+    delay: float = FIRST_DELAY
+    restart_at: float | None = field(default=None)
+
+
+class Supervisor:
+    """Runs one worker process per row of endpoints.
+
+    ``command`` gives the command line for a spec; ``announce`` is called once, when
+    all workers accept connections.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Sequence[Endpoint]],
+        command: Callable[[WorkerSpec], list[str]],
+        announce: Callable[[], None],
+    ) -> None:
+        self._rows = rows
+        self._command = command
+        self._announce = announce
+        self._announced = False
+        self._stopping = False
+        self._code = 0
+        self._kill_at = 0.0
+        self._slots = [_Slot(index) for index in range(len(rows))]
+        self._pairs = [
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in rows
+        ]
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Run until a signal says stop, and all workers have; gives an exit code."""
+        wake, woken = socket.socketpair()
+        wake.setblocking(False)
+        woken.setblocking(False)
+        before_fd = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        before = {number: signal.signal(number, _ignore) for number in _SIGNALS}
+        self._selector.register(wake, selectors.EVENT_READ, None)
+        try:
+            for slot in self._slots:
+                self._spawn(slot)
+            while not self._done():
+                self._turn(wake)
+            return self._code
+        finally:
+            signal.set_wakeup_fd(before_fd)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for one in (wake, woken, *(end for pair in self._pairs for end in pair)):
+                one.close()
+            self._selector.close()
+
+    def _done(self) -> bool:
+        return self._stopping and all(slot.process is None for slot in self._slots)
+
+    def _turn(self, wake: socket.socket) -> None:
+        for key, _ in self._selector.select(self._timeout()):
+            if key.data is None:
+                with contextlib.suppress(BlockingIOError):
+                    self._obey(wake.recv(4096))
+            else:
+                self._listen_to(key.data)
+        self._reap()
+        now = time.monotonic()
+        for slot in self._slots:
+            if slot.restart_at is not None and slot.restart_at <= now:
+                self._spawn(slot)
+        if self._stopping and now >= self._kill_at:
+            self._signal(signal.SIGKILL)
+
+    def _timeout(self) -> float | None:
+        times = [s.restart_at for s in self._slots if s.restart_at is not None]
+        if self._stopping:
+            times.append(self._kill_at)
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _obey(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
+            self._stop()
+        elif signal.SIGHUP in numbers:
+            self._signal(signal.SIGHUP)
+
+    def _stop(self, code: int = 0) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._code = code
+            self._kill_at = time.monotonic() + STOP_SECONDS
+        for slot in self._slots:
+            slot.restart_at = None
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for slot in self._slots:
+            if slot.process is not None:
+                slot.process.send_signal(number)
+
+    def _spawn(self, slot: _Slot) -> None:
+        slot.restart_at = None
+        ours, theirs = socket.socketpair()
+        spec = WorkerSpec(
+            slot.index,
+            tuple(self._rows[slot.index]),
+            theirs.fileno(),
+            self._pairs[slot.index][0].fileno(),
+            tuple(
+                pair[1].fileno()
+                for index, pair in enumerate(self._pairs)
+                if index != slot.index
+            ),
+        )
+        slot.process = subprocess.Popen(  # noqa: S603 - our own program
+            self._command(spec), pass_fds=spec.descriptors, stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        slot.control, slot.ready, slot.started = ours, False, time.monotonic()
+        ours.setblocking(False)
+        self._selector.register(ours, selectors.EVENT_READ, slot)
+
+    def _listen_to(self, slot: _Slot) -> None:
+        assert slot.control is not None
+        try:
+            data = slot.control.recv(64)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._forget_control(slot)
+            return
+        slot.ready = True
+        if not self._announced and all(other.ready for other in self._slots):
+            self._announced = True
+            self._announce()
+
+    def _forget_control(self, slot: _Slot) -> None:
+        if slot.control is not None:
+            self._selector.unregister(slot.control)
+            slot.control.close()
+            slot.control = None
+
+    def _reap(self) -> None:
+        for slot in self._slots:
+            if slot.process is None or slot.process.poll() is None:
+                continue
+            code, slot.process = slot.process.returncode, None
+            self._forget_control(slot)
+            if self._stopping:
+                continue
+            if not self._announced:
+                # It could not even begin; trying again would fail in the same way.
+                self._stop(code if code > 0 else 1)
+                continue
+            self._plan_restart(slot, code)
+
+    def _plan_restart(self, slot: _Slot, code: int) -> None:
+        now = time.monotonic()
+        if now - slot.started >= STEADY_SECONDS:
+            slot.delay = FIRST_DELAY
+        slot.restart_at = now + slot.delay
+        logs.event(
+            "worker-died", worker=slot.index, code=code, restart_seconds=slot.delay
+        )
+        slot.delay = min(slot.delay * 2, LONGEST_DELAY)
+
+
+def _ignore(*_: object) -> None:
+    """A signal's work is done where its number is read."""

@@ -1,0 +1,134 @@
+"""A worker as a process: its signals, its log, the word that it is ready, its end.
+
+`imapd.app` wires what runs in it; `imapd.net.workers` starts several.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from imapd import logs
+from imapd.app import Application, log_writer
+from imapd.config import Config
+from imapd.net.bus import DatagramBus
+from imapd.net.lanes import TwistedRuntime
+from imapd.net.listen import Endpoint
+from imapd.net.loop import Loop, log_twisted, new_loop
+from imapd.net.signals import Lifeline, Signals
+from imapd.net.workers import READY, WorkerSpec
+
+if TYPE_CHECKING:
+    from mailstore.changes import ChangeBus
+
+STUCK_SECONDS = 25.0
+"""A stop that takes longer ends the process all the same; the supervisor, or
+systemd, would do so next. Everything acknowledged is on disk by then."""
+
+
+def serve(
+    config: Config,
+    endpoints: Sequence[Endpoint],
+    *,
+    ready: Callable[[], None] | None = None,
+    worker: WorkerSpec | None = None,
+) -> int:
+    """Run one worker in this process until it is told to stop; gives an exit code.
+
+    To be called in the main thread. ``ready`` is called once connections are
+    accepted; a ``worker`` tells its supervisor as well. Raises `ConfigError` and
+    store errors before anything is accepted.
+    """
+    # Threads hold the interpreter for 5 ms at a time by default, ten times what an
+    # answer from memory takes: the loop must get its turn sooner.
+    sys.setswitchinterval(0.0005)
+    writer = log_writer(config)
+    writer.start()
+    log_twisted(
+        lambda text: logs.event("twisted", text=text),
+        lambda error: logs.failure(error, where="twisted"),
+    )
+    try:
+        loop = new_loop()
+        application = Application(config, loop, _bus_of(worker))
+        try:
+            _Process(application, loop, writer, worker).run(endpoints, ready)
+        finally:
+            application.close()
+    finally:
+        writer.stop()
+    return 0
+
+
+class _Process:
+    def __init__(
+        self,
+        application: Application,
+        loop: Loop,
+        writer: logs.LogWriter,
+        worker: WorkerSpec | None,
+    ) -> None:
+        self._application = application
+        self._loop = loop
+        self._writer = writer
+        self._lifeline: Lifeline | None = None
+        if worker is not None:
+            self._lifeline = Lifeline(worker.control, self._stop)
+            loop.addReader(self._lifeline)
+
+    def run(
+        self, endpoints: Sequence[Endpoint], ready: Callable[[], None] | None
+    ) -> None:
+        signals = Signals(
+            {
+                signal.SIGTERM: self._stop,
+                signal.SIGINT: self._stop,
+                signal.SIGHUP: self._reload,
+            }
+        )
+        self._loop.addReader(signals)
+        try:
+            self._application.server.listen(endpoints)
+            self._loop.callLater(0, lambda: self._begin(ready))
+            self._loop.run(installSignalHandlers=False)
+            logs.event("stop", pid=os.getpid())
+        finally:
+            signals.close()
+
+    def _begin(self, ready: Callable[[], None] | None) -> None:
+        logs.event("start", version=self._application.version, pid=os.getpid())
+        if self._lifeline is not None:
+            self._lifeline.tell(READY)
+        if ready is not None:
+            ready()
+
+    def _stop(self) -> None:
+        watchdog = threading.Timer(STUCK_SECONDS, _give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        self._application.server.stop()
+
+    def _reload(self) -> None:
+        held = self._application.reload()
+        self._writer.set_level(held.log.level)
+        self._writer.reopen()
+
+
+def _bus_of(
+    worker: WorkerSpec | None,
+) -> Callable[[Loop, TwistedRuntime], ChangeBus] | None:
+    if worker is None:
+        return None
+    inbox = socket.socket(fileno=worker.inbox)
+    others = [socket.socket(fileno=other) for other in worker.others]
+    return lambda loop, runtime: DatagramBus(loop, runtime, inbox, others)
+
+
+def _give_up() -> None:
+    logs.event("stop-stuck", seconds=STUCK_SECONDS)
+    os._exit(1)
