@@ -56,6 +56,10 @@ class Pair:
         raise AssertionError("no end of the handshake")
 
 
+def server_side(files: tuple[Path, Path]) -> Certificates:
+    return Certificates(files[0], files[1], ClockLoop())
+
+
 def client_context(certificate: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(certificate))
 
@@ -63,7 +67,7 @@ def client_context(certificate: Path) -> ssl.SSLContext:
 def test_a_strict_client_trusts_the_certificate_that_we_make(files):
     context = client_context(files[0])
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    pair = Pair(Certificates(*files, clock=ClockLoop()), context)
+    pair = Pair(server_side(files), context)
     pair.handshake()
     assert pair.ready == 1
     assert pair.client.version() == "TLSv1.3"
@@ -73,7 +77,7 @@ def test_a_strict_client_trusts_the_certificate_that_we_make(files):
 
 
 def test_octets_cross_both_ways(files):
-    pair = Pair(Certificates(*files, clock=ClockLoop()), client_context(files[0]))
+    pair = Pair(server_side(files), client_context(files[0]))
     pair.handshake()
     pair.client.write(b"a1 NOOP\r\n")
     pair.move()
@@ -99,7 +103,7 @@ def test_a_key_that_is_there_is_never_overwritten(files):
 def test_suites_have_forward_secrecy_and_authenticate(files, version):
     context = client_context(files[0])
     context.minimum_version = context.maximum_version = version
-    pair = Pair(Certificates(*files, clock=ClockLoop()), context)
+    pair = Pair(server_side(files), context)
     pair.handshake()
     suite = pair.client.cipher()
     assert suite is not None
@@ -113,7 +117,7 @@ def test_old_tls_is_refused(files):
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
-    pair = Pair(Certificates(*files, clock=ClockLoop()), context)
+    pair = Pair(server_side(files), context)
     with pytest.raises(ssl.SSLError):
         pair.handshake()
     assert pair.ready == 0
@@ -126,7 +130,7 @@ def test_a_client_may_name_imap_or_nothing(files, offered, chosen):
     context = client_context(files[0])
     if offered:
         context.set_alpn_protocols(offered)
-    pair = Pair(Certificates(*files, clock=ClockLoop()), context)
+    pair = Pair(server_side(files), context)
     pair.handshake()
     assert pair.client.selected_alpn_protocol() == chosen
 
@@ -134,7 +138,7 @@ def test_a_client_may_name_imap_or_nothing(files, offered, chosen):
 def test_another_protocol_is_refused_with_the_alert_of_rfc_7301(files):
     context = client_context(files[0])
     context.set_alpn_protocols(["http/1.1", "h2"])
-    pair = Pair(Certificates(*files, clock=ClockLoop()), context)
+    pair = Pair(server_side(files), context)
     with pytest.raises(ssl.SSLError) as caught:
         pair.handshake()
     assert "NO_APPLICATION_PROTOCOL" in str(caught.value).upper().replace(" ", "_")
@@ -142,14 +146,14 @@ def test_another_protocol_is_refused_with_the_alert_of_rfc_7301(files):
 
 
 def test_garbage_ends_the_connection(files):
-    pair = Pair(Certificates(*files, clock=ClockLoop()), client_context(files[0]))
+    pair = Pair(server_side(files), client_context(files[0]))
     pair.layer.received(b"GET / HTTP/1.1\r\n\r\n")
     assert pair.tcp.closed
     assert pair.ready == 0
 
 
 def test_sessions_resume_by_ticket(files):
-    certificates = Certificates(*files, clock=ClockLoop())
+    certificates = server_side(files)
     context = client_context(files[0])
     first = Pair(certificates, context)
     first.handshake()
@@ -186,7 +190,7 @@ def test_renewal_serves_the_new_and_keeps_the_old_connection(files, tmp_path):
 
 
 def test_a_bad_new_certificate_keeps_the_old_one(files, tmp_path):
-    certificates = Certificates(*files, clock=ClockLoop())
+    certificates = server_side(files)
     (tmp_path / "bad.pem").write_text("no certificate")
     with pytest.raises(CertificateError):
         certificates.use(tmp_path / "bad.pem", files[1])
@@ -214,7 +218,7 @@ def test_unusable_files_are_told_in_words(files, tmp_path):
 
 
 def test_the_end_is_said_only_after_the_handshake(files):
-    pair = Pair(Certificates(*files, clock=ClockLoop()), client_context(files[0]))
+    pair = Pair(server_side(files), client_context(files[0]))
     assert not pair.layer.end()
     pair.handshake()
     assert pair.layer.end()

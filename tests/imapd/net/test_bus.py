@@ -1,0 +1,118 @@
+"""The change bus: notices between workers, none of them a danger to anybody."""
+
+import socket
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imapd.net.bus import DatagramBus, parse_notice, unparse_notice
+from mailstore.changes import ChangeNotice
+from mailstore.model import AccountId, MailboxId
+from tests.imapd.net.fakes import ClockLoop, make_runtime
+
+
+class ReaderLoop(ClockLoop):
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.remove(reader)
+
+
+@contextmanager
+def two_workers():
+    loop, runtime, _ = make_runtime()
+    reader_loop: Any = ReaderLoop()
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
+    buses = [
+        DatagramBus(
+            reader_loop,
+            runtime,
+            pairs[index][0],
+            [pairs[1 - index][1]],
+        )
+        for index in range(2)
+    ]
+    try:
+        yield loop, buses
+    finally:
+        for bus in buses:
+            bus.close()
+
+
+def notice(modseq: int, mailbox: int = 7) -> ChangeNotice:
+    return ChangeNotice(AccountId("ab12"), MailboxId(mailbox), modseq)
+
+
+notices = st.builds(
+    ChangeNotice,
+    st.text("0123456789abcdef", min_size=1, max_size=32).map(AccountId),
+    st.integers(0, 2**32 - 1).map(MailboxId),
+    st.integers(0, 2**63 - 1),
+)
+
+
+@given(notices)
+def test_a_notice_is_read_as_it_was_written(one):
+    assert parse_notice(unparse_notice(one)) == one
+
+
+@given(st.binary(max_size=80))
+def test_any_datagram_is_a_notice_or_nothing(data):
+    parse_notice(data)
+
+
+def test_a_notice_reaches_the_other_worker_only():
+    with two_workers() as (_, buses):
+        seen: list[list[ChangeNotice]] = [[], []]
+        for bus, into in zip(buses, seen, strict=True):
+            bus.subscribe(into.append)
+        buses[0].publish(notice(4711))
+        for bus in buses:
+            bus.doRead()
+        assert seen == [[], [notice(4711)]]
+
+
+def test_a_full_queue_keeps_the_newest_of_each_mailbox():
+    with two_workers() as (loop, buses):
+        seen: list[ChangeNotice] = []
+        buses[1].subscribe(seen.append)
+        for modseq in range(1, 2_001):
+            buses[0].publish(notice(modseq, mailbox=modseq % 3))
+        for _ in range(10):
+            loop.advance(0.05)
+            buses[1].doRead()
+        newest = {one.mailbox: one.modseq for one in seen}
+        assert newest == {0: 1998, 1: 1999, 2: 2000}
+        assert len(seen) < 2_000
+        assert not loop.getDelayedCalls()
+
+
+def test_a_worker_that_is_gone_harms_nobody():
+    with two_workers() as (loop, buses):
+        buses[1]._inbox.close()
+        buses[0].publish(notice(1))
+        loop.advance(0.01)
+        assert len(loop.getDelayedCalls()) <= 1
+
+
+def test_garbage_is_dropped():
+    with two_workers() as (_, buses):
+        seen: list[ChangeNotice] = []
+        buses[1].subscribe(seen.append)
+        buses[0]._others[0].send(b"no notice")
+        buses[0].publish(notice(1))
+        buses[1].doRead()
+        assert seen == [notice(1)]
+
+
+def test_an_account_id_is_ascii():
+    with pytest.raises(UnicodeEncodeError):
+        unparse_notice(ChangeNotice(AccountId("ä"), MailboxId(1), 1))

@@ -1,0 +1,164 @@
+"""The supervisor, with small programs in place of workers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imapd.net.listen import Endpoint
+from imapd.net.workers import WorkerSpec
+
+pytestmark = pytest.mark.net
+
+SUPERVISOR = """
+import sys
+from imapd.config import Listen
+from imapd.net import workers
+from imapd.net.listen import open_endpoints
+
+workers.FIRST_DELAY = 0.01
+rows = open_endpoints([Listen(address=("127.0.0.1", 0), tls="none")], 2)
+
+def command(spec):
+    return [sys.executable, "-c", open(sys.argv[1]).read(), spec.as_json()]
+
+def announce():
+    print("ready", rows[0][0].bound[1], flush=True)
+
+sys.exit(workers.Supervisor(rows, command, announce).run())
+"""
+
+WORKER = """
+import json, os, selectors, signal, socket, sys
+spec = json.loads(sys.argv[1])
+control = socket.socket(fileno=spec["control"])
+server = socket.socket(fileno=spec["endpoints"][0]["descriptor"])
+server.setblocking(False)
+stopped = []
+signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+signal.signal(signal.SIGHUP, lambda *_: print("hup", spec["index"], flush=True))
+selector = selectors.DefaultSelector()
+selector.register(server, selectors.EVENT_READ)
+selector.register(control, selectors.EVENT_READ)
+control.send(b"R")
+while not stopped:
+    for key, _ in selector.select(0.05):
+        if key.fileobj is control:
+            sys.exit(0)
+        client, _ = server.accept()
+        client.sendall(f"{spec['index']} {os.getpid()}".encode())
+        client.close()
+print("bye", spec["index"], flush=True)
+"""
+
+
+class Running:
+    def __init__(self, folder: Path, worker: str) -> None:
+        (folder / "worker.py").write_text(worker)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISOR, str(folder / "worker.py")],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        self.port = 0
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def ready(self) -> "Running":
+        word, port = self.line().split()
+        assert word == "ready"
+        self.port = int(port)
+        return self
+
+    def ask(self) -> tuple[int, int]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            index, pid = client.recv(100).split()
+        return int(index), int(pid)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        self.process.send_signal(number)
+        out, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, out
+
+
+@pytest.fixture
+def start(tmp_path):
+    running: list[Running] = []
+
+    def begin(worker: str = WORKER) -> Running:
+        running.append(Running(tmp_path, worker))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+def test_ready_is_said_once_and_a_signal_stops_all(start):
+    server = start().ready()
+    assert server.ask()[0] in (0, 1)
+    code, out = server.end()
+    assert code == 0
+    assert sorted(out.split()) == ["0", "1", "bye", "bye"]
+
+
+def test_hangup_is_passed_on(start):
+    server = start().ready()
+    server.process.send_signal(signal.SIGHUP)
+    assert sorted([server.line(), server.line()]) == ["hup 0", "hup 1"]
+    assert server.end(signal.SIGINT)[0] == 0
+
+
+def test_a_killed_worker_is_replaced_and_no_connection_is_lost(start):
+    server = start().ready()
+    index, pid = server.ask()
+    os.kill(pid, signal.SIGKILL)
+    seen = set()
+    for _ in range(40):  # each is answered, whichever worker's socket it lies in
+        seen.add(server.ask())
+    assert (index, pid) not in seen
+    assert index in {one for one, _ in seen}
+    assert server.end()[0] == 0
+
+
+def test_a_worker_that_cannot_begin_ends_the_whole_with_its_code(start):
+    server = start("import sys; sys.exit(4)")
+    assert server.process.wait(20) == 4
+
+
+def test_a_worker_that_is_killed_at_the_start_is_a_failure(start):
+    server = start("import os; os.kill(os.getpid(), 9)")
+    assert server.process.wait(20) == 1
+
+
+def test_workers_end_when_their_supervisor_is_killed(start):
+    server = start().ready()
+    pids: set[int] = set()
+    while len(pids) < 2:
+        pids.add(server.ask()[1])
+    server.process.kill()
+    server.process.wait()
+    assert server.process.stdout is not None
+    # The pipe closes when its last holder is gone: the workers are holders too.
+    server.process.stdout.read()
+
+
+@given(st.integers(0, 9), st.lists(st.integers(3, 99), max_size=3))
+def test_a_spec_is_read_as_it_was_written(index, others):
+    endpoints = (Endpoint("imap", "none", ("::1", 143), 10, 5),)
+    spec = WorkerSpec(index, endpoints, 6, 7, tuple(others))
+    assert WorkerSpec.from_json(spec.as_json()) == spec
+    assert spec.descriptors == (5, 6, 7, *others)
+    json.loads(spec.as_json())
