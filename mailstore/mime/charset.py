@@ -48,7 +48,9 @@ _NOT_TEXT = {
     "base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec",
     "zlib_codec", "mbcs", "oem", "cp65001", "idna", "punycode",
 }  # fmt: skip
-_CODECS = frozenset(encodings.aliases.aliases.values()) - _NOT_TEXT
+# Some codecs have no alias.
+_ALONE = {"cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_u"}
+_CODECS = frozenset(encodings.aliases.aliases.values()) - _NOT_TEXT | _ALONE
 _UTF_8 = frozenset({"utf-8", "utf_8", "utf_8_sig"})
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 

@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 
 from mailstore.mime.header import (
+    MAX_VALUE,
     Buffer,
     Field,
     media_type,
@@ -422,6 +423,7 @@ def _part(entity: _Entity, children: tuple[Part, ...]) -> Part:
 def _disposition(value: bytes | None) -> tuple[bytes, Pairs] | None:
     if value is None:
         return None
+    value = unfold(value[:MAX_VALUE])
     kind = token(value)
     if value[len(kind) :].lstrip().startswith(b"="):
         # Some write ``Content-Disposition: filename=x``: RFC 2183 §2.8 makes what
