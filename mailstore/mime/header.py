@@ -92,14 +92,13 @@ def select_fields(
     (RFC 3501 §6.4.5). ``names`` may be in any case.
     """
     lower = {name.lower() for name in names}
-    pieces = [
-        match[0]
-        for match in _FIELD.finditer(header)
-        if (match[1].lower() in lower) is not negate
-    ]
+    selected = bytearray()  # a header may have millions of fields
+    for match in _FIELD.finditer(header):
+        if (match[1].lower() in lower) is not negate:
+            selected += match[0]
     if ends_blank(header):
-        pieces.append(b"\r\n")
-    return b"".join(pieces)
+        selected += b"\r\n"
+    return bytes(selected)
 
 
 def ends_blank(header: bytes) -> bool:

@@ -18,14 +18,14 @@ _HIDDEN_END = {
     "style": re.compile(r"</style\s*+>", re.IGNORECASE),
     "": re.compile("-->"),
 }
-_BLOCK = re.compile(
-    r"</?(?:p|div|br|tr|td|th|li|ul|ol|dl|dt|dd|h[1-6]|table|hr|blockquote|pre|title"
-    r"|section|article|center)\b[^<>]*+>",
+# One pass for tags and references: what one replacement leaves must not make another.
+_MARKUP = re.compile(
+    r"<(?:(/?(?:p|div|br|tr|td|th|li|ul|ol|dl|dt|dd|h[1-6]|table|hr|blockquote|pre"
+    r"|title|section|article|center)\b)|[/!?a-z])[^<>]*+>"
+    r"|&(?:#[0-9]++|#x[0-9a-f]++|[^\s<>&;#]{1,32}+);?",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<[/!?a-zA-Z][^<>]*+>")
-# Python refuses to read decimal numbers of more than 4,300 digits.
-_LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{8,}+);?")
+_REFERENCE_END = re.compile("[;>]")  # in a tag it must not be cut off
 _MAX_TAG = 4_096  # what is longer and goes on in the next piece is text
 _MAX_REFERENCE = 40
 _MAX_END = 32
@@ -70,14 +70,20 @@ def _safe_end(source: str, at: int) -> int:
     if tag >= 0 and source.find(">", tag) < 0:
         end = tag
     reference = source.rfind("&", max(at, end - _MAX_REFERENCE), end)
-    if reference >= 0 and source.find(";", reference, end) < 0:
+    if reference >= 0 and _REFERENCE_END.search(source, reference, end) is None:
         end = reference
     return end
 
 
 def _visible(source: str) -> str:
-    if "<" in source:
-        source = _TAG.sub("", _BLOCK.sub("\n", source))
-    if "&" in source:
-        source = html.unescape(_LONG_NUMBER.sub("\ufffd", source))
+    if "<" in source or "&" in source:
+        return _MARKUP.sub(_replacement, source)
     return source
+
+
+def _replacement(markup: re.Match[str]) -> str:
+    text = markup[0]
+    if text[0] == "<":
+        return "\n" if markup[1] else ""
+    # Python refuses to read decimal numbers of more than 4,300 digits.
+    return html.unescape(text) if len(text) <= _MAX_REFERENCE else "\ufffd"

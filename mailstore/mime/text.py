@@ -19,10 +19,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from io import StringIO
+from itertools import islice
 
 from mailstore.mime.charset import decoder
 from mailstore.mime.header import (
     Buffer,
+    Span,
     decode_words,
     fields,
     parameter,
@@ -36,6 +39,7 @@ from mailstore.mime.transfer import decoded
 SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
 _REPLACEMENT = "\ufffd"
 _MAX_HEADER = 10 << 20
+_MAX_FIELDS = 10_000
 _MAX_MARKS = 30  # UAX #15, stream-safe text: real text has no more
 
 
@@ -47,13 +51,17 @@ def fold(text: str) -> str:
 
 
 def _decompose(text: str) -> str:
-    # Python orders combining marks by insertion, which is quadratic in their run.
-    return unicodedata.normalize("NFKD", _many_marks().sub(_order, text))
+    # Python orders combining marks by insertion, which is quadratic in their run. A
+    # run that is longer than a step has a mark at one of the steps.
+    mark, many_marks = _marks()
+    if len(text) > _MAX_MARKS and mark.search(text[::_MAX_MARKS]):
+        text = many_marks.sub(_order, text)
+    return unicodedata.normalize("NFKD", text)
 
 
 @lru_cache(maxsize=1)
-def _many_marks() -> re.Pattern[str]:
-    """Match a long run of what begins with a combining mark when decomposed."""
+def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Match what begins with a combining mark when decomposed, one and a long run."""
     ranges: list[list[int]] = []
     for code in range(0x300, 0x20000):  # there are none beyond
         first = unicodedata.normalize("NFKD", chr(code))[0]
@@ -64,7 +72,7 @@ def _many_marks() -> re.Pattern[str]:
         else:
             ranges.append([code, code])
     marks = "".join([f"{chr(low)}-{chr(high)}" for low, high in ranges])
-    return re.compile(f"[{marks}]{{{_MAX_MARKS + 1},}}+")
+    return re.compile(f"[{marks}]"), re.compile(f"[{marks}]{{{_MAX_MARKS + 1},}}+")
 
 
 def _order(run: re.Match[str]) -> str:
@@ -88,25 +96,26 @@ def contains(pieces: Iterable[str], wanted: str) -> bool:
 
 
 def header_text(header: bytes, name: bytes) -> list[str]:
-    """Give the decoded values of a raw header's fields of a name (any case)."""
+    """Give the decoded values of a raw header's fields of a name (any case).
+
+    At most 10,000 of them.
+    """
     wanted = name.lower()
-    return [
-        _clean(decode_words(unfold(header[field.value : field.end])))
-        for field in fields(header)
-        if field.name == wanted
-    ]
+    found = (field for field in fields(header) if field.name == wanted)
+    return [_value(header, field) for field in islice(found, _MAX_FIELDS)]
 
 
 def all_header_text(header: bytes) -> str:
-    """Give a raw header decoded, one field a line: ``name: value``."""
-    return "\n".join(
-        [
-            header[field.start : field.value].decode("ascii").rstrip(": \t")
-            + ": "
-            + _clean(decode_words(unfold(header[field.value : field.end])))
-            for field in fields(header)
-        ]
-    )
+    """Give a raw header decoded, one field a line: ``Name: value``."""
+    text = StringIO()  # a header may have millions of fields
+    for field in fields(header):
+        name = header[field.start : field.value].decode("ascii").rstrip(": \t")
+        text.write(f"{name}: {_value(header, field)}\n")
+    return text.getvalue()
+
+
+def _value(header: bytes, field: Span) -> str:
+    return _clean(decode_words(unfold(header[field.value : field.end])))
 
 
 def body_texts(data: Buffer, part: Part) -> Iterator[str]:
