@@ -36,7 +36,9 @@ class FakeTcp:
         self.sent = bytearray()
         self.waiting = bytearray()
         self.most_waiting = 0
+        self.kernel: object = 0
         self.producer: Any = None
+        self.producerPaused = False
         self.reading = True
         self.write_closed = False
         self.closed = False
@@ -50,6 +52,15 @@ class FakeTcp:
         self.most_waiting = max(self.most_waiting, len(self.waiting))
         if self.producer is not None and len(self.waiting) > self.room:
             self.producer.pauseProducing()
+
+    def writeSomeData(self, data: bytes) -> object:
+        """Take what the kernel's buffer takes; ``kernel`` may be an error."""
+        if not isinstance(self.kernel, int):
+            return self.kernel
+        assert not self.waiting, "what waits must go first"
+        taken = data[: self.kernel]
+        self.sent += taken
+        return len(taken)
 
     def drain(self) -> None:
         """Let the client take everything that waits in the socket."""

@@ -35,20 +35,46 @@ class Side:
         self.runtime.spawn(self._wait())
 
 
-def test_small_answers_go_straight_to_the_socket():
+def test_small_answers_go_straight_to_the_kernel():
     side = Side()
+    side.tcp.kernel = 100
     side.out.write(b"* OK\r\n")
-    assert bytes(side.tcp.waiting) == b"* OK\r\n"
+    assert bytes(side.tcp.sent) == b"* OK\r\n"
     assert not side.out.crowded()
     side.wait()
     assert side.events == ["room"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3 * CHUNK), st.booleans()), max_size=12))
+def test_what_the_kernel_does_not_take_follows_later():
+    side = Side()
+    side.tcp.kernel = 2
+    side.out.write(b"abcdef")
+    side.out.write(b"ghi")
+    assert bytes(side.tcp.sent) == b"ab"
+    assert side.tcp.producerPaused
+    side.tcp.drain()
+    side.tcp.kernel = 100
+    side.out.write(b"j")
+    assert bytes(side.tcp.sent) == b"abcdefghij"
+
+
+def test_an_error_of_the_kernel_is_left_to_twisted():
+    side = Side()
+    side.tcp.kernel = ConnectionError("lost")
+    side.out.write(b"abc")
+    assert bytes(side.tcp.waiting) == b"abc"
+
+
+_SIZES = st.integers(0, 100) | st.integers(0, 3 * CHUNK)
+_KERNEL = st.sampled_from([0, 0, 1, 50, 20_000])
+
+
+@given(st.lists(st.tuples(_SIZES, st.booleans(), _KERNEL), max_size=12))
 def test_octets_leave_in_order_and_the_socket_never_holds_much(writes):
     side = Side()
     expected = bytearray()
-    for number, (size, drain) in enumerate(writes):
+    for number, (size, drain, kernel) in enumerate(writes):
+        side.tcp.kernel = kernel
         data = bytes([number % 256]) * size
         expected += data
         side.out.write(data)
