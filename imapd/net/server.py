@@ -19,9 +19,8 @@ from imapd.net.listen import Endpoint
 from imapd.net.loop import Loop
 
 GOODBYE_SECONDS = 3.0
-"""How long clients may take to close after BYE."""
 FINISH_SECONDS = 10.0
-"""How long commands that still run may take to end after that."""
+"""How long commands that still run may take to end after the last BYE."""
 _TICK = 0.01
 
 
@@ -39,6 +38,7 @@ class Server:
     """The ports and connections of one worker.
 
     ``door`` is what all addresses share; each gets its own kind of TLS.
+    ``goodbye_seconds`` is how long clients may take to close after BYE.
     """
 
     def __init__(self, loop: Loop, runtime: TwistedRuntime, door: Door) -> None:
@@ -46,6 +46,7 @@ class Server:
         self._runtime = runtime
         self._door = door
         self._live = door.live
+        self.goodbye_seconds = GOODBYE_SECONDS
         self._ports: list[Any] = []
         self._stopping = False
 
@@ -75,7 +76,7 @@ class Server:
             port.stopListening()
         for protocol in tuple(self._live):
             protocol.shutdown(text)
-        until = self._runtime.monotonic() + GOODBYE_SECONDS
+        until = self._runtime.monotonic() + self.goodbye_seconds
         while self._live and self._runtime.monotonic() < until:
             await self._pause()
         for protocol in tuple(self._live):
