@@ -17,8 +17,11 @@ _MAX_QUOTED = 1_000
 def string(data: bytes) -> bytes:
     """Render a quoted string, or a literal where quoting is unsafe.
 
-    NUL can be in neither (RFC 3501 §9, CHAR8): a question mark stands for it.
+    NUL can be in neither (RFC 3501 §9, CHAR8): a question mark stands for it. A tab
+    becomes a space: many mailers fold with tabs, and folding shows none.
     """
+    if b"\t" in data:
+        data = data.replace(b"\t", b" ")
     if len(data) <= _MAX_QUOTED and _PLAIN.fullmatch(data):
         return b'"%b"' % data
     return b"{%d}\r\n%b" % (len(data), data.replace(b"\x00", b"?"))

@@ -65,7 +65,7 @@ def test_repeated_address_fields_are_one_list_and_others_the_first():
     found = of(own("fields-repeated"))
     assert [a[2] for a in found.to] == [b"one", b"two"]
     assert [a[2] for a in found.from_] == [b"ada", b"second"]
-    assert found.subject == b"first  folded   twice\t and a tab"
+    assert found.subject == b"first  folded   twice  and a tab"
 
 
 def test_quotes_and_controls_go_as_literals():

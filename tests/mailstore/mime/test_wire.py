@@ -13,7 +13,7 @@ from tests.mailstore.mime.grammar import _Reader
         (b"plain text", b'"plain text"'),
         (b'a "b"', b'{5}\r\na "b"'),
         (b"a\\b", b"{3}\r\na\\b"),
-        (b"a\tb", b"{3}\r\na\tb"),
+        (b"a\tb", b'"a b"'),
         (b"\x7f", b"{1}\r\n\x7f"),
         (b"caf\xc3\xa9", b"{5}\r\ncaf\xc3\xa9"),
         (b"a\x00b", b"{3}\r\na?b"),
@@ -31,5 +31,5 @@ def test_nil_is_not_the_empty_string():
 @given(st.binary())
 def test_a_strict_reader_gets_what_went_in(data: bytes):
     reader = _Reader(string(data))
-    assert reader.string() == data.replace(b"\0", b"?")
+    assert reader.string() == data.replace(b"\0", b"?").replace(b"\t", b" ")
     reader.end()
