@@ -194,7 +194,7 @@ class _ServerThread:
 
     def _run(self) -> None:
         from imapd.app import Application
-        from imapd.net.loop import new_loop
+        from imapd.net.loop import close_loop, new_loop
 
         try:
             self._loop = new_loop()
@@ -211,3 +211,4 @@ class _ServerThread:
             self._loop.run(installSignalHandlers=False)
         finally:
             self._application.close()
+            close_loop(self._loop)

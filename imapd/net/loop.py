@@ -77,6 +77,17 @@ def new_loop() -> Loop:
     return cast("Loop", reactor)
 
 
+def close_loop(loop: Loop) -> None:
+    """Free the descriptors of a loop that has run and whose threads have ended.
+
+    Twisted keeps the pipe that wakes its reactor for the life of the process.
+    """
+    reactor: Any = loop
+    waker, reactor.waker = reactor.waker, None
+    if waker is not None:
+        waker.connectionLost(None)
+
+
 def log_twisted(
     note: Callable[[str], object], failed: Callable[[BaseException], object]
 ) -> None:

@@ -85,6 +85,7 @@ class Server:
         until = self._runtime.monotonic() + FINISH_SECONDS
         while self._runtime.running > 1 and self._runtime.monotonic() < until:
             await self._pause()
+        await self._pause()  # the ports close their sockets in a turn of their own
         self._loop.stop()
 
     async def _pause(self) -> None:

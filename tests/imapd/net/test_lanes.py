@@ -1,7 +1,9 @@
 """The runtime over Twisted: futures, deliveries in order, threads, timers."""
 
+import os
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.net.lanes import DeferredFuture, TwistedRuntime
-from imapd.net.loop import Loop, new_loop
+from imapd.net.loop import Loop, close_loop, new_loop
 from mailstore.lanes import Pool, in_pool
 from tests.imapd.net.fakes import make_runtime
 
@@ -34,6 +36,7 @@ def run_in_loop(work: Any, limit: float = 20.0) -> Any:
     if guard.active():
         guard.cancel()
     runtime.close()
+    close_loop(loop)
     if errors:
         raise errors[0]
     return results[0]
@@ -215,17 +218,39 @@ def test_closing_waits_for_what_was_started():
     runtime.start(Pool.WRITE, work)
     assert began.wait(10)
     runtime.close()
+    close_loop(loop)
     assert done == [1]
 
 
 def test_a_raising_thread_is_reported():
     errors: list[str] = []
-    runtime = TwistedRuntime(new_loop(), lambda error, where: errors.append(where))
+    loop = new_loop()
+    runtime = TwistedRuntime(loop, lambda error, where: errors.append(where))
     runtime.start(Pool.WRITE, lambda: errors.remove("x"))
     runtime.close()
+    close_loop(loop)
     assert errors == ["write lane"]
 
 
 def test_the_loop_goes_by_the_steady_clock():
     loop: Any = new_loop()
     assert abs(loop.seconds() - time.monotonic()) < 1
+    close_loop(loop)
+
+
+def _pipes() -> set[str]:
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that lists them
+            found.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return {name for name in found if name.startswith(("pipe:", "socket:"))}
+
+
+def test_a_closed_loop_keeps_no_descriptors():
+    before = _pipes()
+    loop: Any = new_loop()
+    loop.callLater(0, loop.stop)
+    loop.run(installSignalHandlers=False)
+    close_loop(loop)
+    loop.callFromThread(lambda: None)  # too late, and harmless
+    assert _pipes() <= before

@@ -1,0 +1,70 @@
+"""What sessions share, without a store: enough for connections to talk."""
+
+from typing import Any, cast
+
+from imapd.commands.capability import FEATURE
+from imapd.net.lanes import TwistedRuntime
+from imapd.session.admission import ConnectionAdmission
+from imapd.session.context import Context, Services
+from imapd.session.limits import Limits
+from imapd.session.registry import Completed, Feature, Registry, States
+from imapd.session.words import Bare, bare
+
+
+class ListLog:
+    """The log as a list of (kind, facts)."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, object]]] = []
+
+    def event(self, kind: str, **facts: object) -> None:
+        self.events.append((kind, facts))
+
+    def failure(self, error: BaseException, **facts: object) -> str:
+        self.events.append(("failure", {"error": error, **facts}))
+        return "mark"
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.events]
+
+
+async def run_secure(context: Context, _: Bare) -> Completed:
+    return Completed("begin TLS", then=context.start_tls)
+
+
+async def run_much(context: Context, _: Bare) -> Completed:
+    """Answer with 8 MB, waiting for room as a long answer does."""
+    for _number in range(1_000):
+        context.reply.write(b"* " + b"x" * 7_996 + b"\r\n")
+        await context.reply.room()
+    return Completed("that was much")
+
+
+TRIAL = Feature(
+    name="TRIAL",
+    rfc=(),
+    commands=(
+        bare("SECURE", run_secure, States.ANY, "RFC 3501 §6.2.1"),
+        bare("MUCH", run_much, States.ANY, "RFC 3501 §7"),
+    ),
+)
+
+
+def make_services(
+    runtime: TwistedRuntime, limits: Limits
+) -> tuple[Services, ConnectionAdmission, ListLog]:
+    admission = ConnectionAdmission(lambda: limits)
+    log = ListLog()
+    nothing = cast("Any", None)
+    services = Services(
+        registry=Registry.of([FEATURE, TRIAL]),
+        store=nothing,
+        runtime=runtime,
+        authenticator=nothing,
+        admission=admission,
+        limits=lambda: limits,
+        log=log,
+        server_name="trial",
+    )
+    return services, admission, log

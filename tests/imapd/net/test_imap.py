@@ -1,0 +1,238 @@
+"""A socket's life: greeting, TLS in both ways, refusal, half-closing, the end."""
+
+import ssl
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imapd.net.imap import Door, ImapProtocol
+from imapd.net.selfsigned import make_certificate
+from imapd.net.tls import HANDSHAKE_SECONDS, Certificates
+from imapd.session.limits import Limits
+from tests.imapd.net.fakes import ClockLoop, FakeTcp, make_runtime
+from tests.imapd.net.sessions import make_services
+
+GREETING = b"* OK [CAPABILITY IMAP4rev1] trial ready\r\n"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    make_certificate(folder / "c.pem", folder / "k.pem")
+    return folder / "c.pem", folder / "k.pem"
+
+
+class House:
+    """One listener and its connections."""
+
+    def __init__(self, files: tuple[Path, Path], tls: str = "none", **limits: int):
+        self.loop, self.runtime, self.errors = make_runtime()
+        self.limits = replace(Limits(), **limits)
+        services, self.admission, self.log = make_services(self.runtime, self.limits)
+        certificates = Certificates(files[0], files[1], ClockLoop())
+        self.door = Door(services, self.admission, tls=tls, certificates=certificates)
+
+    def connect(self) -> tuple[ImapProtocol, Any]:
+        protocol: Any = ImapProtocol(self.door)
+        tcp = FakeTcp()
+        tcp.kernel = 1_000_000
+        protocol.makeConnection(tcp)
+        return protocol, tcp
+
+
+class TlsClient:
+    def __init__(self, certificate: Path, protocol: Any, tcp: Any) -> None:
+        self.protocol, self.tcp = protocol, tcp
+        self.tcp.sent.clear()
+        self.into, self.outof = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=str(certificate))
+        self.end = context.wrap_bio(self.into, self.outof, server_hostname="localhost")
+
+    def move(self) -> None:
+        data = self.outof.read()
+        if data:
+            self.protocol.dataReceived(data)
+        while self.tcp.waiting:
+            self.tcp.drain()
+        self.into.write(bytes(self.tcp.sent))
+        self.tcp.sent.clear()
+
+    def handshake(self) -> None:
+        for _ in range(10):
+            try:
+                self.end.do_handshake()
+            except ssl.SSLWantReadError:
+                self.move()
+            else:
+                self.move()
+                return
+        raise AssertionError("no end of the handshake")
+
+    def ask(self, line: bytes) -> bytes:
+        self.end.write(line)
+        self.move()
+        return self.read()
+
+    def read(self) -> bytes:
+        answer = b""
+        try:
+            while data := self.end.read(65_536):
+                answer += data
+        except ssl.SSLWantReadError:
+            pass
+        return answer
+
+
+def test_a_client_is_greeted_and_answered(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    assert bytes(tcp.sent) == GREETING
+    assert tcp.options == {"nodelay": 1, "keepalive": 1}
+    tcp.sent.clear()
+    protocol.dataReceived(b"a1 NOOP\r\n")
+    assert bytes(tcp.sent) == b"a1 OK NOOP completed\r\n"
+    assert house.errors == []
+
+
+def test_tls_begins_in_the_middle(files):
+    house = House(files, "starttls")
+    protocol, tcp = house.connect()
+    protocol.dataReceived(b"a1 SECURE\r\n")
+    assert bytes(tcp.sent).endswith(b"a1 OK begin TLS\r\n")
+    client = TlsClient(files[0], protocol, tcp)
+    client.handshake()
+    assert client.ask(b"a2 NOOP\r\n") == b"a2 OK NOOP completed\r\n"
+    assert client.ask(b"a3 MUCH\r\n").endswith(b"\r\na3 OK that was much\r\n")
+    assert len(house.loop.getDelayedCalls()) == 1  # the login timer, no handshake's
+
+
+def test_what_was_sent_along_with_the_wish_for_tls_is_never_run(files):
+    """CVE-2011-0411 and its many followers."""
+    house = House(files, "starttls")
+    protocol, tcp = house.connect()
+    protocol.dataReceived(b"a1 SECURE\r\na2 NOOP\r\n")
+    client = TlsClient(files[0], protocol, tcp)
+    try:
+        client.handshake()
+    except ssl.SSLError:
+        return
+    assert b"a2" not in client.read()
+
+
+def test_implicit_tls_says_nothing_before_the_handshake(files):
+    house = House(files, "implicit")
+    protocol, tcp = house.connect()
+    assert not tcp.sent
+    client = TlsClient(files[0], protocol, tcp)
+    client.handshake()
+    assert client.read() == GREETING
+    assert client.ask(b"a1 LOGOUT\r\n").endswith(b"a1 OK LOGOUT completed\r\n")
+    assert tcp.write_closed
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+def test_a_handshake_has_a_time_limit(files, tls):
+    house = House(files, tls, login_seconds=1_000)
+    protocol, tcp = house.connect()
+    if tls == "starttls":
+        protocol.dataReceived(b"a1 SECURE\r\n")
+    house.loop.advance(HANDSHAKE_SECONDS + 1)
+    assert tcp.aborted
+
+
+def test_a_client_too_many_is_told_so(files):
+    house = House(files, connections_per_address=1)
+    house.connect()
+    _, tcp = house.connect()
+    assert bytes(tcp.sent) == (
+        b"* BYE [UNAVAILABLE] too many connections from your address\r\n"
+    )
+    assert tcp.write_closed
+    assert "refused" in house.log.kinds
+    assert len(house.door.live) == 1
+
+
+def test_a_tls_client_too_many_costs_no_handshake(files):
+    house = House(files, "implicit", connections_per_address=1)
+    house.connect()
+    _, tcp = house.connect()
+    assert tcp.aborted
+    assert not tcp.sent
+
+
+def test_the_oldest_stranger_makes_room(files):
+    house = House(files, connections_unauthenticated=2)
+    first, second, third = (house.connect()[1] for _ in range(3))
+    assert [first.aborted, second.aborted, third.aborted] == [True, False, False]
+
+
+def test_a_lost_connection_is_forgotten(files):
+    house = House(files)
+    protocol, _ = house.connect()
+    protocol.connectionLost(None)
+    assert house.admission.connections == 0
+    assert not house.door.live
+    assert "disconnect" in house.log.kinds
+    assert not house.loop.getDelayedCalls()
+    assert house.runtime.running == 0
+
+
+def test_a_connection_lost_in_the_middle_of_an_answer_ends_its_command(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    tcp.kernel = 0
+    protocol.dataReceived(b"a1 MUCH\r\n")
+    assert house.runtime.running == 1
+    protocol.connectionLost(None)
+    assert house.runtime.running == 0
+    assert "failure" not in house.log.kinds
+
+
+def test_shutdown_says_bye(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    tcp.sent.clear()
+    protocol.shutdown("the server is stopping")
+    assert bytes(tcp.sent) == b"* BYE [UNAVAILABLE] the server is stopping\r\n"
+    assert tcp.write_closed
+    assert house.runtime.running == 0
+
+
+def test_shutdown_in_the_middle_of_a_handshake_ends_at_once(files):
+    house = House(files, "implicit")
+    protocol, tcp = house.connect()
+    protocol.shutdown("the server is stopping")
+    assert tcp.aborted
+
+
+def test_a_client_that_stops_sending_still_gets_its_answers(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    protocol.dataReceived(b"a1 NOOP\r\n")
+    protocol.readConnectionLost()
+    assert bytes(tcp.sent).endswith(b"a1 OK NOOP completed\r\n")
+    assert tcp.write_closed
+    assert house.runtime.running == 0
+
+
+def test_a_slow_reader_is_answered_in_full(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    tcp.sent.clear()
+    tcp.kernel = 0
+    protocol.dataReceived(b"a1 MUCH\r\na2 NOOP\r\n")
+    while tcp.waiting:
+        assert len(tcp.waiting) < 300_000
+        tcp.drain()
+    assert len(tcp.sent) > 8_000_000
+    assert bytes(tcp.sent[-22:]) == b"a2 OK NOOP completed\r\n"
+
+
+def test_a_door_wants_a_certificate_for_tls(files):
+    house = House(files)
+    with pytest.raises(ValueError, match="certificate"):
+        replace(house.door, tls="implicit", certificates=None)
+    with pytest.raises(ValueError, match="none, starttls or implicit"):
+        replace(house.door, tls="yes")
