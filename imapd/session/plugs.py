@@ -1,14 +1,16 @@
 """The specs that a feature hands in for fetch items, search keys and status items.
 
 Fetch items and search keys are open unions: the commands FETCH and SEARCH know
-only these ports, never an item's name.
+only these ports, never an item's name. What several commands do with items and keys
+is in `imapd.session.search_program` and, for one item, `parse_fetch_item`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column, MailboxEntry, MailboxStatus
@@ -36,21 +38,57 @@ class FetchEnvironment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A piece of an answer that is read from the blob while it is sent.
+    """A literal of an answer whose octets are read from the blob while it is sent.
 
-    ``start`` and ``length`` are octets of the stored message named by ``ref``.
+    ``start`` and ``length`` are octets of the stored message named by ``ref``. With
+    ``replace_nul`` the message is known to have NULs, which no literal may have
+    (RFC 3501 §9: CHAR8); each is sent as the octet 0x80, so that sizes stay true.
     """
 
     ref: str
     start: int
     length: int
+    replace_nul: bool = False
 
 
-Value = bytes | tuple[bytes | Literal, ...]
-"""One item of one message: ready bytes, or bytes mixed with blob ranges."""
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value that is made of octets of the blob, all at once.
 
-Render = Callable[[Batch], Sequence[Value]]
-"""Gives ``NAME SP value`` for each message of a batch, aligned with its UIDs."""
+    ``render`` gets the octets and gives ready bytes. For what is small by nature,
+    as a header; a `Literal` is never in memory as a whole.
+    """
+
+    ref: str
+    start: int
+    length: int
+    render: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How one item of FETCH is answered, compiled once per command.
+
+    The answer is ``name``, a space and a value. ``values`` gives one value for each
+    message of a batch, aligned with its UIDs: what ``conversion`` (``%b`` or
+    ``%d``) takes, or, with ``reads_blobs``, `Literal` and `Derived` as well.
+    """
+
+    name: bytes
+    values: Callable[[Batch], Sequence[Any]]
+    conversion: bytes = b"%b"
+    reads_blobs: bool = False
+
+    def __post_init__(self) -> None:
+        if self.conversion not in (b"%b", b"%d"):
+            raise ValueError("a value is bytes or a number")
+        if self.reads_blobs and self.conversion != b"%b":
+            raise ValueError("what is read from a blob is bytes")
+
+    @property
+    def template(self) -> bytes:
+        """The answer with its conversion, for ``%``."""
+        return self.name.replace(b"%", b"%%") + b" " + self.conversion
 
 
 class FetchItem(Protocol):
@@ -70,8 +108,8 @@ class FetchItem(Protocol):
         """Write it as a client would."""
         ...
 
-    def compile(self, environment: FetchEnvironment) -> Render:
-        """Prepare the renderer, once per command."""
+    def compile(self, environment: FetchEnvironment, /) -> Rendering:
+        """Prepare its answers, once per command."""
         ...
 
 
@@ -82,6 +120,20 @@ class FetchItemSpec:
     name: str
     parse: Callable[[Cursor], FetchItem]
     rfc: str
+
+
+_ITEM_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
+
+
+def parse_fetch_item(cursor: Cursor, registry: Registry) -> FetchItem:
+    """Take one fetch item that a feature brought. Raises `Malformed`."""
+    start = cursor.at
+    name = cursor.need(_ITEM_NAME, "a fetch item")[0].decode("ascii").upper()
+    spec = registry.fetch_items.get(name)
+    if spec is None:
+        cursor.at = start
+        raise cursor.fail("a fetch item")
+    return spec.parse(cursor)
 
 
 class SearchEnvironment(Protocol):
@@ -113,7 +165,7 @@ class SearchKey(Protocol):
         """Write it as a client would."""
         ...
 
-    def lower(self, environment: SearchEnvironment) -> Predicate:
+    def lower(self, environment: SearchEnvironment, /) -> Predicate:
         """Say it in the store's terms."""
         ...
 
@@ -138,5 +190,3 @@ class StatusItemSpec:
 
 ListAttributes = Callable[[MailboxEntry], Iterable[str]]
 """Gives name attributes of one LIST answer, as ``\\HasChildren``."""
-
-ItemNames = Iterator[str]

@@ -1,0 +1,116 @@
+"""The command FETCH: grammar, inverse and handler (RFC 3501 §6.4.5, §7.4.2).
+
+::
+
+    fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" /
+                      fetch-att / "(" fetch-att *(SP fetch-att) ")")
+
+    a654 FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])
+    * 2 FETCH ...
+    a654 OK FETCH completed
+
+Numbers stand still while it runs. A message that others removed meanwhile is answered
+as long as the store has it, else the end is ``OK [EXPUNGEISSUED]`` (RFC 2180 §4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imapd.commands.fetch.items import UID, macro
+from imapd.commands.fetch.plan import Environment, Plan
+from imapd.commands.fetch.render import Sender
+from imapd.session.context import Context
+from imapd.session.faults import No, fault_of
+from imapd.session.flag_responses import tell_flags
+from imapd.session.plugs import FetchItem, parse_fetch_item
+from imapd.session.registry import Completed, Registry
+from imapd.syntax.sequence import NumberSet, UidSet
+from imapd.wire.cursor import Cursor
+from mailstore.errors import StoreError
+from mailstore.model import FlagChange, FlagOperation
+
+_SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Give items of messages; a macro is the items that it stands for."""
+
+    messages: NumberSet
+    items: tuple[FetchItem, ...]
+
+    def __post_init__(self) -> None:
+        if not self.items:
+            raise ValueError("there is at least one item")
+
+
+def parse(numbers: type[NumberSet], cursor: Cursor, registry: Registry) -> Fetch:
+    """Take the arguments of FETCH. Raises `Malformed`."""
+    cursor.sp()
+    messages = numbers.parse(cursor)
+    cursor.sp()
+    items = macro(cursor)
+    if items is None and cursor.peek() == b"(":
+        items = cursor.parenthesised(
+            lambda: parse_fetch_item(cursor, registry), least=1
+        )
+    elif items is None:
+        items = (parse_fetch_item(cursor, registry),)
+    cursor.end()
+    return Fetch(messages, items)
+
+
+def unparse(node: Fetch) -> bytes:
+    """Write the command as a client would."""
+    name = b"UID FETCH" if isinstance(node.messages, UidSet) else b"FETCH"
+    items = b" ".join([item.unparse() for item in node.items])
+    return b"%b %b (%b)" % (name, node.messages.unparse(), items)
+
+
+async def run(context: Context, node: Fetch) -> Completed:
+    """Answer with one FETCH response a message, then set \\Seen where it is due.
+
+    Raises `Bad` for a number beyond the mailbox, `No` when there are too many items
+    or when a message was damaged: then it is the only one that got no answer.
+    """
+    by_uid = isinstance(node.messages, UidSet)
+    most = context.services.limits().fetch_items
+    if len(node.items) > most:
+        raise No(f"a FETCH may have {most} items at most", "LIMIT")
+    view, mailbox = context.selected.view, context.selected.mailbox
+    uids = view.resolve(node.messages)
+    # RFC 3501 §6.4.8: a UID command always tells the UID.
+    items = (UID, *node.items) if by_uid and UID not in node.items else node.items
+    plan = Plan.of(items, Environment(mailbox, view))
+    sender = Sender(context)
+    unseen: list[int] = []
+    found = 0
+    async for batch in mailbox.fetch(uids, plan.columns):
+        found += len(batch.uids)
+        await sender.send(plan.render(batch, view.numbers(batch.uids)))
+        unseen += plan.unseen(batch)
+    if unseen:
+        await _set_seen(context, unseen, with_uid=by_uid)
+    if sender.failure is not None:
+        raise fault_of(sender.failure)
+    if found < len(uids):
+        return Completed("some of the messages no longer exist", "EXPUNGEISSUED")
+    return Completed("UID FETCH completed" if by_uid else "FETCH completed")
+
+
+async def _set_seen(context: Context, uids: Sequence[int], *, with_uid: bool) -> None:
+    """Set \\Seen on what was read, in one write, and tell it (RFC 3501 §6.4.5)."""
+    view = context.selected.view
+    try:
+        stored = await context.selected.mailbox.store_flags(
+            uids, _SEEN, seen_at=view.modseq
+        )
+    except StoreError as error:
+        # The client has its messages. That they can't be marked, on a full disk for
+        # example, is no reason to say that they were not fetched.
+        context.services.log.event("store", error=str(error), id=context.session.id)
+        return
+    told = {**dict(stored.external), **dict(stored.updated)}
+    await tell_flags(view, context.reply, sorted(told.items()), with_uid=with_uid)

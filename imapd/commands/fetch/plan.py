@@ -1,0 +1,112 @@
+"""A FETCH compiled once per command: columns, one template, and how a batch is made.
+
+It must not send anything. A batch whose values are all at hand is one ``%`` over one
+template; only what reads a blob is put together message by message::
+
+    * %d FETCH (UID %d FLAGS %b)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from imapd.session.plugs import Derived, FetchEnvironment, FetchItem, Literal, Rendering
+from imapd.session.view import View
+from mailstore.model import ROW_COLUMNS, SEEN, Batch, Column
+from mailstore.service import Mailbox
+
+Piece = bytes | Literal | Derived
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What compiling an item may ask for; see `FetchEnvironment`."""
+
+    mailbox: Mailbox
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers for one batch.
+
+    Exactly one of the two is used: ``rows`` are whole responses, ready to be sent;
+    ``messages`` are responses in pieces, some of which are read from a blob.
+    """
+
+    rows: Sequence[bytes] = ()
+    messages: Sequence[tuple[Piece, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a FETCH asks of the store, and how it answers. Build it with `of`."""
+
+    columns: frozenset[Column]
+    sets_seen: bool
+    renderings: tuple[Rendering, ...] = field(repr=False)
+    template: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, items: Sequence[FetchItem], environment: FetchEnvironment) -> Plan:
+        """Compile items; one that is named twice is answered once."""
+        unique = tuple(dict.fromkeys(items))
+        renderings = tuple([item.compile(environment) for item in unique])
+        # A mailbox that is open for reading only keeps its flags (RFC 3501 §6.3.2).
+        sets_seen = not environment.mailbox.readonly and any(
+            item.sets_seen for item in unique
+        )
+        columns = {column for item in unique for column in item.columns}
+        if sets_seen:
+            columns.add(Column.FLAGS)
+        names = b" ".join([rendering.template for rendering in renderings])
+        return cls(
+            columns=frozenset(columns),
+            sets_seen=sets_seen,
+            renderings=renderings,
+            template=b"* %d FETCH (" + names + b")\r\n",
+        )
+
+    def render(self, batch: Batch, numbers: Sequence[int]) -> Answers:
+        """Make the answers for messages whose numbers are aligned with the batch."""
+        columns: list[Sequence[object]] = [numbers]
+        ready = True
+        for rendering in self.renderings:
+            values = rendering.values(batch)
+            columns.append(values)
+            if rendering.reads_blobs and ready:
+                ready = all(type(value) is bytes for value in values)
+        if not ready:
+            return Answers(messages=list(self._pieces(columns)))
+        rows = zip(*columns, strict=True)
+        if self.columns <= ROW_COLUMNS:
+            count = len(numbers)
+            values = tuple(chain.from_iterable(rows))
+            return Answers(rows=((self.template * count) % values,))
+        return Answers(rows=list(map(self.template.__mod__, rows)))
+
+    def unseen(self, batch: Batch) -> list[int]:
+        """Give the UIDs that are to get \\Seen, ascending."""
+        if not self.sets_seen:
+            return []
+        masks = batch.columns[Column.FLAGS]
+        rows = zip(batch.uids, masks, strict=True)
+        return [uid for uid, mask in rows if not mask & SEEN]
+
+    def _pieces(
+        self, columns: Sequence[Sequence[object]]
+    ) -> Iterator[tuple[Piece, ...]]:
+        """Put each message together, blobs apart."""
+        for number, *values in zip(*columns, strict=True):
+            pieces: list[Piece] = [b"* %d FETCH (" % number]
+            for rendering, value in zip(self.renderings, values, strict=True):
+                if isinstance(value, Literal | Derived):
+                    pieces.append(rendering.name + b" ")
+                    pieces.append(value)
+                else:
+                    pieces.append(rendering.template % value)
+                pieces.append(b" ")
+            pieces[-1] = b")\r\n"
+            yield tuple(pieces)

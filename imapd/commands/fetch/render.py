@@ -1,0 +1,154 @@
+"""Answers on their way out: rows in chunks, blobs in pieces, at the client's pace.
+
+It must not know items or columns. What it keeps:
+
+* nothing of a message is sent before its blobs are open, long enough and, when they
+  are small, read: a damaged message gets no answer, the others do;
+* a literal's header is a promise (RFC 3501 §4.3). When a blob fails behind it, the
+  connection ends: neither fewer octets nor others may stand for the missing ones;
+* at most one chunk of a literal is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+
+from imapd.commands.fetch.plan import Answers, Piece
+from imapd.session.context import Context
+from imapd.session.faults import ConnectionGone
+from imapd.session.plugs import Derived, Literal
+from imapd.session.reply import CHUNK
+from mailstore.blobs import BlobReader
+from mailstore.errors import Corrupt, NotFound, StoreError
+
+Readers = dict[str, BlobReader]
+
+
+class Sender:
+    """Sends the answers of one FETCH, and remembers what could not be sent."""
+
+    __slots__ = ("_context", "_written", "failure")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._written = 0
+        self.failure: StoreError | None = None
+
+    async def send(self, answers: Answers) -> None:
+        """Send a batch. Raises `ConnectionGone`."""
+        for row in answers.rows:
+            await self._write(row)
+        for message in answers.messages:
+            await self._send_message(message)
+
+    async def _write(self, data: bytes) -> None:
+        """Add bytes, waiting for room once a chunk."""
+        reply = self._context.reply
+        if len(data) > CHUNK:
+            for start in range(0, len(data), CHUNK):
+                reply.write(data[start : start + CHUNK])
+                await reply.room()
+            self._written = 0
+            return
+        reply.write(data)
+        self._written += len(data)
+        if self._written >= CHUNK:
+            self._written = 0
+            await reply.room()
+
+    async def _send_message(self, message: Sequence[Piece]) -> None:
+        with ExitStack() as stack:
+            try:
+                readers = self._open(stack, message)
+                if _size(message) <= CHUNK:
+                    ready = b"".join([_read_whole(readers, piece) for piece in message])
+                    message = (ready,)
+                else:
+                    _probe(readers, message)
+            except StoreError as error:
+                self._skip(error)
+                return
+            try:
+                await self._send_pieces(readers, message)
+            except StoreError as error:
+                self._cut_off(error)
+
+    def _open(self, stack: ExitStack, message: Iterable[Piece]) -> Readers:
+        """Open the blobs of a message. Raises store errors when they are too short."""
+        mailbox = self._context.selected.mailbox
+        readers: Readers = {}
+        for piece in message:
+            if isinstance(piece, bytes):
+                continue
+            if piece.ref not in readers:
+                try:
+                    reader = mailbox.blob(piece.ref)
+                except NotFound as error:
+                    # The index names it, so it ought to be there.
+                    raise Corrupt(detail=str(error)) from error
+                readers[piece.ref] = stack.enter_context(reader)
+            if piece.start + piece.length > readers[piece.ref].size:
+                raise Corrupt(detail=f"{piece.ref} is shorter than its parts")
+        return readers
+
+    async def _send_pieces(self, readers: Readers, message: Sequence[Piece]) -> None:
+        for piece in message:
+            match piece:
+                case bytes():
+                    await self._write(piece)
+                case Derived():
+                    await self._write(_read_whole(readers, piece))
+                case Literal():
+                    await self._write(b"{%d}\r\n" % piece.length)
+                    for start in range(0, piece.length, CHUNK):
+                        count = min(CHUNK, piece.length - start)
+                        data = _read(readers, piece, piece.start + start, count)
+                        await self._write(data)
+
+    def _skip(self, error: StoreError) -> None:
+        """Leave a message out; the tagged reply will tell."""
+        self._log(error)
+        self.failure = self.failure or error
+
+    def _cut_off(self, error: StoreError) -> None:
+        """End the connection in the middle of an answer. Raises `ConnectionGone`."""
+        self._log(error)
+        self._context.end()
+        raise ConnectionGone from error
+
+    def _log(self, error: StoreError) -> None:
+        session = self._context.session
+        self._context.services.log.event("store", error=str(error), id=session.id)
+
+
+def _size(message: Iterable[Piece]) -> int:
+    """Count the octets that are to be read for a message."""
+    return sum([piece.length for piece in message if not isinstance(piece, bytes)])
+
+
+def _read(readers: Readers, piece: Literal | Derived, start: int, count: int) -> bytes:
+    """Read octets of a blob, all of them. Raises `Corrupt`."""
+    data = readers[piece.ref].pread(start, count)
+    if len(data) != count:
+        raise Corrupt(detail=f"{piece.ref} ends too early")
+    if isinstance(piece, Literal) and piece.replace_nul:
+        return data.replace(b"\x00", b"\x80")
+    return data
+
+
+def _read_whole(readers: Readers, piece: Piece) -> bytes:
+    """Give a piece as it is sent."""
+    if isinstance(piece, bytes):
+        return piece
+    data = _read(readers, piece, piece.start, piece.length)
+    if isinstance(piece, Derived):
+        return piece.render(data)
+    return b"{%d}\r\n%b" % (len(data), data)
+
+
+def _probe(readers: Readers, message: Iterable[Piece]) -> None:
+    """Read the first octets of each piece, so that most damage is seen in time."""
+    for piece in message:
+        if not isinstance(piece, bytes):
+            _read(readers, piece, piece.start, min(piece.length, CHUNK))

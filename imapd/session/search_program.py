@@ -1,0 +1,182 @@
+"""Search keys of any command that searches: their grammar, and what the store is asked.
+
+RFC 3501 §6.4.4, §9 ``search-key``. It knows sets and lists; every other key comes from
+a feature by its `SearchKeySpec`. SEARCH, and extensions as SORT, share it. Example::
+
+    (2:4 OR SEEN NOT FROM "Smith")
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, islice
+
+from imapd.session.context import Context
+from imapd.session.faults import Bad, No
+from imapd.session.plugs import SearchEnvironment, SearchKey
+from imapd.session.registry import Registry
+from imapd.session.view import View
+from imapd.syntax.charset import CHARSETS, codec_of
+from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
+from imapd.wire.cursor import Cursor
+from mailstore.query import And, Not, Or, Predicate, Uids
+
+_KEY_NAME = re.compile(rb"\$|[A-Za-z][A-Za-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberKey:
+    """A set of message numbers or, behind the word UID, of UIDs (§6.4.4)."""
+
+    numbers: NumberSet
+
+    def unparse(self) -> bytes:
+        """Write the key."""
+        prefix = b"UID " if isinstance(self.numbers, UidSet) else b""
+        return prefix + self.numbers.unparse()
+
+    def lower(self, environment: SearchEnvironment) -> Predicate:
+        """Turn numbers into ranges of UIDs, without naming each.
+
+        Between the UIDs of two messages of the view there are no others than those
+        of the view. Raises `Bad` for a number beyond the mailbox (RFC 9051 §9:
+        seq-number).
+        """
+        view = environment.view
+        if isinstance(self.numbers, UidSet):
+            return Uids(self.numbers.resolve(view.largest_uid))
+        found = self.numbers.resolve(view.exists)
+        if found and found[-1][1] > view.exists:
+            raise Bad(f"there is no message {found[-1][1]}, only {view.exists}")
+        uids = view.uids
+        return Uids(tuple([(uids[low - 1], uids[high - 1]) for low, high in found]))
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Keys in parentheses: all of them hold."""
+
+    keys: tuple[SearchKey, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("there is at least one key in parentheses")
+
+    def unparse(self) -> bytes:
+        """Write the key."""
+        return b"(%b)" % b" ".join([key.unparse() for key in self.keys])
+
+    def lower(self, environment: SearchEnvironment) -> Predicate:
+        """Say it in the store's terms."""
+        return And(tuple([key.lower(environment) for key in self.keys]))
+
+
+def parse_search_key(cursor: Cursor, registry: Registry) -> SearchKey:
+    """Take one search key: a set, a list, or one that a feature brought.
+
+    The depth of nesting is bounded by the cursor. Raises `Malformed`.
+    """
+    following = cursor.peek()
+    if following.isdigit() or following == b"*":
+        return NumberKey(SequenceSet.parse(cursor))
+    if following == b"(":
+        return AllOf(
+            cursor.parenthesised(lambda: parse_search_key(cursor, registry), least=1)
+        )
+    start = cursor.at
+    name = cursor.need(_KEY_NAME, "a search key")[0].decode("ascii").upper()
+    spec = registry.search_keys.get(name)
+    if spec is None:
+        cursor.at = start
+        raise cursor.fail("a search key")
+    with cursor.nested():
+        return spec.parse(cursor, registry)
+
+
+def parse_search_keys(cursor: Cursor, registry: Registry) -> tuple[SearchKey, ...]:
+    """Take keys to the end of the command, at least one. Raises `Malformed`."""
+    keys = [parse_search_key(cursor, registry)]
+    while cursor.peek() == b" ":
+        cursor.sp()
+        keys.append(parse_search_key(cursor, registry))
+    cursor.end()
+    return tuple(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What lowering a key may ask for; see `SearchEnvironment`."""
+
+    view: View
+    codec: str
+    clock: Callable[[], float] = field(repr=False)
+
+    @property
+    def recent(self) -> Sequence[tuple[int, int]]:
+        """UID ranges that are \\Recent in this session."""
+        return self.view.recent
+
+    def decode(self, text: bytes) -> str:
+        """Decode a search string. Raises `Bad` when it isn't of its charset."""
+        try:
+            return text.decode(self.codec)
+        except UnicodeError:
+            raise Bad("a search string is not of its charset") from None
+
+    def now(self) -> float:
+        """Wall clock in seconds."""
+        return self.clock()
+
+
+def lower_keys(
+    context: Context, keys: Sequence[SearchKey], charset: bytes | None
+) -> Predicate:
+    """Say keys, all of which are to hold, in the store's terms.
+
+    Without ``charset`` strings are UTF-8: US-ASCII is a part of it, and clients send
+    it without saying so. Raises `No` for an unknown charset and for too many keys,
+    `Bad` for a string that isn't of its charset.
+    """
+    codec = "utf-8" if charset is None else codec_of(charset)
+    if codec is None:
+        # RFC 3501 §7.1: BADCHARSET tells which ones are possible.
+        raise No("unknown charset", f"BADCHARSET ({' '.join(CHARSETS)})")
+    now = context.services.runtime.now
+    where = Environment(context.selected.view, codec, now)
+    predicate = And(tuple([key.lower(where) for key in keys]))
+    most = context.services.limits().search_keys
+    if _count(predicate) > most:
+        raise No(f"a search may have {most} keys at most", "LIMIT")
+    return predicate
+
+
+def _count(predicate: Predicate) -> int:
+    """Count the terms that are no lists; the depth is bounded by the grammar."""
+    match predicate:
+        case And(terms) | Or(terms):
+            return sum([_count(term) for term in terms])
+        case Not(term):
+            return _count(term)
+        case _:
+            return 1
+
+
+def known_to(view: View, found: Sequence[int]) -> Sequence[int]:
+    """Leave out the messages that the client hasn't been told of.
+
+    ``found`` are ascending UIDs of the store. New messages come behind all that a
+    view has, so it is a cut (RFC 3501 §7.3.1: EXISTS comes first).
+    """
+    return found[: bisect_right(found, view.largest_uid)]
+
+
+def message_numbers(view: View, uids: Sequence[int]) -> Sequence[int]:
+    """Give the numbers of ascending UIDs of the view, fast for many of them."""
+    if len(uids) < view.exists // 8:
+        return view.numbers(uids)
+    wanted = set(uids)
+    marks = map(wanted.__contains__, islice(view.uids, view.exists))
+    return list(compress(range(1, view.exists + 1), marks))
