@@ -1,0 +1,49 @@
+"""Every conversation in this folder, played to a server of its own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import imapd.testing
+from tests.support.transcript import MakeSession, SocketPeer, run_transcript
+
+FILES = sorted(Path(__file__).parent.glob("*.imap"))
+USER, PASSWORD = "alice", "alice-password"
+OTHER, OTHER_PASSWORD = "bob", "bob-password"
+NAMES = {
+    "user": USER,
+    "password": PASSWORD,
+    "other": OTHER,
+    "otherpassword": OTHER_PASSWORD,
+    "plain": base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode(),
+}
+
+
+@contextmanager
+def socket_sessions() -> Iterator[MakeSession]:
+    """Give sessions with a fresh server over TCP."""
+    peers: list[SocketPeer] = []
+    with imapd.testing.server(user=USER, password=PASSWORD) as server:
+        server.add_account(OTHER, OTHER_PASSWORD)
+
+        def make_session() -> SocketPeer:
+            peers.append(SocketPeer(server.host, server.port))
+            return peers[-1]
+
+        try:
+            yield make_session
+        finally:
+            for peer in peers:
+                peer.close()
+
+
+@pytest.mark.net
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_transcript(file: Path):
+    with socket_sessions() as make_session:
+        run_transcript(file, make_session, NAMES)
