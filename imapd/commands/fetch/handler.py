@@ -89,8 +89,8 @@ async def run(context: Context, node: Fetch) -> Completed:
     found = 0
     async for batch in mailbox.fetch(uids, plan.columns):
         found += len(batch.uids)
-        await sender.send(plan.render(batch, view.numbers(batch.uids)))
-        unseen += plan.unseen(batch)
+        left_out = await sender.send(plan.render(batch, view.numbers(batch.uids)))
+        unseen += plan.unseen(batch, left_out)
     if unseen:
         await _set_seen(context, unseen, with_uid=by_uid)
     if sender.failure is not None:

@@ -8,7 +8,7 @@ template; only what reads a blob is put together message by message::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -87,13 +87,19 @@ class Plan:
             return Answers(rows=((self.template * count) % values,))
         return Answers(rows=list(map(self.template.__mod__, rows)))
 
-    def unseen(self, batch: Batch) -> list[int]:
-        """Give the UIDs that are to get \\Seen, ascending."""
+    def unseen(self, batch: Batch, left_out: Container[int]) -> list[int]:
+        """Give the UIDs that are to get \\Seen, ascending.
+
+        ``left_out`` are places in the batch of messages that were not sent.
+        """
         if not self.sets_seen:
             return []
-        masks = batch.columns[Column.FLAGS]
-        rows = zip(batch.uids, masks, strict=True)
-        return [uid for uid, mask in rows if not mask & SEEN]
+        rows = enumerate(zip(batch.uids, batch.columns[Column.FLAGS], strict=True))
+        return [
+            uid
+            for place, (uid, mask) in rows
+            if not mask & SEEN and place not in left_out
+        ]
 
     def _pieces(
         self, columns: Sequence[Sequence[object]]

@@ -35,12 +35,18 @@ class Sender:
         self._written = 0
         self.failure: StoreError | None = None
 
-    async def send(self, answers: Answers) -> None:
-        """Send a batch. Raises `ConnectionGone`."""
+    async def send(self, answers: Answers) -> frozenset[int]:
+        """Send a batch; gives the places in it of messages that could not be sent.
+
+        Raises `ConnectionGone`.
+        """
         for row in answers.rows:
             await self._write(row)
-        for message in answers.messages:
-            await self._send_message(message)
+        left_out = []
+        for place, message in enumerate(answers.messages):
+            if not await self._send_message(message):
+                left_out.append(place)
+        return frozenset(left_out)
 
     async def _write(self, data: bytes) -> None:
         """Add bytes, waiting for room once a chunk."""
@@ -57,7 +63,8 @@ class Sender:
             self._written = 0
             await reply.room()
 
-    async def _send_message(self, message: Sequence[Piece]) -> None:
+    async def _send_message(self, message: Sequence[Piece]) -> bool:
+        """Send one message's answer, or nothing of it when it is damaged."""
         with ExitStack() as stack:
             try:
                 readers = self._open(stack, message)
@@ -67,12 +74,16 @@ class Sender:
                 else:
                     _probe(readers, message)
             except StoreError as error:
-                self._skip(error)
-                return
+                self._log(error)
+                self.failure = self.failure or error
+                return False
             try:
                 await self._send_pieces(readers, message)
             except StoreError as error:
-                self._cut_off(error)
+                self._log(error)
+                self._context.end()
+                raise ConnectionGone from error
+        return True
 
     def _open(self, stack: ExitStack, message: Iterable[Piece]) -> Readers:
         """Open the blobs of a message. Raises store errors when they are too short."""
@@ -105,17 +116,6 @@ class Sender:
                         count = min(CHUNK, piece.length - start)
                         data = _read(readers, piece, piece.start + start, count)
                         await self._write(data)
-
-    def _skip(self, error: StoreError) -> None:
-        """Leave a message out; the tagged reply will tell."""
-        self._log(error)
-        self.failure = self.failure or error
-
-    def _cut_off(self, error: StoreError) -> None:
-        """End the connection in the middle of an answer. Raises `ConnectionGone`."""
-        self._log(error)
-        self._context.end()
-        raise ConnectionGone from error
 
     def _log(self, error: StoreError) -> None:
         session = self._context.session

@@ -1,0 +1,65 @@
+"""FETCH responses that tell flags (RFC 3501 §7.4.2)."""
+
+from typing import Any, cast
+
+from imapd.session.flag_responses import FlagTexts, tell_flags
+from imapd.session.reply import Reply
+from imapd.session.view import View
+from mailstore.lanes import InlineRuntime
+from mailstore.model import FLAGGED, SEEN
+from tests.imapd.commands.memory_store import MemoryMailbox, World
+from tests.imapd.commands.peers import Wire
+
+
+def view_of(world: World) -> View:
+    return View(cast("Any", MemoryMailbox(world, world.box("INBOX"))))
+
+
+def test_recent_is_shown_where_it_is_and_nowhere_else():
+    made = World()
+    box = made.box("INBOX")
+    for _ in range(4):
+        box.add(b"x")
+    box.claimed = 2
+    texts = FlagTexts(view_of(made))
+    assert texts.render([1, 2], [0, SEEN]) == [b"()", b"(\\Seen)"]
+    assert texts.render([2, 3, 4], [SEEN, SEEN, 0]) == [
+        b"(\\Seen)",
+        b"(\\Seen \\Recent)",
+        b"(\\Recent)",
+    ]
+    assert texts.render([], []) == []
+
+
+def test_keywords_that_came_in_between_are_known():
+    made = World()
+    made.box("INBOX").add(b"x")
+    made.box("INBOX").claimed = 1
+    texts = FlagTexts(view_of(made))
+    texts.render([1], [0])
+    mask = made.box("INBOX").mask(["Later"])
+    assert texts.render([1], [mask]) == [b"(Later)"]
+
+
+def test_rows_are_told_in_batches_and_the_view_knows_them():
+    made = World()
+    box = made.box("INBOX")
+    for _ in range(1_500):
+        box.add(b"x")
+    box.claimed = 1_500
+    view, wire = view_of(made), Wire()
+    reply = Reply(cast("Any", wire))
+    wire.slow = True
+    rows = [(uid, FLAGGED) for uid in range(1, 1_501, 2)]
+    for uid, mask in rows:
+        box.modseq += 1
+        box.rows[uid].mask, box.rows[uid].modseq = mask, box.modseq
+    InlineRuntime().run(tell_flags(view, reply, rows, with_uid=True))
+    lines = b"".join(wire.writes).split(b"\r\n")
+    assert lines[0] == b"* 1 FETCH (UID 1 FLAGS (\\Flagged))"
+    assert lines[749] == b"* 1499 FETCH (UID 1499 FLAGS (\\Flagged))"
+    assert (len(lines), wire.waits) == (751, 2)
+    wire.writes.clear()
+    InlineRuntime().run(view.tell(reply, removals=True, with_uid=False))
+    reply.flush()
+    assert wire.writes == []
