@@ -75,7 +75,7 @@ class Rendering:
     """
 
     name: bytes
-    values: Callable[[Batch], Sequence[Any]]
+    values: Callable[[Batch], Iterable[Any]]
     conversion: bytes = b"%b"
     reads_blobs: bool = False
 

@@ -9,10 +9,10 @@ a feature by its `SearchKeySpec`. SEARCH, and extensions as SORT, share it. Exam
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, islice
+from itertools import compress
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, No
@@ -174,9 +174,18 @@ def known_to(view: View, found: Sequence[int]) -> Sequence[int]:
 
 
 def message_numbers(view: View, uids: Sequence[int]) -> Sequence[int]:
-    """Give the numbers of ascending UIDs of the view, fast for many of them."""
-    if len(uids) < view.exists // 8:
+    """Give the numbers of ascending UIDs of the view, fast for many of them.
+
+    Its time is that of the stretch of the view that they lie in, or of a search for
+    each, whichever is less.
+    """
+    if not uids:
+        return ()
+    low = bisect_left(view.uids, uids[0], 0, view.exists)
+    high = bisect_right(view.uids, uids[-1], low, view.exists)
+    if high - low == len(uids):
+        return range(low + 1, high + 1)
+    if high - low > 8 * len(uids):
         return view.numbers(uids)
-    wanted = set(uids)
-    marks = map(wanted.__contains__, islice(view.uids, view.exists))
-    return list(compress(range(1, view.exists + 1), marks))
+    marks = map(set(uids).__contains__, view.uids[low:high])
+    return list(compress(range(low + 1, high + 1), marks))

@@ -15,7 +15,7 @@ that is what a section without octets is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -38,7 +38,7 @@ from mailstore.mime.packed import PackedFields
 from mailstore.mime.sections import contains_nul, locate
 from mailstore.model import Batch, Column
 
-Values = Callable[[Batch], Sequence[object]]
+Values = Callable[[Batch], Iterable[object]]
 Value = bytes | Literal | Derived
 
 # -- items without arguments
@@ -71,7 +71,7 @@ class Attribute:
 def _column(column: Column) -> Callable[[FetchEnvironment], Values]:
     """Give a column as the store has it: a number, or ready bytes."""
 
-    def values(batch: Batch) -> Sequence[object]:
+    def values(batch: Batch) -> Iterable[object]:
         return batch.columns[column]
 
     return lambda _: values
@@ -94,7 +94,7 @@ def _internal_dates(_: FetchEnvironment) -> Values:
 
 
 def _bodies(_: FetchEnvironment) -> Values:
-    return lambda batch: [body(text) for text in batch.columns[Column.BODYSTRUCTURE]]
+    return lambda batch: map(body, batch.columns[Column.BODYSTRUCTURE])
 
 
 UID = Attribute("UID", (), _uids, b"%d")

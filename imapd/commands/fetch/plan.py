@@ -8,7 +8,7 @@ template; only what reads a blob is put together message by message::
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -32,12 +32,14 @@ class Environment:
 class Answers:
     """The answers for one batch.
 
-    Exactly one of the two is used: ``rows`` are whole responses, ready to be sent;
-    ``messages`` are responses in pieces, some of which are read from a blob.
+    One of the two is used: ``rows`` are whole responses, ready to be sent, and
+    ``messages`` are responses in pieces, some of which are read from a blob. Both
+    are made while they are taken, so that a slow client has no more of them waiting
+    than it needs.
     """
 
-    rows: Sequence[bytes] = ()
-    messages: Sequence[tuple[Piece, ...]] = ()
+    rows: Iterable[bytes] = ()
+    messages: Iterable[tuple[Piece, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,22 @@ class Plan:
 
     def render(self, batch: Batch, numbers: Sequence[int]) -> Answers:
         """Make the answers for messages whose numbers are aligned with the batch."""
-        columns: list[Sequence[object]] = [numbers]
+        columns: list[Iterable[object]] = [numbers]
         ready = True
         for rendering in self.renderings:
             values = rendering.values(batch)
+            if rendering.reads_blobs:
+                values = list(values)
+                ready = ready and all(type(value) is bytes for value in values)
             columns.append(values)
-            if rendering.reads_blobs and ready:
-                ready = all(type(value) is bytes for value in values)
         if not ready:
-            return Answers(messages=list(self._pieces(columns)))
+            return Answers(messages=self._pieces(columns))
         rows = zip(*columns, strict=True)
         if self.columns <= ROW_COLUMNS:
             count = len(numbers)
-            values = tuple(chain.from_iterable(rows))
-            return Answers(rows=((self.template * count) % values,))
-        return Answers(rows=list(map(self.template.__mod__, rows)))
+            flat = tuple(chain.from_iterable(rows))
+            return Answers(rows=((self.template * count) % flat,))
+        return Answers(rows=map(self.template.__mod__, rows))
 
     def unseen(self, batch: Batch, left_out: Container[int]) -> list[int]:
         """Give the UIDs that are to get \\Seen, ascending.
@@ -102,7 +105,7 @@ class Plan:
         ]
 
     def _pieces(
-        self, columns: Sequence[Sequence[object]]
+        self, columns: Sequence[Iterable[object]]
     ) -> Iterator[tuple[Piece, ...]]:
         """Put each message together, blobs apart."""
         for number, *values in zip(*columns, strict=True):

@@ -21,6 +21,7 @@ from imapd.session.plugs import Derived, Literal
 from imapd.session.reply import CHUNK
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound, StoreError
+from mailstore.lanes import Pool, in_pool
 
 Readers = dict[str, BlobReader]
 
@@ -69,8 +70,8 @@ class Sender:
             try:
                 readers = self._open(stack, message)
                 if _size(message) <= CHUNK:
-                    ready = b"".join([_read_whole(readers, piece) for piece in message])
-                    message = (ready,)
+                    whole = [_read_whole(readers, piece) for piece in message]
+                    message = (b"".join(whole),)
                 else:
                     _probe(readers, message)
             except StoreError as error:
@@ -109,13 +110,20 @@ class Sender:
                 case bytes():
                     await self._write(piece)
                 case Derived():
-                    await self._write(_read_whole(readers, piece))
+                    await self._write(await self._derive(readers, piece))
                 case Literal():
                     await self._write(b"{%d}\r\n" % piece.length)
                     for start in range(0, piece.length, CHUNK):
                         count = min(CHUNK, piece.length - start)
                         data = _read(readers, piece, piece.start + start, count)
                         await self._write(data)
+
+    async def _derive(self, readers: Readers, piece: Derived) -> bytes:
+        """Make a value of octets; of many, beside the sessions of others."""
+        if piece.length <= CHUNK:
+            return _read_whole(readers, piece)
+        runtime = self._context.services.runtime
+        return await in_pool(runtime, Pool.READ, lambda: _read_whole(readers, piece))
 
     def _log(self, error: StoreError) -> None:
         session = self._context.session

@@ -76,11 +76,12 @@ async def run(context: Context, node: Search) -> Completed:
     selected = context.selected
     found = known_to(selected.view, await selected.mailbox.search(predicate))
     by_uid = node.answer is UidSet
-    numbers = found if by_uid else message_numbers(selected.view, found)
     reply = context.reply
     reply.write(b"* SEARCH")
-    for at in range(0, len(numbers), _SLICE):
-        reply.write(_joined(list(numbers[at : at + _SLICE])))
+    for at in range(0, len(found), _SLICE):
+        uids = found[at : at + _SLICE]
+        numbers = uids if by_uid else message_numbers(selected.view, uids)
+        reply.write(_joined(list(numbers)))
         await reply.room()
     reply.write(b"\r\n")
     return Completed("UID SEARCH completed" if by_uid else "SEARCH completed")

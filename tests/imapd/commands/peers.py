@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -26,7 +26,7 @@ from imapd.session.state import Peer as PeerAddress
 from imapd.session.state import Selected, SessionState
 from imapd.session.view import View
 from imapd.wire.framing import Frame, FrameLimits, Framer, Literal, LiteralAnnounced
-from mailstore.lanes import InlineRuntime
+from mailstore.lanes import InlineRuntime, Pool
 from tests.imapd.commands.memory_store import MemoryMailbox, World
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import Fetch, Response, Status
@@ -52,6 +52,17 @@ class Log:
 
     def failure(self, error: BaseException, **facts: object) -> str:
         raise AssertionError(f"a defect: {facts}") from error
+
+
+class CountingRuntime(InlineRuntime):
+    """Runs everything at once, and remembers where it ought to have run."""
+
+    def __init__(self) -> None:
+        self.pools: list[Pool] = []
+
+    def start(self, pool: Pool, work: Callable[[], None]) -> None:
+        self.pools.append(pool)
+        super().start(pool, work)
 
 
 class Wire:
@@ -123,6 +134,7 @@ class Peer:
     ) -> None:
         self.wire = Wire()
         self.log = Log()
+        self.runtime = CountingRuntime()
         self.ended = False
         self.mailbox = MemoryMailbox(
             world, world.box(name), readonly=readonly, batch=batch
@@ -140,7 +152,7 @@ class Peer:
         services = Services(
             registry=REGISTRY,
             store=nothing,
-            runtime=InlineRuntime(),
+            runtime=self.runtime,
             authenticator=nothing,
             admission=nothing,
             limits=lambda: chosen,

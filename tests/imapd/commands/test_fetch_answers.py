@@ -9,6 +9,7 @@ from imapd.session.limits import Limits
 from imapd.session.reply import CHUNK
 from imapd.syntax.section import MAX_FIELDS
 from mailstore.errors import Unavailable
+from mailstore.lanes import Pool
 from mailstore.model import Column, InternalDate
 from tests.imapd.commands.memory_store import World
 from tests.imapd.commands.peers import Peer
@@ -354,3 +355,14 @@ def test_a_percent_sign_in_a_field_name_is_a_percent_sign():
     assert answer.fetches[1] == {
         "BODY[HEADER.FIELDS (X%D FROM)]": b"From: Ada <ada@x.org>\r\n\r\n"
     }
+
+
+def test_a_large_header_is_cut_beside_the_sessions_of_others():
+    lines = b"".join(b"X-%d: %s\r\n" % (n, b"y" * 60) for n in range(4_000))
+    peer = Peer(world(lines + b"X-Last: far down\r\n\r\nbody"))
+    answer = peer.ok(b"FETCH 1 (BODY.PEEK[HEADER.FIELDS (X-Last)] BODY.PEEK[TEXT])")
+    assert answer.fetches[1] == {
+        "BODY[HEADER.FIELDS (X-LAST)]": b"X-Last: far down\r\n\r\n",
+        "BODY[TEXT]": b"body",
+    }
+    assert peer.runtime.pools == [Pool.READ]
