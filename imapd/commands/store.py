@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from imapd.session.context import Context
-from imapd.session.flag_responses import tell_flags
+from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.session.registry import (
     CommandSpec,
     Completed,
@@ -84,14 +84,13 @@ async def run(context: Context, node: Store) -> Completed:
     if not uids:
         return Completed(text)
     stored = await selected.mailbox.store_flags(uids, node.change, seen_at=view.modseq)
-    # RFC 3501 §6.4.6: what others changed meanwhile is told even under .SILENT; the
-    # client's own reckoning would be wrong.
-    told = dict(stored.external)
+    told = rows_of(stored)
     if node.silent:
+        # RFC 3501 §6.4.6: what others changed meanwhile is told even so; the client's
+        # own reckoning would be wrong.
         view.absorb(dict(stored.updated))
-    else:
-        told.update(stored.updated)
-    await tell_flags(view, context.reply, sorted(told.items()), with_uid=by_uid)
+        told = stored.external
+    await tell_flags(view, context.reply, told, with_uid=by_uid)
     if stored.missing:
         return Completed("some of the messages no longer exist", "EXPUNGEISSUED")
     return Completed(text)

@@ -14,6 +14,7 @@ from itertools import chain
 from imapd.session.reply import Reply
 from imapd.session.responses import flag_list
 from imapd.session.view import View
+from mailstore.model import Stored
 
 _BATCH = 512
 
@@ -53,6 +54,13 @@ class FlagTexts:
             (self._recent if is_recent(uid) else self._plain)[mask]
             for uid, mask in zip(uids, masks, strict=True)
         ]
+
+
+def rows_of(stored: Stored) -> Sequence[tuple[int, int]]:
+    """Give all (uid, mask) rows that a change of flags looked at; UIDs ascend."""
+    if not stored.external:
+        return stored.updated
+    return sorted({**dict(stored.external), **dict(stored.updated)}.items())
 
 
 async def tell_flags(

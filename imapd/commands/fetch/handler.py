@@ -23,7 +23,7 @@ from imapd.commands.fetch.plan import Environment, Plan
 from imapd.commands.fetch.render import Sender
 from imapd.session.context import Context
 from imapd.session.faults import No, fault_of
-from imapd.session.flag_responses import tell_flags
+from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.session.plugs import FetchItem, parse_fetch_item
 from imapd.session.registry import Completed, Registry
 from imapd.syntax.sequence import NumberSet, UidSet
@@ -112,5 +112,4 @@ async def _set_seen(context: Context, uids: Sequence[int], *, with_uid: bool) ->
         # example, is no reason to say that they were not fetched.
         context.services.log.event("store", error=str(error), id=context.session.id)
         return
-    told = {**dict(stored.external), **dict(stored.updated)}
-    await tell_flags(view, context.reply, sorted(told.items()), with_uid=with_uid)
+    await tell_flags(view, context.reply, rows_of(stored), with_uid=with_uid)

@@ -141,8 +141,7 @@ class BodySection:
 
     def _name(self) -> bytes:
         """Give its name in a response: without PEEK, and only the origin (§7.4.2)."""
-        # A client may write a field name as ``{n+}``; a server's literals have no +.
-        section = self.section.unparse().replace(b"+}\r\n", b"}\r\n")
+        section = self.section.unparse()
         if self.partial is None:
             return b"BODY" + section
         return b"BODY%b<%d>" % (section, self.partial.offset)

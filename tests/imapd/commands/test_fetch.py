@@ -99,7 +99,7 @@ REFUSED = [
     (b"FETCH 1 BODY[]<0.0>", "a number above 0 wanted at octet 19"),
     (b"FETCH 1 BODY[]<5>", "'.' wanted at octet 18"),
     (b"FETCH 1 BODY[0]", "part numbers above 0 wanted at octet 15"),
-    (b"FETCH 1 BODY[MIME]", "HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or"),
+    (b"FETCH 1 BODY[MIME]", "a part number, HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT"),
     (b"FETCH 1 BODY.PEEK", "'[' wanted at octet 19"),
     (b"FETCH 1 BODY[HEADER.FIELDS]", "a space wanted at octet 28"),
     (b"FETCH 1 BODY[HEADER.FIELDS ()]", "a string wanted at octet 30"),

@@ -7,7 +7,7 @@ import pytest
 from imapd.session.faults import ConnectionGone
 from imapd.session.limits import Limits
 from imapd.session.reply import CHUNK
-from imapd.syntax.section import MAX_FIELDS
+from imapd.syntax.section import MAX_FIELD, MAX_FIELDS
 from mailstore.errors import Unavailable
 from mailstore.lanes import Pool
 from mailstore.model import Column, InternalDate
@@ -340,10 +340,10 @@ def test_seen_is_not_set_on_a_damaged_message_only():
 
 
 def test_many_fields_and_long_names_are_echoed_as_a_server_may():
-    name = b"X" * 1_200
+    name = b"X" * MAX_FIELD
     peer = Peer(world(PLAIN))
     answer = peer.run(b"FETCH 1 BODY.PEEK[HEADER.FIELDS ({})]", name)
-    assert b"+}" not in answer.raw
+    assert b"(%b)" % name in answer.raw
     assert list(answer.fetches[1].values()) == [b"\r\n"]
     names = b" ".join(b"F%d" % n for n in range(MAX_FIELDS + 1))
     answer = peer.run(b"FETCH 1 BODY.PEEK[HEADER.FIELDS (%b)]" % names)

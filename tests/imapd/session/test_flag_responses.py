@@ -2,17 +2,23 @@
 
 from typing import Any, cast
 
-from imapd.session.flag_responses import FlagTexts, tell_flags
+from imapd.session.flag_responses import FlagTexts, rows_of, tell_flags
 from imapd.session.reply import Reply
 from imapd.session.view import View
 from mailstore.lanes import InlineRuntime
-from mailstore.model import FLAGGED, SEEN
+from mailstore.model import FLAGGED, SEEN, Stored
 from tests.imapd.commands.memory_store import MemoryMailbox, World
 from tests.imapd.commands.peers import Wire
 
 
 def view_of(world: World) -> View:
     return View(cast("Any", MemoryMailbox(world, world.box("INBOX"))))
+
+
+def test_rows_that_others_changed_are_among_those_of_a_store():
+    assert rows_of(Stored(9, [(1, 8), (4, 8)])) == [(1, 8), (4, 8)]
+    stored = Stored(9, updated=[(1, 8), (4, 9)], external=[(2, 1), (4, 9)])
+    assert rows_of(stored) == [(1, 8), (2, 1), (4, 9)]
 
 
 def test_recent_is_shown_where_it_is_and_nowhere_else():
