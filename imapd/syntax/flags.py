@@ -1,4 +1,9 @@
-"""Flags and keywords as clients write them (RFC 3501 §2.3.2, §9: flag)."""
+"""Flags and keywords as clients write them (RFC 3501 §2.3.2, §9: flag).
+
+A flag is text: ``\\Seen`` in the RFC's spelling, or a keyword as the client spelt it.
+Which spelling of a keyword a mailbox keeps is the store's business. For example
+``(\\seen $Junk)`` is ``("\\Seen", "$Junk")``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,8 @@ MAX_KEYWORD = 64
 def parse_flag(cursor: Cursor) -> str:
     """Take a flag that a client may set; a system flag gets its usual spelling.
 
-    ``\\Recent`` can't be set, and other names with a backslash are reserved.
+    Raises `Malformed`: names with a backslash are the RFC's to give (flag-extension),
+    and the session alone decides about ``\\Recent`` (§2.3.2).
     """
     start = cursor.at
     if cursor.accept(b"\\"):
@@ -24,22 +30,27 @@ def parse_flag(cursor: Cursor) -> str:
         known = _SYSTEM.get(name.upper())
         if known is None:
             cursor.at = start
+            if name.upper() == "\\RECENT":
+                raise cursor.fail("a flag that a client may set, not \\Recent,")
             raise cursor.fail("a flag that a client may set")
         return known
-    keyword = cursor.atom().decode("ascii")
-    if len(keyword) > MAX_KEYWORD:
+    found = cursor.atom()
+    if len(found) > MAX_KEYWORD:
         cursor.at = start
         raise cursor.fail(f"a keyword of {MAX_KEYWORD} octets at most")
-    return keyword
+    return found.decode("ascii")
 
 
 def parse_flag_list(cursor: Cursor) -> tuple[str, ...]:
-    """Take ``(flag SP flag …)``; each flag is kept once."""
+    """Take ``(flag SP flag …)``; each flag is kept once. Raises `Malformed`."""
     return unique(cursor.parenthesised(lambda: parse_flag(cursor)))
 
 
 def parse_flags(cursor: Cursor) -> tuple[str, ...]:
-    """Take a flag list, or flags without parentheses (store-att-flags)."""
+    """Take a flag list, or flags without parentheses (§9: store-att-flags).
+
+    Each flag is kept once. Raises `Malformed`.
+    """
     if cursor.peek() == b"(":
         return parse_flag_list(cursor)
     flags = [parse_flag(cursor)]
@@ -50,8 +61,11 @@ def parse_flags(cursor: Cursor) -> tuple[str, ...]:
 
 
 def unique(flags: Iterable[str]) -> tuple[str, ...]:
-    """Drop repetitions; keywords differ by more than case."""
-    return tuple({flag.upper(): flag for flag in reversed(list(flags))}.values())[::-1]
+    """Drop repetitions in any case; the first spelling and its place stay."""
+    found: dict[str, str] = {}
+    for flag in flags:
+        found.setdefault(flag.upper(), flag)
+    return tuple(found.values())
 
 
 def unparse_flags(flags: Iterable[str]) -> bytes:

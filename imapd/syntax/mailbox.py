@@ -1,7 +1,8 @@
 """Mailbox names and LIST patterns (RFC 3501 §5.1, §6.3.8).
 
 Inside, a name is text with ``/`` between its levels and ``INBOX`` in upper case; on
-the wire it is modified UTF-7.
+the wire it is modified UTF-7: ``inbox/Entw&APw-rfe`` is ``INBOX/Entwürfe``. Names
+never become paths, so ``..`` is a level like every other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ DELIMITER = "/"
 MAX_LEVEL = 255
 MAX_NAME = 1_000
 MAX_DEPTH = 32
+# C0, DEL, C1, and the line ends of Unicode (RFC 5198 §2).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_WILDCARDS = "*%"
 
 
 class InvalidMailboxName(ValueError):
@@ -24,9 +27,13 @@ class InvalidMailboxName(ValueError):
 
 
 def canonical_inbox(name: str) -> str:
-    """Spell INBOX, alone or as the first level, in upper case (§5.1)."""
+    """Spell INBOX, alone or as the first level, in upper case (§5.1).
+
+    Only ASCII letters have two cases here: ``ınbox`` with a dotless i is another
+    mailbox, though `str.upper` makes INBOX of it.
+    """
     first, delimiter, rest = name.partition(DELIMITER)
-    if first.upper() == "INBOX":
+    if first.isascii() and first.upper() == "INBOX":
         return "INBOX" + delimiter + rest
     return name
 
@@ -40,22 +47,34 @@ def decode_name(octets: bytes, *, utf8: bool = False) -> str:
     try:
         name = octets.decode("utf-8") if utf8 else utf7.decode(octets)
     except ValueError as error:
-        raise InvalidMailboxName("the name is no modified UTF-7") from error
+        raise InvalidMailboxName(
+            f"the name is no {'UTF-8' if utf8 else 'modified UTF-7'}"
+        ) from error
     return canonical_inbox(name)
 
 
-def check_name(name: str) -> str:
-    """Check that a mailbox may have this name. Raises `InvalidMailboxName`."""
-    levels = name.split(DELIMITER)
-    if "" in levels:
+def check_name(name: str, *, trailing: bool = False) -> str:
+    """Check that a mailbox may have this name; gives it.
+
+    With ``trailing`` a delimiter at the end, by which a client says that it will
+    make names below this one, is dropped: CREATE may have it (§6.3.3), Thunderbird
+    sends it in SUBSCRIBE too. Raises `InvalidMailboxName`.
+    """
+    if trailing:
+        name = name.removesuffix(DELIMITER)
+    try:
+        levels = [level.encode("utf-8") for level in name.split(DELIMITER)]
+    except UnicodeEncodeError as error:
+        raise InvalidMailboxName("the name has half a character") from error
+    if b"" in levels:
         raise InvalidMailboxName("a level of the name is empty")
     if _CONTROL.search(name):
         raise InvalidMailboxName("the name has control characters")
     if len(levels) > MAX_DEPTH:
         raise InvalidMailboxName(f"the name has more than {MAX_DEPTH} levels")
-    if len(name.encode("utf-8")) > MAX_NAME:
+    if sum(map(len, levels)) + len(levels) - 1 > MAX_NAME:
         raise InvalidMailboxName(f"the name has more than {MAX_NAME} octets")
-    if any(len(level.encode("utf-8")) > MAX_LEVEL for level in levels):
+    if max(map(len, levels)) > MAX_LEVEL:
         raise InvalidMailboxName(f"a level has more than {MAX_LEVEL} octets")
     if "*" in name or "%" in name:
         # LIST could never name such a mailbox alone.
@@ -64,14 +83,22 @@ def check_name(name: str) -> str:
 
 
 def parse_mailbox(cursor: Cursor) -> bytes:
-    """Take a mailbox name as octets; `decode_name` reads it."""
+    """Take a mailbox name as octets; `decode_name` reads it. Raises `Malformed`."""
     return cursor.astring()
 
 
 @lru_cache(maxsize=4096)
 def render_name(name: str, *, utf8: bool = False) -> bytes:
-    """Write a name as an astring for a response."""
-    return encode.astring(name.encode("utf-8") if utf8 else utf7.encode(name))
+    """Write a name as an astring for a response.
+
+    With ``utf8`` (RFC 6855 §3) it is UTF-8, quoted as soon as it isn't ASCII.
+    """
+    if not utf8:
+        return encode.astring(utf7.encode(name))
+    octets = name.encode("utf-8")
+    if name.isascii() or _CONTROL.search(name):
+        return encode.astring(octets)
+    return b'"%b"' % octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def unparse_name(octets: bytes) -> bytes:
@@ -82,45 +109,58 @@ def unparse_name(octets: bytes) -> bytes:
 class ListPattern:
     """A reference and a pattern with ``*`` and ``%``, joined (§6.3.8).
 
-    Matching simulates all states at once: its time is the product of the two
-    lengths at worst, whatever the wildcards (no backtracking).
+    All states of the pattern are followed at once, as the bits of one number: the
+    time is the name's length times the pattern's length over the size of a machine
+    word, whatever the wildcards. A pattern has no use for more letters than a name
+    may have, so both are bounded. Whether a superior of a name matches, as ``%``
+    wants to know, is asked with each of `ancestors`.
     """
 
-    __slots__ = ("_tokens", "text")
+    __slots__ = ("_inbox", "_stars", "_steps", "_tokens", "_wildcards", "text")
 
     def __init__(self, reference: str, pattern: str) -> None:
         self.text = canonical_inbox(reference + pattern)
-        self._tokens = re.sub(r"[*%]*\*[*%]*", "*", re.sub("%+", "%", self.text))
+        # Wildcards that stand together match what their most general one does.
+        tokens = re.sub(r"[*%]+", _widest, self.text)
+        if sum(token not in _WILDCARDS for token in tokens) > MAX_NAME:
+            tokens = "/"  # too long for every name; no name is a delimiter
+        self._tokens = tokens
+        self._steps: dict[str, int] = {}  # letter: the tokens that are this letter
+        self._inbox: dict[str, int] = {}  # the same, in either case
+        self._wildcards = self._stars = 0
+        for at, token in enumerate(tokens):
+            bit = 1 << at
+            if token in _WILDCARDS:
+                self._wildcards |= bit
+                self._stars |= bit if token == "*" else 0
+            else:
+                self._steps[token] = self._steps.get(token, 0) | bit
+                upper = token.upper() if token.isascii() else token
+                self._inbox[upper] = self._inbox.get(upper, 0) | bit
 
     def matches(self, name: str) -> bool:
-        """Tell whether the pattern names this mailbox."""
-        tokens, last = self._tokens, len(self._tokens)
-        states = _skip_wildcards(tokens, {0})
-        for letter in name:
-            following = set()
-            for state in states:
-                if state == last:
-                    continue
-                token = tokens[state]
-                if token == "*" or (token == "%" and letter != DELIMITER):
-                    following.add(state)
-                elif token == letter:
-                    following.add(state + 1)
-            if not following:
+        """Tell whether the pattern names this mailbox.
+
+        The name's INBOX, alone or as first level, matches in any case (§5.1).
+        """
+        if self._tokens == "*":
+            return True
+        # Bit n: the name so far may be what the first n tokens matched.
+        states = 1 | (1 & self._wildcards) << 1
+        any_case = len("INBOX") if name.partition(DELIMITER)[0] == "INBOX" else 0
+        for at, letter in enumerate(name):
+            steps = (self._inbox if at < any_case else self._steps).get(letter, 0)
+            stays = self._stars if letter == DELIMITER else self._wildcards
+            states = (states & steps) << 1 | (states & stays)
+            # A wildcard may match nothing; no two of them stand together.
+            states |= (states & self._wildcards) << 1
+            if not states:
                 return False
-            states = _skip_wildcards(tokens, following)
-        return last in states
+        return bool(states >> len(self._tokens))
 
 
-def _skip_wildcards(tokens: str, states: set[int]) -> set[int]:
-    """Add the states behind wildcards that match nothing."""
-    found = set(states)
-    for state in states:
-        at = state
-        while at < len(tokens) and tokens[at] in "*%":
-            at += 1
-            found.add(at)
-    return found
+def _widest(found: re.Match[str]) -> str:
+    return "*" if "*" in found[0] else "%"
 
 
 def ancestors(name: str) -> list[str]:

@@ -1,4 +1,15 @@
-"""Body sections: ``[1.2.HEADER.FIELDS (From To)]<0.2048>`` (RFC 3501 §6.4.5)."""
+"""Body sections: ``[1.2.HEADER.FIELDS (From To)]<0.2048>`` (RFC 3501 §6.4.5, §9).
+
+::
+
+    section         = "[" [section-spec] "]"
+    section-spec    = section-msgtext / (section-part ["." section-text])
+    section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
+    section-text    = section-msgtext / "MIME"
+    section-part    = nz-number *("." nz-number)
+
+A section knows only its grammar, not whether a message has such a part.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +18,12 @@ from dataclasses import dataclass
 
 from imapd.wire import abnf
 from imapd.wire.cursor import MAX_NUMBER, Cursor
-from imapd.wire.encode import client_astring
+from imapd.wire.encode import astring
 
 MAX_DEPTH = 100
 MAX_FIELDS = 1_000
+# RFC 5322 §2.1.1: a line has 998 octets at most, one is the colon.
+MAX_FIELD = 997
 
 
 class SectionText(enum.Enum):
@@ -37,8 +50,14 @@ class Section:
     fields: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.path) > MAX_DEPTH or len(self.fields) > MAX_FIELDS:
+            raise ValueError("too many part numbers or header fields")
+        if not all(1 <= number <= MAX_NUMBER for number in self.path):
+            raise ValueError("part numbers are from 1 to 4294967295")
         if (self.text in _FIELDS) != bool(self.fields):
             raise ValueError("field names belong to HEADER.FIELDS")
+        if not all(_is_field_name(name) for name in self.fields):
+            raise ValueError("a header field name is printable and has no colon")
         if self.text is SectionText.MIME and not self.path:
             raise ValueError("MIME is of a part")
 
@@ -53,9 +72,11 @@ class Section:
             text = cls._parse_text(cursor, of_part=bool(path))
             if text in _FIELDS:
                 cursor.sp()
+                start = cursor.at
                 fields = cursor.parenthesised(lambda: _field(cursor), least=1)
                 if len(fields) > MAX_FIELDS:
-                    raise cursor.fail(f"at most {MAX_FIELDS} header fields")
+                    cursor.at = start
+                    raise cursor.fail(f"at most {MAX_FIELDS} header fields", "LIMIT")
         cursor.expect(b"]")
         return cls(path, text, fields)
 
@@ -66,13 +87,14 @@ class Section:
         if found is None:
             return ()
         pieces = found[0].split(b".")
+        path = tuple(int(piece) for piece in pieces)
+        cursor.at = start
         if len(pieces) > MAX_DEPTH:
-            cursor.at = start
-            raise cursor.fail(f"at most {MAX_DEPTH} part numbers")
-        path = tuple(int(piece) if len(piece) <= 10 else 0 for piece in pieces)
-        if min(path) < 1 or max(path) > MAX_NUMBER:
-            cursor.at = start
+            raise cursor.fail(f"at most {MAX_DEPTH} part numbers", "LIMIT")
+        # nz-number: digit-nz first, so no zeros lead.
+        if any(piece.startswith(b"0") for piece in pieces) or max(path) > MAX_NUMBER:
             raise cursor.fail("part numbers above 0")
+        cursor.at = found.end()
         return path
 
     @staticmethod
@@ -82,25 +104,37 @@ class Section:
                 text.value.encode("ascii")
             ):
                 return text
-        raise cursor.fail("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or MIME")
+        wanted = "HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT"
+        raise cursor.fail(
+            f"{wanted}, TEXT or MIME" if of_part else f"a part number, {wanted} or TEXT"
+        )
 
     def unparse(self) -> bytes:
-        """Write ``[…]``, as a response repeats it."""
+        """Write ``[…]``, as a response repeats it.
+
+        Names of fields keep the case in which the client wrote them.
+        """
         pieces = [b"%d" % number for number in self.path]
         if self.text is not None:
             pieces.append(self.text.value.encode("ascii"))
         inner = b".".join(pieces)
         if self.fields:
-            names = b" ".join(client_astring(name) for name in self.fields)
-            inner += b" (" + names + b")"
+            inner += b" (" + b" ".join(map(astring, self.fields)) + b")"
         return b"[" + inner + b"]"
+
+
+def _is_field_name(name: bytes) -> bool:
+    """Tell whether a header could have this field (RFC 5322 §2.2)."""
+    return 0 < len(name) <= MAX_FIELD and all(
+        33 <= octet <= 126 and octet != 58 for octet in name
+    )
 
 
 def _field(cursor: Cursor) -> bytes:
     start = cursor.at
     name = cursor.astring()
-    # RFC 5322 §2.2: printable US-ASCII without colon. Others can't be in a header.
-    if not name or any(not 33 <= octet <= 126 or octet == 58 for octet in name):
+    # Such a name is repeated in a response: nothing of a literal gets there raw.
+    if not _is_field_name(name):
         cursor.at = start
         raise cursor.fail("a header field name")
     return name
@@ -119,7 +153,7 @@ class Partial:
 
     @classmethod
     def parse(cls, cursor: Cursor) -> Partial | None:
-        """Take ``<o.n>`` if it is there. Raises `Malformed`."""
+        """Take ``<o.n>`` if it is there. Raises `Malformed`; ``<0.0>`` is (§9)."""
         if not cursor.accept(b"<"):
             return None
         offset = cursor.number()
@@ -129,5 +163,5 @@ class Partial:
         return cls(offset, count)
 
     def unparse(self) -> bytes:
-        """Write ``<o.n>``."""
+        """Write ``<o.n>``; a response repeats only the offset."""
         return b"<%d.%d>" % (self.offset, self.count)

@@ -8,6 +8,7 @@ Ranges are kept as the client wrote them and never expanded::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -19,16 +20,16 @@ STAR = 0
 MAX_RANGES = 10_000
 
 
+def _number(text: bytes) -> int:
+    """Read an nz-number, whose first digit is not 0. Raises `ValueError`."""
+    if not text.isdigit() or text.startswith(b"0") or len(text) > 10:
+        raise ValueError
+    return int(text)
+
+
 def _end(text: bytes) -> int:
     """Read one seq-number. Raises `ValueError`."""
-    if text == b"*":
-        return STAR
-    if not text.isdigit():
-        raise ValueError
-    value = int(text)
-    if not 1 <= value <= MAX_NUMBER:
-        raise ValueError
-    return value
+    return STAR if text == b"*" else _number(text)
 
 
 def _unparse_end(value: int) -> bytes:
@@ -43,8 +44,8 @@ class NumberSet:
     what: ClassVar[str] = "a sequence set"
 
     def __post_init__(self) -> None:
-        if not self.ranges:
-            raise ValueError("a set has at least one range")
+        if not 1 <= len(self.ranges) <= MAX_RANGES:
+            raise ValueError(f"a set has 1 to {MAX_RANGES} ranges")
         for low, high in self.ranges:
             if not (0 <= low <= MAX_NUMBER and 0 <= high <= MAX_NUMBER):
                 raise ValueError("numbers are from 1 to 4294967295, or *")
@@ -55,27 +56,28 @@ class NumberSet:
         start = cursor.at
         text = cursor.need(abnf.sequence_set, cls.what)[0]
         pieces = text.split(b",")
+        if len(pieces) > MAX_RANGES:
+            cursor.at = start
+            raise cursor.fail(f"at most {MAX_RANGES} ranges", "LIMIT")
         try:
-            if len(pieces) > MAX_RANGES:
-                raise ValueError
             if b":" not in text and b"*" not in text:
-                numbers = [int(piece) for piece in pieces]
-                if min(numbers) < 1 or max(numbers) > MAX_NUMBER:
-                    raise ValueError
-                return cls(tuple([(number, number) for number in numbers]))
+                return cls(tuple([(n, n) for n in map(_number, pieces)]))
             found = []
             for piece in pieces:
                 low, colon, high = piece.partition(b":")
                 first = _end(low)
                 found.append((first, _end(high) if colon else first))
+            return cls(tuple(found))
         except ValueError:
             cursor.at = start
             raise cursor.fail(cls.what) from None
-        return cls(tuple(found))
 
     @classmethod
-    def of(cls, numbers: list[int]) -> Self:
-        """Make a set of ascending numbers."""
+    def of(cls, numbers: Sequence[int]) -> Self:
+        """Make a set of ascending numbers, each there once.
+
+        Raises `ValueError` when there is none, or more than `MAX_RANGES` ranges.
+        """
         return cls(tuple(join_ranges(numbers)))
 
     def unparse(self) -> bytes:
@@ -92,7 +94,8 @@ class NumberSet:
 
         ``n:*`` is ``*:n``, so it names the last message even when n is beyond it
         (RFC 3501 §9). With ``largest`` 0 the mailbox is empty and ranges that
-        need ``*`` name nothing.
+        need ``*`` name nothing. Other ranges stay as they are: whether a number
+        beyond the mailbox is an error is for the caller to say.
         """
         found: list[tuple[int, int]] = []
         for low, high in self.ranges:
@@ -124,3 +127,20 @@ class UidSet(NumberSet):
 
     __slots__ = ()
     what: ClassVar[str] = "a UID set"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedResult:
+    """``$``: the messages that the last saving SEARCH found (RFC 5182 §2.1).
+
+    It names messages, neither numbers nor UIDs, so it stands for either set.
+    """
+
+    @classmethod
+    def parse(cls, cursor: Cursor) -> Self | None:
+        """Take ``$`` if it is there."""
+        return cls() if cursor.accept(b"$") else None
+
+    def unparse(self) -> bytes:
+        """Write ``$``."""
+        return b"$"

@@ -1,7 +1,11 @@
 """Recursive descent over one command: a position, and the terminals of RFC 3501 §9.
 
 `Cursor` reads from the text of a `Frame`; where the text announces a literal, the
-next of the frame's literals is taken. What doesn't fit raises `Malformed`.
+next of the frame's literals is taken. What doesn't fit raises `Malformed`, and the
+position then stands before the terminal that was refused::
+
+    cursor = Cursor(b'"a b" {3}\\r\\n', (Literal(3, b"c d"),))
+    cursor.astring(), cursor.sp(), cursor.astring()     # b"a b", None, b"c d"
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from imapd.wire import abnf
 from imapd.wire.framing import Literal
 
 T = TypeVar("T")
+_ESCAPED = re.compile(rb"\\(.)")
 MAX_NESTING = 64
 MAX_NUMBER = 0xFFFF_FFFF
 MAX_NUMBER_64 = 0x7FFF_FFFF_FFFF_FFFF
@@ -99,27 +104,31 @@ class Cursor:
         """Take an atom."""
         return self.need(abnf.atom, "an atom")[0]
 
+    def tag(self) -> bytes:
+        """Take a tag (§9: any ASTRING-CHAR except "+")."""
+        return self.need(abnf.tag, "a tag")[0]
+
     def quoted(self) -> bytes:
         """Take a quoted string; gives it unescaped."""
+        start = self.at
         pattern = abnf.quoted_utf8 if self.utf8 else abnf.quoted
         inner = self.need(pattern, "a quoted string")[1]
         if b"\\" in inner:
-            inner = re.sub(rb"\\(.)", rb"\1", inner)
-        if self.utf8:
-            self._check_utf8(inner)
+            inner = _ESCAPED.sub(rb"\1", inner)
+        if self.utf8 and not inner.isascii():
+            try:
+                inner.decode("utf-8")
+            except UnicodeDecodeError:
+                self.at = start
+                raise self.fail("UTF-8 text") from None
         return inner
-
-    def _check_utf8(self, data: bytes) -> None:
-        try:
-            data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise self.fail("UTF-8 text") from None
 
     def literal(self) -> Literal:
         """Take a literal, in memory or not."""
-        if self.match(abnf.literal) is None or self._next_literal >= len(
-            self._literals
-        ):
+        start = self.at
+        announced = self.match(abnf.literal)
+        if announced is None or self._next_literal >= len(self._literals):
+            self.at = start
             raise self.fail("a literal")
         self._next_literal += 1
         return self._literals[self._next_literal - 1]
@@ -128,15 +137,16 @@ class Cursor:
         """Take a string: quoted, or a literal without NUL (§9: CHAR8)."""
         if self.peek() == b'"':
             return self.quoted()
+        if self.peek() != b"{":
+            raise self.fail("a string")
         start = self.at
-        if self.peek() == b"{" or self.peek() == b"~":
-            literal = self.literal()
-            if literal.data is not None and b"\x00" not in literal.data:
-                if not literal.binary:
-                    return literal.data
+        data = self.literal().data
+        # A literal that went to a sink is a message, no string.
+        if data is None or b"\x00" in data:
             self.at = start
-            raise self.fail("a string without NUL")
-        raise self.fail("a string")
+            self._next_literal -= 1
+            raise self.fail("a string" if data is None else "a string without NUL")
+        return data
 
     def astring(self) -> bytes:
         """Take an astring."""
@@ -147,7 +157,10 @@ class Cursor:
         """Take a string or NIL."""
         if self.peek() in (b'"', b"{"):
             return self.string()
-        if self.atom().upper() != b"NIL":
+        start = self.at
+        found = self.match(abnf.atom)
+        if found is None or found[0].upper() != b"NIL":
+            self.at = start
             raise self.fail("a string or NIL")
         return None
 
@@ -171,10 +184,11 @@ class Cursor:
     def nz_number(self, most: int = MAX_NUMBER) -> int:
         """Take a number from 1 to ``most``."""
         start = self.at
-        value = self.number(most)
-        if value == 0:
+        # §9: digit-nz first, so no zeros lead.
+        value = int(self.need(abnf.nz_number, "a number above 0")[0])
+        if value > most:
             self.at = start
-            raise self.fail("a number above 0")
+            raise self.fail(f"a number up to {most}")
         return value
 
     def number64(self) -> int:
@@ -186,9 +200,9 @@ class Cursor:
     @contextmanager
     def nested(self) -> Iterator[None]:
         """Count one level of nesting; the depth is bounded."""
-        self._depth += 1
-        if self._depth > MAX_NESTING:
+        if self._depth >= MAX_NESTING:
             raise self.fail(f"at most {MAX_NESTING} levels", "LIMIT")
+        self._depth += 1
         try:
             yield
         finally:

@@ -1,4 +1,8 @@
-"""Dates of RFC 3501 §9: ``date-time`` of APPEND and FETCH, ``date`` of SEARCH."""
+"""Dates of RFC 3501 §9: ``date-time`` of APPEND and FETCH, ``date`` of SEARCH.
+
+Days count from 1970-01-01, seconds from its midnight in UTC, zones in minutes east
+of UTC: ``" 1-Feb-2026 00:30:00 +0100"`` is second 1769902200 in zone 60.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,10 @@ def _day(day: bytes, month: bytes, year: bytes) -> int | None:
 
 
 def parse_date(cursor: Cursor) -> int:
-    """Take a ``date``, quoted or not; gives days since 1970-01-01."""
+    """Take a ``date``, quoted or not; gives days since 1970-01-01.
+
+    Raises `Malformed`.
+    """
     start = cursor.at
     is_quoted = cursor.accept(b'"')
     found = cursor.match(abnf.date_text)
@@ -40,33 +47,38 @@ def parse_date(cursor: Cursor) -> int:
 
 
 def unparse_date(day: int) -> bytes:
-    """Render days since 1970-01-01 as a ``date``."""
+    """Render days since 1970-01-01 as a ``date``, without quotes."""
     when = date.fromordinal(day + EPOCH_DAY)
     return b"%d-%b-%04d" % (when.day, _MONTHS[when.month - 1], when.year)
 
 
 def parse_date_time(cursor: Cursor) -> tuple[int, int]:
-    """Take a ``date-time``; gives seconds since the epoch and the zone in minutes."""
+    """Take a ``date-time``; gives seconds since the epoch and the zone in minutes.
+
+    A leap second becomes the one before it. A day of one digit may stand without
+    the space that date-day-fixed puts before it. Raises `Malformed`.
+    """
     start = cursor.at
     found = cursor.match(abnf.date_time)
     if found is not None:
-        day_text, month, year, hour, minute, second, sign, zh, zm = found.groups()
-        day = _day(day_text.strip(), month, year)
-        clock = int(hour), int(minute), int(second)
-        zone = int(zh) * 60 + int(zm)
-        if (
-            day is not None
-            and clock <= (23, 59, 60)
-            and clock[1] < 60
-            and clock[2] <= 60
-            and int(zm) < 60
-            and zone < 24 * 60
-        ):
-            zone = -zone if sign == b"-" else zone
-            seconds = clock[0] * 3600 + clock[1] * 60 + min(clock[2], 59)
-            return day * 86_400 + seconds - zone * 60, zone
+        text, month, year, hour, minute, second, sign, zone_hour, zone_minute = (
+            found.groups()
+        )
+        day = _day(text.strip(), month, year)
+        clock = _clock(hour, minute, second)
+        zone = _clock(zone_hour, zone_minute, b"00")
+        if day is not None and clock is not None and zone is not None:
+            east = -zone if sign == b"-" else zone
+            return day * 86_400 + clock - east, east // 60
     cursor.at = start
     raise cursor.fail('a date-time like "01-Feb-2026 12:00:00 +0000"')
+
+
+def _clock(hour: bytes, minute: bytes, second: bytes) -> int | None:
+    """Seconds since midnight, or None for a time that doesn't exist."""
+    if int(hour) > 23 or int(minute) > 59 or int(second) > 60:
+        return None
+    return int(hour) * 3600 + int(minute) * 60 + min(int(second), 59)
 
 
 @lru_cache(maxsize=4096)
@@ -82,7 +94,11 @@ def _zone_text(zone: int) -> bytes:
 
 
 def render_date_time(epoch: int, zone: int) -> bytes:
-    """Render a ``date-time`` with its quotes."""
+    """Render a ``date-time`` with its quotes.
+
+    ``epoch`` is in seconds, ``zone`` in minutes. A day outside the years 1 to 9999,
+    which have four digits, becomes the nearest one inside.
+    """
     day, rest = divmod(epoch + zone * 60, 86_400)
     return b'"%b %02d:%02d:%02d %b"' % (
         _day_text(day),

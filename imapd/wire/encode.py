@@ -1,7 +1,10 @@
 """Terminals in the other direction: values to the octets of a response.
 
 A quoted string never holds what its grammar forbids: such values become literals
-(RFC 3501 §4.3, §9 ``quoted``).
+(RFC 3501 §4.3, §9 ``quoted``)::
+
+    string(b'a "b"')     # "a \\"b\\""
+    string("ø".encode()) # {2}, a line end and two octets
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from collections.abc import Iterable, Sequence
 from imapd.wire import abnf
 
 _PLAIN = re.compile(rb"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
-_QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
+# TEXT-CHAR permits control characters too, but clients were seen to drop or show
+# them; as a literal they pass.
+_QUOTABLE = re.compile(rb"[\x09\x20-\x7e]*")
 _MAX_QUOTED = 1_000
 
 
@@ -57,8 +62,13 @@ def client_astring(data: bytes) -> bytes:
     return client_string(data)
 
 
+def flag_list(flags: Iterable[str]) -> bytes:
+    """Render flags in parentheses."""
+    return b"(%b)" % " ".join(flags).encode("ascii")
+
+
 def ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Join ascending numbers to closed ranges."""
+    """Join ascending numbers, each there once, to closed ranges."""
     if not numbers:
         return []
     if numbers[-1] - numbers[0] + 1 == len(numbers):
@@ -83,5 +93,5 @@ def render_ranges(pairs: Iterable[tuple[int, int]]) -> bytes:
 
 
 def sequence_set(numbers: Sequence[int]) -> bytes:
-    """Render ascending numbers as a compact sequence set."""
+    """Render ascending numbers, each there once, as a compact sequence set."""
     return render_ranges(ranges(numbers))
