@@ -290,7 +290,7 @@ class Framer:
         if at < 0:
             # One more for a CR, so that a line's fate doesn't hang on how it is cut.
             if len(self._buffer) > room + 1:
-                self._spoil_long_line(bytes(self._buffer[:_KEPT_OF_A_LONG_LINE]))
+                self._spoil_long_line(self._buffer)
                 del self._buffer[:-_KEPT_OF_A_LONG_LINE]
             self._scanned = len(self._buffer)
             return None
@@ -298,7 +298,7 @@ class Framer:
         del self._buffer[: at + 1]
         self._scanned = 0
         if len(line) > room:
-            self._spoil_long_line(line[:_KEPT_OF_A_LONG_LINE])
+            self._spoil_long_line(line)
         return line
 
     def _end_of_line(self, line: bytes) -> Frame | LiteralAnnounced | None:
@@ -344,13 +344,12 @@ class Framer:
         if self._poison is None:
             self._poison = poison
             self._abort_sinks()
-        elif poison.fatal:
-            self._poison = replace(self._poison, fatal=True)
 
-    def _spoil_long_line(self, start: bytes) -> None:
-        if self._poison is None and not self._text:
-            self._text += start  # the answer needs the tag
+    def _spoil_long_line(self, line: bytes | bytearray) -> None:
         most = self.limits.line
+        if self._poison is None and not self._text:
+            # The answer needs the tag. No more than has come for certain.
+            self._text += line[: min(most, _KEPT_OF_A_LONG_LINE)]
         self._spoil(Poison(f"a command line may have {most} octets at most", "LIMIT"))
 
     def _abort_sinks(self) -> None:
