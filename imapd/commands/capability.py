@@ -49,4 +49,3 @@ FEATURE = Feature(
         bare("LOGOUT", run_logout, States.ANY, "RFC 3501 §6.1.3", Effects.NO_SYNC),
     ),
 )
-

@@ -306,9 +306,7 @@ class Connection:
     def _start_tls(self) -> None:
         # RFC 3501 §6.2.1: nothing learnt before TLS may be kept.
         self._framer.drain()
-        self._framer = Framer(
-            _frame_limits(self._services.limits(), logged_in=False)
-        )
+        self._framer = Framer(_frame_limits(self._services.limits(), logged_in=False))
         self.session.client_id = ()
         self._transport.start_tls()
         self.session.secure = True

@@ -198,7 +198,6 @@ async def _tell(context: Context, *, removals: bool, with_uid: bool) -> None:
 def _finish(context: Context, outcome: Completed | Fault) -> None:
     kind = outcome.status if isinstance(outcome, Fault) else b"OK"
     context.reply.write(
-        b"%b %b %b\r\n"
-        % (context.tag, kind, response_text(outcome.text, outcome.code))
+        b"%b %b %b\r\n" % (context.tag, kind, response_text(outcome.text, outcome.code))
     )
     context.reply.flush()

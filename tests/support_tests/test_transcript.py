@@ -9,11 +9,10 @@ from tests.support.transcript import (
     Expected,
     Mismatch,
     Sent,
-    canonical,
-    match,
     parse_transcript,
     run_transcript,
 )
+from tests.support.transcript_match import canonical, match
 
 NAMES = {"user": "u", "password": "p", "other": "o", "otherpassword": "q"}
 
