@@ -1,0 +1,157 @@
+"""New messages in a mailbox: APPEND, delivery, import, and the target of COPY.
+
+UIDs and the mod-sequence come from the mailbox's row, in the transaction that
+inserts: the order of commits is the order of UIDs (RFC 3501 §2.3.1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailstore.errors import NotFound, NotPermitted, TooMany
+from mailstore.index.database import Database
+from mailstore.index.keywords import mask_of
+from mailstore.index.records import Delta, EntryRow, MessageRecord, to_columns
+from mailstore.model import DELETED, SEEN, InternalDate, MailboxId
+
+_LAST_UID = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message whose bytes are durable already."""
+
+    record: MessageRecord
+    flags: tuple[str, ...]
+    date: InternalDate
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Where new messages are."""
+
+    uidvalidity: int
+    delta: Delta
+
+
+def append(
+    database: Database, name: str, messages: Sequence[NewMessage], now: int
+) -> Arrived:
+    """Add messages to a mailbox, in order.
+
+    Raises `NotFound`, `NotPermitted` for a name without a mailbox, `TooMany`.
+    """
+    mailbox = open_target(database, name)
+    masks: dict[tuple[str, ...], int] = {}
+    known: tuple[str, ...] | None = None
+    for message in messages:
+        if message.flags not in masks:
+            mask, made = mask_of(database, mailbox, message.flags)
+            masks[message.flags], known = mask, made or known
+    first = _insert_messages(database, [message.record for message in messages])
+    rows = [
+        EntryRow(
+            0,
+            masks[message.flags],
+            0,
+            message.record.size,
+            message.date.epoch,
+            message.date.zone,
+            first + at,
+        )
+        for at, message in enumerate(messages)
+    ]
+    return add_entries(database, mailbox, rows, known, now)
+
+
+def open_target(database: Database, name: str) -> MailboxId:
+    """Find the mailbox that messages go to. Raises `NotFound`, `NotPermitted`."""
+    row = database.one("SELECT id, selectable FROM mailbox WHERE name = ?", (name,))
+    if row is None:
+        raise NotFound
+    if not row[1]:
+        raise NotPermitted("that name has no mailbox, only inferior names")
+    return MailboxId(row[0])
+
+
+def add_entries(
+    database: Database,
+    mailbox: MailboxId,
+    rows: Sequence[EntryRow],
+    keywords: tuple[str, ...] | None,
+    now: int,
+) -> Arrived:
+    """Number rows and insert them; their ``uid`` and ``modseq`` are set here."""
+    found = database.one(
+        "UPDATE mailbox SET uidnext = uidnext + ?, highestmodseq = highestmodseq + 1,"
+        " messages = messages + ?, unseen = unseen + ?, deleted = deleted + ?,"
+        " bytes = bytes + ? WHERE id = ? RETURNING uidvalidity, uidnext, highestmodseq",
+        (
+            len(rows),
+            len(rows),
+            sum(1 for row in rows if not row.mask & SEEN),
+            sum(1 for row in rows if row.mask & DELETED),
+            sum(row.size for row in rows),
+            mailbox,
+        ),
+    )
+    if found is None:
+        raise NotFound
+    uidvalidity, uidnext, modseq = found
+    if uidnext > _LAST_UID:
+        raise TooMany("the mailbox has used all its UIDs")
+    first = uidnext - len(rows)
+    new = [row._replace(uid=uid, modseq=modseq) for uid, row in enumerate(rows, first)]
+    database.many(
+        "INSERT INTO entry (mailbox, uid, message, flags, more, modseq, size,"
+        " internaldate, zone, saved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                mailbox,
+                row.uid,
+                row.message,
+                *to_columns(row.mask),
+                modseq,
+                row.size,
+                row.epoch,
+                row.zone,
+                now,
+            )
+            for row in new
+        ),
+    )
+    return Arrived(
+        uidvalidity,
+        Delta(mailbox, modseq - 1, modseq, uidnext, new=new, keywords=keywords),
+    )
+
+
+def _insert_messages(database: Database, records: Sequence[MessageRecord]) -> int:
+    row = database.one(
+        "UPDATE account SET last_message = last_message + ? RETURNING last_message",
+        (len(records),),
+    )
+    first = (int(row[0]) if row else 0) - len(records) + 1
+    database.many(
+        "INSERT INTO message (id, blob, size, digest, sent, sent_zone, message_id,"
+        " envelope, bodystructure, header, parts)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                id_,
+                record.blob,
+                record.size,
+                record.digest,
+                record.sent,
+                record.sent_zone,
+                record.message_id,
+                record.envelope,
+                record.bodystructure,
+                record.header,
+                record.parts,
+            )
+            for id_, record in enumerate(records, first)
+        ),
+    )
+    return first

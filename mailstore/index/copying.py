@@ -1,0 +1,104 @@
+"""COPY and MOVE: new rows for messages that are there already (RFC 3501 §6.4.7,
+RFC 6851).
+
+Copies share the message and its bytes. A move is one transaction over both
+mailboxes: a message is never in neither and never in both.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+from mailstore.errors import NotFound
+from mailstore.index.arrival import add_entries, open_target
+from mailstore.index.database import Database
+from mailstore.index.entries import keywords
+from mailstore.index.keywords import flag_names, mask_of
+from mailstore.index.records import Delta, EntryRow, to_mask
+from mailstore.index.removal import expunge
+from mailstore.index.selection import EVERYTHING, Selection
+from mailstore.model import FIRST_KEYWORD_BIT, MailboxId
+
+_SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDone:
+    """Which message became which, and what happened to the two mailboxes."""
+
+    uidvalidity: int
+    source: array[int]
+    target: array[int]
+    deltas: tuple[Delta, ...]
+
+
+def copy(
+    database: Database,
+    source: MailboxId,
+    among: Selection,
+    to: str,
+    now: int,
+    *,
+    move: bool = False,
+) -> CopyDone:
+    """Copy messages to a mailbox, or move them there, in the order of their UIDs.
+
+    Flags, keywords and INTERNALDATE are kept. What is gone already is left out.
+    Raises `NotFound` when either mailbox is gone, `NotPermitted`, `TooMany`.
+    """
+    if not database.one(
+        "SELECT 1 FROM mailbox WHERE id = ? AND name IS NOT NULL", (source,)
+    ):
+        raise NotFound(detail="the source is gone")
+    target = open_target(database, to)
+    uidvalidity = database.one(
+        "SELECT uidvalidity FROM mailbox WHERE id = ?", (target,)
+    )
+    where, values = among.where(source)
+    found = database.all(
+        "SELECT uid, flags, more, modseq, size, internaldate, zone, message"
+        f" FROM entry WHERE {where} ORDER BY uid",
+        values,
+    )
+    uids = array("I", [row[0] for row in found])
+    if not found:
+        return CopyDone(int(uidvalidity[0]) if uidvalidity else 0, uids, uids, ())
+    rows = [
+        EntryRow(uid, to_mask(flags, more), *rest) for uid, flags, more, *rest in found
+    ]
+    rows, known = _translate(database, rows, source, target)
+    arrived = add_entries(database, target, rows, known, now)
+    deltas = [arrived.delta]
+    if move:
+        removed = expunge(database, source, among, now, deleted_only=False)
+        deltas += [removed] if removed is not None else []
+    made = array("I", [row.uid for row in arrived.delta.new])
+    return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
+
+
+def move_all(database: Database, source: MailboxId, to: str, now: int) -> CopyDone:
+    """Move every message: what RENAME does to INBOX (RFC 3501 §6.3.5)."""
+    return copy(database, source, EVERYTHING, to, now, move=True)
+
+
+def _translate(
+    database: Database, rows: list[EntryRow], source: MailboxId, target: MailboxId
+) -> tuple[list[EntryRow], tuple[str, ...] | None]:
+    """Say the keywords of the rows with the bits of the target mailbox."""
+    if source == target:
+        return rows, None
+    names = keywords(database, source)
+    known: tuple[str, ...] | None = None
+    table: dict[int, int] = {}
+    for row in rows:
+        bits = row.mask & ~_SYSTEM
+        if bits and bits not in table:
+            table[bits], made = mask_of(database, target, flag_names(bits, names))
+            known = made or known
+    if not table:
+        return rows, None
+    return [
+        row._replace(mask=row.mask & _SYSTEM | table.get(row.mask & ~_SYSTEM, 0))
+        for row in rows
+    ], known

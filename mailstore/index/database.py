@@ -1,0 +1,271 @@
+"""One connection to an account's index, and how it is set up.
+
+It knows transactions, pragmas, migrations, and how SQLite's errors become the
+store's; it must not know any table but ``account``'s versions. Example::
+
+    database = Database.open(folder / "index.db")
+    with database.transaction():
+        database.execute("UPDATE …")
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self
+
+import apsw
+
+from mailstore.errors import Busy, Corrupt, StoreError, Unavailable
+
+Value = int | str | bytes | None
+
+# Up to 3.51.2 a checkpoint that races with a write on a second connection can lose
+# committed transactions (the WAL-reset bug).
+OLDEST_SQLITE = 3_051_003
+SUPPORTED = 1  # the newest `compat_version` that this program understands
+_BUSY_MS = 10_000
+_MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
+
+
+def check_sqlite() -> None:
+    """Refuse an SQLite that can lose mail. Raises `Unavailable`."""
+    if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
+        raise Unavailable(
+            "the SQLite library is too old to keep mail safe, update apsw",
+            detail=f"SQLite {apsw.sqlite_lib_version()}, needed is 3.51.3",
+        )
+
+
+def store_error(error: apsw.Error) -> StoreError:
+    """Give the store's error for one of SQLite's."""
+    detail = f"{type(error).__name__}: {error}"
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            return Busy(detail=detail)
+        case apsw.FullError():
+            return Unavailable("the disk is full", detail=detail)
+        case apsw.CorruptError() | apsw.NotADBError():
+            return Corrupt("the mailbox index is damaged", detail=detail)
+        case _:
+            return Unavailable(detail=detail)
+
+
+class Database:
+    """A connection; used by one thread at a time."""
+
+    __slots__ = ("_full", "connection", "path")
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self.path = path
+        self.connection = connection
+        self._full: bool | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, writer: bool = True) -> Self:
+        """Connect; a writer creates and migrates the file where needed.
+
+        Raises `Unavailable`, `Busy` or `Corrupt`.
+        """
+        check_sqlite()
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
+        if writer:
+            flags |= apsw.SQLITE_OPEN_CREATE
+        try:
+            database = cls(path, apsw.Connection(str(path), flags=flags))
+        except apsw.Error as error:
+            raise store_error(error) from error
+        try:
+            database._set_up(writer=writer)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _set_up(self, *, writer: bool) -> None:
+        self.connection.set_busy_timeout(_BUSY_MS)
+        self._use_wal()
+        self._bound_cache()
+        self._keep_checkpoints_to_the_lane()
+        if writer:
+            migrate(self)
+        else:
+            self.execute("PRAGMA query_only = ON")
+
+    # -- pragmas, one reason each
+
+    def _use_wal(self) -> None:
+        """Readers never wait for the writer, and a commit is one sequential write."""
+        if self.one("PRAGMA journal_mode") != ("wal",):
+            self.execute("PRAGMA journal_mode = WAL")
+
+    def _bound_cache(self) -> None:
+        """2 MiB of pages: hundreds of accounts may be open (memory budget)."""
+        self.execute("PRAGMA cache_size = -2048")
+
+    def _keep_checkpoints_to_the_lane(self) -> None:
+        """No statement may turn into a checkpoint, which syncs, on the event thread."""
+        self.execute("PRAGMA wal_autocheckpoint = 0")
+
+    def set_durable(self, durable: bool) -> None:
+        """Choose what the next COMMIT waits for: FULL syncs the WAL, NORMAL doesn't.
+
+        A commit with FULL makes all earlier ones durable too: they precede it in the
+        same file.
+        """
+        if durable is not self._full:
+            self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._full = durable
+
+    def data_version(self) -> int:
+        """Give a number that changes when another connection has committed."""
+        return int(self.connection.pragma("data_version"))
+
+    def checkpoint(self) -> None:
+        """Move the WAL's pages into the database as far as readers allow."""
+        try:
+            self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            raise store_error(error) from error
+
+    # -- statements
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> None:
+        """Run one statement for its effect."""
+        try:
+            self.connection.execute(sql, values)
+        except apsw.Error as error:
+            raise store_error(error) from error
+
+    def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run one statement once per row."""
+        try:
+            self.connection.executemany(sql, rows)
+        except apsw.Error as error:
+            raise store_error(error) from error
+
+    def one(self, sql: str, values: Sequence[Value] = ()) -> tuple[Any, ...] | None:
+        """Give the first row, and finish the statement."""
+        try:
+            rows = self.connection.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            raise store_error(error) from error
+        return rows[0] if rows else None
+
+    def all(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        """Give all rows."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            raise store_error(error) from error
+
+    @contextmanager
+    def rows(
+        self, sql: str, values: Sequence[Value] = ()
+    ) -> Iterator[Iterator[tuple[Any, ...]]]:
+        """Give rows one by one; the statement ends with the block."""
+        try:
+            cursor = self.connection.cursor()
+            try:
+                yield cursor.execute(sql, values)
+            finally:
+                cursor.close(True)
+        except apsw.Error as error:
+            raise store_error(error) from error
+
+    # -- transactions
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write: all of the block is committed, or none of it.
+
+        IMMEDIATE, so that what the block reads cannot change before it writes.
+        """
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            self._roll_back("ROLLBACK")
+            raise
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo the block alone if it fails, not the transaction around it."""
+        self.execute("SAVEPOINT job")
+        try:
+            yield
+            self.execute("RELEASE job")
+        except BaseException:
+            self._roll_back("ROLLBACK TO job")
+            self._roll_back("RELEASE job")
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read: all statements of the block see one state of the database."""
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._roll_back("ROLLBACK")
+
+    def _roll_back(self, sql: str) -> None:
+        # After a full disk or an I/O error SQLite has often rolled back by itself.
+        if self.connection.in_transaction:
+            try:
+                self.connection.execute(sql)
+            except apsw.Error:
+                self.connection.close(True)  # never go on inside a broken transaction
+
+    def close(self) -> None:
+        """Close the connection; the last one checkpoints."""
+        self.connection.close(True)
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Give the numbered steps of the schema, ascending."""
+    folder = files("mailstore.index") / "schema"
+    found = [
+        (int(match[1]), step.read_text(encoding="utf-8"))
+        for step in folder.iterdir()
+        if (match := _MIGRATION.fullmatch(step.name)) is not None
+    ]
+    return sorted(found)
+
+
+def migrate(database: Database) -> None:
+    """Bring an index to the present schema; a copy of it is kept beside it first.
+
+    Raises `Unavailable` when a newer program has written the index.
+    """
+    version = _version(database)
+    steps = migrations()
+    if version and _compat_version(database) > SUPPORTED:
+        raise Unavailable(
+            "a newer imapd has written this mail store, please use that one",
+            detail=f"{database.path}: version {version}, known {SUPPORTED}",
+        )
+    if version >= steps[-1][0]:
+        return
+    snapshot = database.path.with_name(f"{database.path.name}.version{version}")
+    if version and not snapshot.exists():
+        database.execute("VACUUM INTO ?", (str(snapshot),))
+    with database.transaction():
+        version = _version(database)  # another process may have been faster
+        for number, script in steps:
+            if number > version:
+                database.execute(script)
+
+
+def _version(database: Database) -> int:
+    row = database.one("PRAGMA user_version")
+    return int(row[0]) if row else 0
+
+
+def _compat_version(database: Database) -> int:
+    row = database.one("SELECT compat_version FROM account")
+    return int(row[0]) if row else 0

@@ -1,0 +1,281 @@
+"""Mailboxes and subscriptions as rows: names, UIDVALIDITY, counters.
+
+Hierarchy is in the names alone (`mailstore.model.DELIMITER`); INBOX is stored in
+capitals. Ids and UIDVALIDITY values are never given twice (RFC 3501 §2.3.1.1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailstore.errors import (
+    AlreadyExists,
+    HasChildren,
+    InvalidName,
+    NotFound,
+    NotPermitted,
+    TooMany,
+)
+from mailstore.index.database import Database
+from mailstore.index.records import Delta, MailboxRow
+from mailstore.index.removal import bury
+from mailstore.model import (
+    DEFAULT_MAILBOXES,
+    DELIMITER,
+    INBOX,
+    MailboxId,
+    SpecialUse,
+)
+
+_COLUMNS = (
+    "id, name, selectable, special_use, uidvalidity, uidnext, highestmodseq,"
+    " messages, unseen, deleted, bytes, recent_from"
+)
+
+
+def _row(values: tuple[Any, ...]) -> MailboxRow:
+    id_, name, selectable, use, *rest = values
+    return MailboxRow(
+        MailboxId(id_), name, bool(selectable), SpecialUse(use) if use else None, *rest
+    )
+
+
+def names_version(database: Database) -> int:
+    """Give the number that grows whenever the list of names changes."""
+    row = database.one("SELECT names_version FROM account")
+    return int(row[0]) if row else 0
+
+
+def mailboxes(database: Database) -> list[MailboxRow]:
+    """Give all mailboxes, in no order."""
+    sql = f"SELECT {_COLUMNS} FROM mailbox WHERE name IS NOT NULL"
+    return [_row(values) for values in database.all(sql)]
+
+
+def subscriptions(database: Database) -> frozenset[str]:
+    """Give all subscribed names, also those of mailboxes that are gone."""
+    return frozenset(row[0] for row in database.all("SELECT name FROM subscription"))
+
+
+def mailbox_named(database: Database, name: str) -> MailboxRow:
+    """Give one mailbox. Raises `NotFound`."""
+    sql = f"SELECT {_COLUMNS} FROM mailbox WHERE name = ?"
+    values = database.one(sql, (name,))
+    if values is None:
+        raise NotFound
+    return _row(values)
+
+
+def mailbox_numbered(database: Database, mailbox: MailboxId) -> MailboxRow | None:
+    """Give one mailbox, None when it was deleted."""
+    sql = f"SELECT {_COLUMNS} FROM mailbox WHERE id = ? AND name IS NOT NULL"
+    values = database.one(sql, (mailbox,))
+    return None if values is None else _row(values)
+
+
+def highestmodseq(database: Database, mailbox: MailboxId) -> int | None:
+    """Give a mailbox's mod-sequence, also after its deletion; None when purged."""
+    row = database.one("SELECT highestmodseq FROM mailbox WHERE id = ?", (mailbox,))
+    return None if row is None else int(row[0])
+
+
+def count_recent(database: Database, mailbox: MailboxId, recent_from: int) -> int:
+    """Count the messages that no session has claimed yet."""
+    row = database.one(
+        "SELECT count(*) FROM entry WHERE mailbox = ? AND uid >= ?",
+        (mailbox, recent_from),
+    )
+    return int(row[0]) if row else 0
+
+
+# -- writing
+
+
+def create_defaults(database: Database, now: int) -> bool:
+    """Make a new account's first mailboxes; False when it has mailboxes already."""
+    if database.one("SELECT 1 FROM account WHERE last_mailbox > 0") is not None:
+        return False
+    for name, use in DEFAULT_MAILBOXES:
+        _insert(database, name, use, now)
+        subscribe(database, name)
+    _touch_names(database)
+    return True
+
+
+def create(
+    database: Database, name: str, use: SpecialUse | None, now: int, most: int
+) -> MailboxRow:
+    """Make a mailbox, and the parents that it lacks (RFC 3501 §6.3.3).
+
+    All are subscribed: clients that show subscribed mailboxes alone would lose
+    sight of what they just made. Raises `AlreadyExists`, `InvalidName` for a child
+    of INBOX's name in another case, `TooMany`.
+    """
+    found = database.one("SELECT selectable FROM mailbox WHERE name = ?", (name,))
+    if found is not None and found[0]:
+        raise AlreadyExists
+    for parent in _parents(name):
+        if not _exists(database, parent):
+            _insert(database, parent, None, now)
+            subscribe(database, parent)
+    if found is not None:
+        _make_selectable(database, name, use, now)
+    else:
+        _insert(database, name, use, now)
+    subscribe(database, name)
+    _check_count(database, most)
+    _touch_names(database)
+    return mailbox_named(database, name)
+
+
+def delete(database: Database, name: str, now: int) -> Delta:
+    """Delete a mailbox; one with children stays as a bare name (RFC 3501 §6.3.4).
+
+    Its messages become tombstones. Raises `NotPermitted` for INBOX, `NotFound`,
+    `HasChildren` for a bare name that has children.
+    """
+    if name == INBOX:
+        raise NotPermitted("INBOX cannot be deleted")
+    row = mailbox_named(database, name)
+    parent = _has_children(database, name)
+    if parent and not row.selectable:
+        raise HasChildren
+    delta = bury(database, row.id, now)
+    if parent:
+        # A new id: sessions that had it selected must not see its successor.
+        database.execute("UPDATE mailbox SET name = NULL WHERE id = ?", (row.id,))
+        _insert(database, name, None, now, selectable=False)
+    else:
+        database.execute("UPDATE mailbox SET name = NULL WHERE id = ?", (row.id,))
+    _touch_names(database)
+    return delta
+
+
+def rename(database: Database, old: str, new: str, now: int, most: int) -> None:
+    """Give a mailbox and all below it a new name (RFC 3501 §6.3.5).
+
+    Renaming INBOX is another thing: see `mailstore.index.copying.move_all`. Raises
+    `NotFound`, `AlreadyExists`, `InvalidName`.
+    """
+    mailbox_named(database, old)
+    below = old + DELIMITER
+    if new.startswith(below):
+        raise InvalidName("a mailbox cannot move below itself")
+    if new == old:
+        raise AlreadyExists
+    taken = {row[0] for row in database.all("SELECT name FROM mailbox") if row[0]}
+    moved = {n: new + n[len(old) :] for n in taken if n == old or n.startswith(below)}
+    if not (taken - moved.keys()).isdisjoint(moved.values()):
+        raise AlreadyExists
+    for parent in _parents(new):
+        if not _exists(database, parent):
+            _insert(database, parent, None, now)
+            subscribe(database, parent)
+    subscribed = subscriptions(database)
+    for before, after in sorted(moved.items()):
+        # RFC 3501 §6.3.5: a name's UIDVALIDITY must not repeat; a renamed mailbox
+        # keeps its own, which is unique in the account.
+        database.execute("UPDATE mailbox SET name = ? WHERE name = ?", (after, before))
+        if before in subscribed:
+            subscribe(database, after)
+            unsubscribe(database, before)
+    _check_count(database, most)
+    _touch_names(database)
+
+
+def subscribe(database: Database, name: str) -> None:
+    """Note a subscription; subscribing twice is no error."""
+    database.execute("INSERT OR IGNORE INTO subscription (name) VALUES (?)", (name,))
+
+
+def unsubscribe(database: Database, name: str) -> None:
+    """Drop a subscription, if there is one."""
+    database.execute("DELETE FROM subscription WHERE name = ?", (name,))
+
+
+def set_subscribed(database: Database, name: str, subscribed: bool) -> None:
+    """Subscribe to a mailbox or a bare name, or end that. Raises `NotFound`."""
+    if not subscribed:
+        unsubscribe(database, name)
+    elif _exists(database, name):
+        subscribe(database, name)
+    else:
+        raise NotFound
+    _touch_names(database)
+
+
+def claim_recent(database: Database, mailbox: MailboxId, recent_from: int) -> None:
+    """Note up to where a session has claimed \\Recent (RFC 3501 §2.3.2)."""
+    database.execute(
+        "UPDATE mailbox SET recent_from = max(recent_from, ?) WHERE id = ?",
+        (recent_from, mailbox),
+    )
+
+
+# -- parts
+
+
+def _parents(name: str) -> list[str]:
+    levels = name.split(DELIMITER)
+    return [DELIMITER.join(levels[:depth]) for depth in range(1, len(levels))]
+
+
+def _exists(database: Database, name: str) -> bool:
+    return database.one("SELECT 1 FROM mailbox WHERE name = ?", (name,)) is not None
+
+
+def _has_children(database: Database, name: str) -> bool:
+    # "0" is the character after "/": a range that an index serves, without LIKE.
+    first, after = name + DELIMITER, name + chr(ord(DELIMITER) + 1)
+    sql = "SELECT 1 FROM mailbox WHERE name >= ? AND name < ?"
+    return database.one(sql, (first, after)) is not None
+
+
+def _check_count(database: Database, most: int) -> None:
+    row = database.one("SELECT count(*) FROM mailbox WHERE name IS NOT NULL")
+    if row is not None and row[0] > most:
+        raise TooMany(f"an account can have {most} mailboxes")
+
+
+def next_uidvalidity(database: Database, now: int) -> int:
+    """Give a UIDVALIDITY that no mailbox of the account ever had.
+
+    Seconds since the epoch where that ascends, so that a store that was thrown away
+    and made anew doesn't repeat the old one's either.
+    """
+    row = database.one(
+        "UPDATE account SET last_uidvalidity = max(last_uidvalidity + 1, ?)"
+        " RETURNING last_uidvalidity",
+        (now,),
+    )
+    return int(row[0]) if row else now
+
+
+def _insert(
+    database: Database,
+    name: str,
+    use: SpecialUse | None,
+    now: int,
+    *,
+    selectable: bool = True,
+) -> None:
+    database.execute("UPDATE account SET last_mailbox = last_mailbox + 1")
+    database.execute(
+        "INSERT INTO mailbox (id, name, selectable, special_use, uidvalidity)"
+        " SELECT last_mailbox, ?, ?, ?, ? FROM account",
+        (name, int(selectable), use and use.value, next_uidvalidity(database, now)),
+    )
+
+
+def _make_selectable(
+    database: Database, name: str, use: SpecialUse | None, now: int
+) -> None:
+    database.execute(
+        "UPDATE mailbox SET selectable = 1, special_use = ?, uidvalidity = ?"
+        " WHERE name = ?",
+        (use and use.value, next_uidvalidity(database, now), name),
+    )
+
+
+def _touch_names(database: Database) -> None:
+    database.execute("UPDATE account SET names_version = names_version + 1")

@@ -1,0 +1,127 @@
+"""The rows of the index as values: what transactions take and give.
+
+A `Delta` is one transaction's effect on one mailbox: what memory needs to follow
+the database without reading it again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from mailstore.model import FIRST_KEYWORD_BIT, MailboxId, SpecialUse
+
+LOW_BITS = 64  # what one integer of SQLite holds
+LOW_KEYWORDS = LOW_BITS - FIRST_KEYWORD_BIT
+_MASK = (1 << LOW_BITS) - 1
+_SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
+_SIGN = 1 << (LOW_BITS - 1)
+
+
+class EntryRow(NamedTuple):
+    """One message of a mailbox, as its row of memory."""
+
+    uid: int
+    mask: int
+    modseq: int
+    size: int
+    epoch: int
+    zone: int
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRow:
+    """One mailbox, as its row of the table."""
+
+    id: MailboxId
+    name: str
+    selectable: bool
+    special_use: SpecialUse | None
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    messages: int
+    unseen: int
+    deleted: int
+    bytes: int
+    recent_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """What is kept of one message, whatever mailboxes it is in."""
+
+    blob: str
+    size: int
+    digest: bytes
+    sent: int | None
+    sent_zone: int
+    message_id: bytes | None
+    envelope: bytes
+    bodystructure: bytes
+    header: bytes
+    parts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFlags:
+    """New flags of some messages, as the columns that memory holds.
+
+    Made on the writer's thread, so that the event thread copies whole slices.
+    """
+
+    uids: array[int]  # ascending
+    system: bytes
+    keywords: array[int]  # the first 57, from bit 0
+    more: Mapping[int, int]  # by UID, the keywords behind them
+
+    @classmethod
+    def of(cls, masks: Sequence[tuple[int, int]]) -> ChangedFlags:
+        """Lay out (uid, mask) pairs, ascending by UID."""
+        low = [mask & _MASK for _, mask in masks]
+        return cls(
+            array("I", [uid for uid, _ in masks]),
+            bytes([mask & _SYSTEM for mask in low]),
+            array("Q", [mask >> FIRST_KEYWORD_BIT for mask in low]),
+            {uid: mask >> LOW_BITS for uid, mask in masks if mask >> LOW_BITS},
+        )
+
+
+NO_FLAGS = ChangedFlags(array("I"), b"", array("Q"), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One commit's effect on one mailbox.
+
+    It may be applied to a state at ``base``; any other state reads the database.
+    Fields are empty where nothing happened; ``keywords`` is None if they are as
+    before; ``gone`` tells that the mailbox itself was deleted.
+    """
+
+    mailbox: MailboxId
+    base: int
+    modseq: int
+    uidnext: int | None = None
+    new: Sequence[EntryRow] = ()
+    changed: ChangedFlags = NO_FLAGS
+    vanished: array[int] = field(default_factory=lambda: array("I"))  # ascending
+    keywords: tuple[str, ...] | None = None
+    gone: bool = False
+
+
+def to_columns(mask: int) -> tuple[int, bytes | None]:
+    """Split a mask into the signed integer and the bitmap that a row holds."""
+    low = mask & _MASK
+    high = mask >> LOW_BITS
+    more = high.to_bytes((high.bit_length() + 7) // 8, "little") if high else None
+    return low - (1 << LOW_BITS) if low & _SIGN else low, more
+
+
+def to_mask(flags: int, more: bytes | None) -> int:
+    """Put a row's two columns together."""
+    low = flags & _MASK
+    return low | int.from_bytes(more, "little") << LOW_BITS if more else low

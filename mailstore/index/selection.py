@@ -1,0 +1,55 @@
+"""Which messages of a mailbox a statement is about: ranges of UIDs, never a list.
+
+100,000 messages in a row are one range, so that a change to all of them is one
+statement (no variable per message).
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailstore.index.database import Value
+from mailstore.model import MailboxId
+from mailstore.runs import runs
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Ascending, disjoint, closed ranges of UIDs."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges)
+
+    @classmethod
+    def of(cls, uids: Sequence[int], among: array[int]) -> Selection:
+        """Name ``uids`` (ascending) by ranges that hold no other UID of ``among``.
+
+        ``among`` is every UID that the mailbox may have up to the last of ``uids``,
+        ascending; those of ``uids`` that it lacks are left out.
+        """
+        ranges: list[tuple[int, int]] = []
+        end = -1  # position in `among` behind the last range
+        for start, stop, at in runs(uids, among):
+            first = ranges.pop()[0] if start == end else uids[at]
+            ranges.append((first, among[stop - 1]))
+            end = stop
+        return cls(tuple(ranges))
+
+    def where(self, mailbox: MailboxId) -> tuple[str, list[Value]]:
+        """Give a condition on ``entry``'s ``mailbox`` and ``uid``, and its values."""
+        if len(self.ranges) == 1:
+            return "mailbox = ? AND uid BETWEEN ? AND ?", [mailbox, *self.ranges[0]]
+        condition = (
+            "mailbox = ? AND uid IN (SELECT e.uid FROM json_each(?) j"
+            " CROSS JOIN entry e ON e.mailbox = ?"
+            " AND e.uid BETWEEN j.value ->> 0 AND j.value ->> 1)"
+        )
+        return condition, [mailbox, json.dumps(self.ranges), mailbox]
+
+
+EVERYTHING = Selection(((1, 2**32 - 1),))

@@ -1,0 +1,85 @@
+"""What keeps an index right over the years: unclean boots, purges, self-checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailstore.index.database import Database
+
+_LEAP = 2**20  # further than any mod-sequence of a lost second can be
+
+
+def mark_loose(database: Database, boot: str) -> None:
+    """Note, durably, that commits of this boot may be lost in a power cut."""
+    database.execute("UPDATE account SET loose_boot = ?", (boot,))
+
+
+def mark_synced(database: Database, *, clean: bool = False) -> None:
+    """Write something, so that a durable commit syncs all before it."""
+    loose = ", loose_boot = NULL" if clean else ""
+    database.execute(f"UPDATE account SET synced = synced + 1{loose}")
+
+
+def loose_boot(database: Database) -> str | None:
+    """Give the boot whose loose commits were not synced, None if all were."""
+    row = database.one("SELECT loose_boot FROM account")
+    return row[0] if row else None
+
+
+def leap(database: Database) -> None:
+    """Make every mod-sequence new after loose commits may have been lost.
+
+    Clients may have seen mod-sequences that the database forgot; none may come back
+    with another meaning (RFC 7162 §3.1.1), so all jump beyond them.
+    """
+    database.execute(f"UPDATE mailbox SET highestmodseq = highestmodseq + {_LEAP}")
+    database.execute(
+        "UPDATE entry SET modseq = (SELECT highestmodseq FROM mailbox"
+        " WHERE mailbox.id = entry.mailbox)"
+    )
+    database.execute("UPDATE account SET loose_boot = NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge forgot: tombstones, and blobs that nothing refers to now."""
+
+    tombstones: int
+    blobs: tuple[str, ...]
+
+
+def purge(database: Database, before: int, now: int) -> Purged:
+    """Forget what was expunged before a time, in seconds since the epoch.
+
+    A message goes when no mailbox and no tombstone holds it. Its blob may be deleted
+    once this is committed: rows first, bytes later.
+    """
+    gone = database.all(
+        "DELETE FROM expunged WHERE at < ? RETURNING message", (before,)
+    )
+    blobs: list[tuple[str]] = []
+    if gone:
+        database.execute("CREATE TEMP TABLE candidate (message INTEGER PRIMARY KEY)")
+        database.many("INSERT OR IGNORE INTO candidate VALUES (?)", gone)
+        blobs = database.all(
+            "DELETE FROM message WHERE id IN (SELECT message FROM candidate"
+            " EXCEPT SELECT message FROM entry EXCEPT SELECT message FROM expunged)"
+            " RETURNING blob"
+        )
+        database.execute("DROP TABLE candidate")
+    database.execute(
+        "DELETE FROM keyword WHERE mailbox IN (SELECT id FROM mailbox"
+        " WHERE name IS NULL)"
+    )
+    database.execute(
+        "DELETE FROM mailbox WHERE name IS NULL"
+        " AND id NOT IN (SELECT mailbox FROM expunged)"
+    )
+    database.execute("UPDATE account SET purged_at = ?", (now,))
+    return Purged(len(gone), tuple(row[0] for row in blobs))
+
+
+def purged_at(database: Database) -> int:
+    """Give when the last purge was, in seconds since the epoch; 0 for never."""
+    row = database.one("SELECT purged_at FROM account")
+    return int(row[0]) if row else 0

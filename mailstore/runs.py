@@ -1,0 +1,54 @@
+"""Ascending UIDs as pieces of a longer ascending table.
+
+Most commands name messages that stand side by side; what is done per piece instead
+of per message is a slice, or one range of one statement.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+
+def runs(uids: Sequence[int], table: array[int]) -> Iterator[tuple[int, int, int]]:
+    """Find ascending UIDs in an ascending table, piece by piece.
+
+    Yields (start, stop, at): ``uids[at : at + stop - start]`` equals
+    ``table[start:stop]``. UIDs that the table lacks are passed over. Example:
+    ``list(runs([2, 3, 7], array("I", [1, 2, 3, 7])))`` is ``[(1, 4, 0)]``.
+    """
+    wanted = uids if isinstance(uids, array) else array("I", uids)
+    count, at, low = len(wanted), 0, 0
+    while at < count:
+        start = low = bisect_left(table, wanted[at], low)
+        if start == len(table):
+            return
+        if table[start] != wanted[at]:
+            at += 1
+            continue
+        length = _agreement(wanted, at, table, start)
+        yield start, start + length, at
+        at, low = at + length, start + length
+
+
+def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> int:
+    """Count how many elements agree from here; at least one does.
+
+    Doubles its stride, so that long pieces cost comparisons of slices, and halves
+    it at their end: linear in the length of the piece.
+    """
+    longest = min(len(wanted) - at, len(table) - start)
+    length, stride = 1, 1
+    while length < longest:
+        stride = min(stride, longest - length)
+        here, there = at + length, start + length
+        if wanted[here : here + stride] == table[there : there + stride]:
+            length += stride
+            stride *= 2
+        elif stride == 1:
+            break
+        else:
+            stride //= 2
+            longest = min(longest, length + stride * 2)
+    return length

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from array import array
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailstore.index.selection import Selection
+from mailstore.runs import runs
+
+_uids = st.sets(st.integers(1, 60)).map(sorted)
+
+
+@given(_uids, _uids)
+def test_pieces_are_what_both_have(uids, among):
+    table = array("I", among)
+    found = []
+    for start, stop, at in runs(uids, table):
+        assert start < stop
+        assert list(table[start:stop]) == uids[at : at + stop - start]
+        found += table[start:stop]
+    assert found == sorted(set(uids) & set(among))
+
+
+@given(_uids, _uids)
+def test_ranges_hold_exactly_what_both_have(uids, among):
+    ranges = Selection.of(uids, array("I", among)).ranges
+    held = [uid for uid in among if any(low <= uid <= high for low, high in ranges)]
+    assert held == sorted(set(uids) & set(among))
+    assert all(a[1] < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+
+
+def test_neighbours_are_one_piece():
+    table = array("I", range(1, 100_001))
+    assert list(runs(array("I", range(2, 100_000)), table)) == [(1, 99_999, 0)]
+    assert Selection.of(range(1, 100_001), table).ranges == ((1, 100_000),)
+
+
+def test_same_ends_and_length_are_not_enough():
+    assert list(runs([1, 3, 5], array("I", [1, 2, 5]))) == [(0, 1, 0), (2, 3, 2)]
+
+
+def test_alternating_uids_stay_linear():
+    table = array("I", range(1, 20_001))
+    assert len(list(runs(range(1, 20_001, 2), table))) == 10_000
