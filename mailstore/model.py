@@ -122,6 +122,7 @@ class Arrival:
     content: bytes | MessageSink
     flags: tuple[str, ...] = ()
     internaldate: InternalDate | None = None  # None: now
+    binary: bool = False  # True: a NUL byte is taken (import, delivery, RFC 3516)
 
 
 @dataclass(frozen=True, slots=True)

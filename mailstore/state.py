@@ -26,7 +26,7 @@ from mailstore.runs import runs
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
-_FEW_RUNS = 256
+_FEW_PIECES = 256
 
 
 class MailboxState:
@@ -141,17 +141,16 @@ class MailboxState:
             return False
         if delta.keywords is not None:
             self.keyword_names = delta.keywords
+        vanished = self.uids[:] if delta.gone else delta.vanished
         self._change_flags(delta.changed, delta.modseq)
-        self._remove(delta.vanished)
+        self._remove(vanished)
         self._add(delta.new)
         self.uidnext = max(self.uidnext, delta.uidnext or 0)
         self.gone = self.gone or delta.gone
         if delta.modseq != self.modseq:
             self.modseq = delta.modseq
             new = array("I", [row.uid for row in delta.new])
-            self._history.add(
-                Step(delta.modseq, new, delta.changed.uids, delta.vanished)
-            )
+            self._history.add(Step(delta.modseq, new, delta.changed.uids, vanished))
         return True
 
     def _change_flags(self, changed: ChangedFlags, modseq: int) -> None:
@@ -166,21 +165,21 @@ class MailboxState:
             self.more.update(changed.more)
 
     def _remove(self, vanished: Sequence[int]) -> None:
-        runs = [(start, stop) for start, stop, _ in runs(vanished, self.uids)]
-        if not runs:
+        pieces = [(start, stop) for start, stop, _ in runs(vanished, self.uids)]
+        if not pieces:
             return
         for uid in vanished if self.more else ():
             self.more.pop(uid, None)
         columns = ("keywords", "modseqs", "sizes", "dates", "zones", "messages")
-        if len(runs) <= _FEW_RUNS:
+        if len(pieces) <= _FEW_PIECES:
             self.uids = self.uids[:]  # views keep the old one
-            for start, stop in reversed(runs):
+            for start, stop in reversed(pieces):
                 del self.uids[start:stop], self.system[start:stop]
                 for name in columns:
                     del getattr(self, name)[start:stop]
             return
         keep = bytearray(b"\x01") * len(self.uids)
-        for start, stop in runs:
+        for start, stop in pieces:
             keep[start:stop] = bytes(stop - start)
         self.uids = array("I", compress(self.uids, keep))
         self.system = bytearray(compress(self.system, keep))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailstore.errors import NotFound, NotPermitted, TooMany
+from mailstore.errors import NotFound, TooMany
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import Delta, EntryRow, MessageRecord, to_columns
@@ -40,7 +40,7 @@ def append(
 ) -> Arrived:
     """Add messages to a mailbox, in order.
 
-    Raises `NotFound`, `NotPermitted` for a name without a mailbox, `TooMany`.
+    Raises `NotFound`, also for a name without a mailbox, and `TooMany`.
     """
     mailbox = open_target(database, name)
     masks: dict[tuple[str, ...], int] = {}
@@ -66,12 +66,12 @@ def append(
 
 
 def open_target(database: Database, name: str) -> MailboxId:
-    """Find the mailbox that messages go to. Raises `NotFound`, `NotPermitted`."""
+    """Find the mailbox that messages go to. Raises `NotFound`."""
     row = database.one("SELECT id, selectable FROM mailbox WHERE name = ?", (name,))
     if row is None:
         raise NotFound
     if not row[1]:
-        raise NotPermitted("that name has no mailbox, only inferior names")
+        raise NotFound("that name has no mailbox, only inferior names")
     return MailboxId(row[0])
 
 

@@ -45,7 +45,7 @@ def copy(
     """Copy messages to a mailbox, or move them there, in the order of their UIDs.
 
     Flags, keywords and INTERNALDATE are kept. What is gone already is left out.
-    Raises `NotFound` when either mailbox is gone, `NotPermitted`, `TooMany`.
+    Raises `NotFound` when either mailbox is gone, `TooMany`.
     """
     if not database.one(
         "SELECT 1 FROM mailbox WHERE id = ? AND name IS NOT NULL", (source,)

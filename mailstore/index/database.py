@@ -57,12 +57,13 @@ def store_error(error: apsw.Error) -> StoreError:
 class Database:
     """A connection; used by one thread at a time."""
 
-    __slots__ = ("_full", "connection", "path")
+    __slots__ = ("_full", "connection", "path", "wal_pages")
 
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self.connection = connection
         self._full: bool | None = None
+        self.wal_pages = 0  # written since the last complete checkpoint
 
     @classmethod
     def open(cls, path: Path, *, writer: bool = True) -> Self:
@@ -109,6 +110,11 @@ class Database:
     def _keep_checkpoints_to_the_lane(self) -> None:
         """No statement may turn into a checkpoint, which syncs, on the event thread."""
         self.execute("PRAGMA wal_autocheckpoint = 0")
+        self.connection.set_wal_hook(self._note_wal)
+
+    def _note_wal(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
 
     def set_durable(self, durable: bool) -> None:
         """Choose what the next COMMIT waits for: FULL syncs the WAL, NORMAL doesn't.

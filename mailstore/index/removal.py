@@ -28,11 +28,14 @@ def expunge(
     Raises `NotFound` when the mailbox is gone.
     """
     row = database.one(
-        "SELECT highestmodseq FROM mailbox WHERE id = ? AND name IS NOT NULL",
+        "SELECT highestmodseq, messages, deleted FROM mailbox"
+        " WHERE id = ? AND name IS NOT NULL",
         (mailbox,),
     )
     if row is None:
         raise NotFound
+    if row[2 if deleted_only else 1] == 0:
+        return None
     where, values = among.where(mailbox)
     if deleted_only:
         where += f" AND flags & {DELETED}"

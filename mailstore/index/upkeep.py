@@ -9,21 +9,24 @@ from mailstore.index.database import Database
 _LEAP = 2**20  # further than any mod-sequence of a lost second can be
 
 
-def mark_loose(database: Database, boot: str) -> None:
-    """Note, durably, that commits of this boot may be lost in a power cut."""
-    database.execute("UPDATE account SET loose_boot = ?", (boot,))
+def mark_loose(database: Database, owner: str, boot: str) -> None:
+    """Note, durably, that commits of a writer in this boot may be lost."""
+    database.execute("INSERT INTO loose (owner, boot) VALUES (?, ?)", (owner, boot))
 
 
-def mark_synced(database: Database, *, clean: bool = False) -> None:
+def unmark_loose(database: Database, owner: str) -> None:
+    """Note, durably, that all commits of a writer are synced; it makes no more."""
+    database.execute("DELETE FROM loose WHERE owner = ?", (owner,))
+
+
+def loose_boots(database: Database) -> frozenset[str]:
+    """Give the boots with writers that did not end cleanly, or still run."""
+    return frozenset(row[0] for row in database.all("SELECT boot FROM loose"))
+
+
+def mark_synced(database: Database) -> None:
     """Write something, so that a durable commit syncs all before it."""
-    loose = ", loose_boot = NULL" if clean else ""
-    database.execute(f"UPDATE account SET synced = synced + 1{loose}")
-
-
-def loose_boot(database: Database) -> str | None:
-    """Give the boot whose loose commits were not synced, None if all were."""
-    row = database.one("SELECT loose_boot FROM account")
-    return row[0] if row else None
+    database.execute("UPDATE account SET synced = synced + 1")
 
 
 def leap(database: Database) -> None:
@@ -37,7 +40,7 @@ def leap(database: Database) -> None:
         "UPDATE entry SET modseq = (SELECT highestmodseq FROM mailbox"
         " WHERE mailbox.id = entry.mailbox)"
     )
-    database.execute("UPDATE account SET loose_boot = NULL")
+    database.execute("DELETE FROM loose")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,16 @@ CREATE TABLE account (
     last_message     INTEGER NOT NULL DEFAULT 0,
     last_uidvalidity INTEGER NOT NULL DEFAULT 0,
     names_version    INTEGER NOT NULL DEFAULT 0,  -- grows when LIST would change
-    loose_boot       TEXT,                        -- boot with commits not yet synced
     synced           INTEGER NOT NULL DEFAULT 0,
     purged_at        INTEGER NOT NULL DEFAULT 0
 );
 INSERT INTO account (id, compat_version) VALUES (1, 1);
+
+-- Writers whose last commits may not be synced yet, and the boot they ran in.
+CREATE TABLE loose (
+    owner TEXT PRIMARY KEY,
+    boot  TEXT NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE mailbox (
     id            INTEGER PRIMARY KEY,

@@ -1,0 +1,13 @@
+"""The mailbox service: what sessions, deliveries and the command line work with.
+
+Everything here is ``async def`` or reads memory; every call raises `StoreError`
+alone. The parts: `Store` opens accounts, an `Account` has mailboxes by name, a
+`Mailbox` is one that somebody has selected.
+"""
+
+from mailstore.service.account import Account
+from mailstore.service.mailbox import Mailbox
+from mailstore.service.options import StoreOptions
+from mailstore.service.store import Store
+
+__all__ = ["Account", "Mailbox", "Store", "StoreOptions"]

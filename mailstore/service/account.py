@@ -1,0 +1,316 @@
+"""Account: one person's mailboxes by name. All sessions of a worker share it.
+
+Names are those of `mailstore.model`: Unicode, levels parted by ``/``, INBOX in
+capitals; who calls has checked their form (`imapd.syntax.mailbox`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mailstore.blobs import BlobStore, open_blobs
+from mailstore.changes import ChangeNotice
+from mailstore.errors import AlreadyExists, NotFound, TooBig, Unavailable
+from mailstore.index import entries, mailboxes, upkeep
+from mailstore.index.copying import CopyDone, move_all
+from mailstore.index.database import Database
+from mailstore.index.records import MailboxRow
+from mailstore.lanes import Pool, in_pool
+from mailstore.model import (
+    INBOX,
+    AccountId,
+    Appended,
+    Arrival,
+    MailboxEntry,
+    MailboxId,
+    MailboxStatus,
+    MessageSink,
+    SpecialUse,
+)
+from mailstore.service.arrivals import AppendJob
+from mailstore.service.mailbox import Mailbox
+from mailstore.service.names import Names
+from mailstore.service.opened import OpenMailboxes
+from mailstore.service.options import Surroundings
+from mailstore.service.readers import Readers
+from mailstore.writer import Lane, Outcome
+
+_NAMES = MailboxId(0)  # of a notice: the list of names
+_PURGE_EVERY = 86_400
+
+
+class Account:
+    """An open account; made by `Store.account`, given back by `close`."""
+
+    def __init__(
+        self, id_: AccountId, name: str, folder: Path, around: Surroundings
+    ) -> None:
+        self.id = id_
+        self.name = name
+        self.users = 0
+        self._folder = folder
+        self._runtime = runtime = around.runtime
+        self._options = options = around.options
+        self._bus = around.bus
+        self._watchers: list[Callable[[], None]] = []
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database = Database.open(folder / "index.db")
+        self.blobs: BlobStore = open_blobs(folder / "blobs", options.blob_engine)
+        self.lane = Lane(
+            database,
+            self.blobs,
+            runtime,
+            self._delivered,
+            durable_flags=options.durable_flags,
+        )
+        self.lane.recover()
+        self.readers = Readers(folder / "index.db")
+        self.opened = OpenMailboxes(runtime, self.readers, self.lane)
+        self._names = Names(self.readers.event)
+
+    # -- names
+
+    async def mailboxes(self) -> tuple[MailboxEntry, ...]:
+        """Give all names: mailboxes, bare parents, subscriptions that outlived one.
+
+        INBOX first, then in order, parents before their children.
+        """
+        return self._names.entries()
+
+    async def create(self, name: str, special_use: SpecialUse | None = None) -> None:
+        """Make a mailbox, with the parents it lacks; all are subscribed.
+
+        Raises `AlreadyExists`, `TooMany`, `Unavailable`.
+        """
+        now, most = self.now(), self._options.max_mailboxes
+
+        def work(database: Database) -> Outcome[MailboxRow]:
+            row = mailboxes.create(database, name, special_use, now, most)
+            return Outcome(row, names_changed=True)
+
+        await self.lane.write(work)
+
+    async def delete(self, name: str) -> None:
+        """Delete a mailbox and its messages; its children stay (RFC 3501 §6.3.4).
+
+        Raises `NotPermitted` for INBOX, `NotFound`, `HasChildren` for a bare name
+        that has children.
+        """
+        now = self.now()
+
+        def work(database: Database) -> Outcome[None]:
+            delta = mailboxes.delete(database, name, now)
+            return Outcome(None, (delta,), names_changed=True)
+
+        await self.lane.write(work)
+
+    async def rename(self, old: str, new: str) -> None:
+        """Rename a mailbox with its children; INBOX gives its messages away.
+
+        RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`.
+        """
+        now, most = self.now(), self._options.max_mailboxes
+
+        def work(database: Database) -> Outcome[None]:
+            mailboxes.rename(database, old, new, now, most)
+            return Outcome(None, names_changed=True)
+
+        def empty_inbox(database: Database) -> Outcome[None]:
+            inbox = mailboxes.mailbox_named(database, INBOX)
+            mailboxes.create(database, new, None, now, most)
+            done: CopyDone = move_all(database, inbox.id, new, now)
+            return Outcome(None, done.deltas, names_changed=True)
+
+        if new == INBOX:
+            raise AlreadyExists
+        await self.lane.write(empty_inbox if old == INBOX else work)
+
+    async def subscribe(self, name: str) -> None:
+        """Put an existing name on the list of LSUB. Raises `NotFound`."""
+        await self._set_subscribed(name, subscribed=True)
+
+    async def unsubscribe(self, name: str) -> None:
+        """Take a name off the list of LSUB; no error if it isn't there."""
+        await self._set_subscribed(name, subscribed=False)
+
+    async def _set_subscribed(self, name: str, *, subscribed: bool) -> None:
+        def work(database: Database) -> Outcome[None]:
+            mailboxes.set_subscribed(database, name, subscribed=subscribed)
+            return Outcome(None, names_changed=True)
+
+        await self.lane.write(work)
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call ``wake`` when the list of names changes; gives the call that ends it."""
+        self._watchers.append(wake)
+
+        def end() -> None:
+            if wake in self._watchers:
+                self._watchers.remove(wake)
+
+        return end
+
+    # -- mailboxes
+
+    async def status(self, name: str) -> MailboxStatus:
+        """Give a mailbox's counters (RFC 3501 §6.3.10). Raises `NotFound`."""
+        reader = self.readers.event
+        row = mailboxes.mailbox_named(reader, name)
+        if not row.selectable:
+            raise NotFound("that name has no mailbox, only inferior names")
+        opened = self.opened.get(row.id)
+        recent_from = row.recent_from
+        if opened is not None:
+            recent_from = max(recent_from, opened.state.recent_from)
+        return MailboxStatus(
+            row.id,
+            row.uidvalidity,
+            row.uidnext,
+            row.highestmodseq,
+            row.messages,
+            mailboxes.count_recent(reader, row.id, recent_from),
+            row.unseen,
+            row.deleted,
+            row.bytes,
+        )
+
+    async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
+        """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""
+        opened = await self.opened.open(name)
+        return Mailbox(self, name, opened, readonly=readonly)
+
+    # -- arrival
+
+    async def admit(self, name: str, size: int) -> MessageSink:
+        """Agree to take a message of ``size`` octets; gives what takes its bytes.
+
+        Raises `NotFound`, `TooBig` or `Unavailable` before a byte is sent.
+        """
+        row = mailboxes.mailbox_named(self.readers.event, name)
+        if not row.selectable:
+            raise NotFound("that name has no mailbox, only inferior names")
+        if size > self._options.max_message:
+            raise TooBig
+        self.check_space(size)
+        return self.blobs.writer(size)
+
+    async def append(self, name: str, arrivals: Sequence[Arrival]) -> Appended:
+        """Store messages in a mailbox, in order: all of them or none.
+
+        When it returns they are durable. Raises `NotFound`, `InvalidContent`,
+        `TooBig`, `TooMany` keywords, `Unavailable`.
+        """
+        self.check_space(0)
+        job = AppendJob(name, arrivals, self._runtime.now(), self._options.max_message)
+        arrived = await self.lane.submit(job)
+        delta = arrived.delta
+        uids = tuple(row.uid for row in delta.new)
+        return Appended(delta.mailbox, arrived.uidvalidity, uids, delta.modseq)
+
+    async def digests(self, name: str) -> frozenset[bytes]:
+        """Give the SHA-256 of every message of a mailbox. Raises `NotFound`."""
+        row = mailboxes.mailbox_named(self.readers.event, name)
+
+        def read() -> frozenset[bytes]:
+            with self.readers.take() as database:
+                return entries.digests(database, row.id)
+
+        return await in_pool(self._runtime, Pool.READ, read)
+
+    def check_space(self, size: int) -> None:
+        """Refuse what would fill the disk. Raises `Unavailable`.
+
+        A reserve stays, so that expunging goes on working.
+        """
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise Unavailable(detail=str(error)) from error
+        if free - size < self._options.free_space_floor:
+            raise Unavailable("the disk is almost full", detail=f"{free} octets left")
+
+    # -- upkeep
+
+    async def purge(self) -> int:
+        """Forget what was expunged long ago; gives the number of messages."""
+        now = self.now()
+        before = now - self._options.retention
+
+        def work(database: Database) -> Outcome[upkeep.Purged]:
+            return Outcome(upkeep.purge(database, before, now))
+
+        purged = await self.lane.write(work)
+        if purged.blobs:
+            blobs = self.blobs
+            await in_pool(self._runtime, Pool.WRITE, lambda: blobs.delete(purged.blobs))
+        return purged.tombstones
+
+    def purge_due(self) -> bool:
+        """Tell whether the daily purge is due."""
+        return self.now() - upkeep.purged_at(self.readers.event) >= _PURGE_EVERY
+
+    def now(self) -> int:
+        """Give the time in seconds since the epoch."""
+        return int(self._runtime.now())
+
+    def note_recent(self, mailbox: MailboxId, recent_from: int) -> None:
+        """Have it written, some time, which messages were \\Recent once."""
+
+        def work(database: Database) -> Outcome[None]:
+            mailboxes.claim_recent(database, mailbox, recent_from)
+            return Outcome(None)
+
+        async def write() -> None:
+            await self.lane.write(work, durable=False)
+
+        self._runtime.spawn(write())
+
+    async def ensure_defaults(self) -> None:
+        """Make a new account's first mailboxes."""
+        if self._names.entries():
+            return
+        now = self.now()
+
+        def work(database: Database) -> Outcome[None]:
+            made = mailboxes.create_defaults(database, now)
+            return Outcome(None, names_changed=made)
+
+        await self.lane.write(work)
+
+    # -- following
+
+    def _delivered(self, outcomes: Sequence[Outcome[Any]]) -> None:
+        """Memory, then notices: the answers follow when this returns."""
+        for outcome in outcomes:
+            for delta in outcome.deltas:
+                self.opened.follow(delta)
+                self._bus.publish(ChangeNotice(self.id, delta.mailbox, delta.modseq))
+        if any(outcome.names_changed for outcome in outcomes):
+            self._bus.publish(ChangeNotice(self.id, _NAMES, 0))
+            self._names_changed()
+
+    def _names_changed(self) -> None:
+        for wake in tuple(self._watchers):
+            wake()
+
+    def noticed(self, mailbox: MailboxId) -> None:
+        """Another worker has committed something."""
+        if mailbox == _NAMES:
+            self._names_changed()
+            return
+        opened = self.opened.get(mailbox)
+        if opened is not None and self.opened.behind(opened):
+            self._runtime.spawn(self.opened.catch_up(opened))
+
+    async def close(self) -> None:
+        """Give the account back; it stays open for the next who asks."""
+        self.users -= 1
+
+    def shut(self) -> None:
+        """Close files and connections, everything durable. Blocks for a moment."""
+        self.lane.close()
+        self.readers.close()
+        self.blobs.close()

@@ -1,0 +1,97 @@
+"""The job of the lane that stores messages: bytes first, then their rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
+from mailstore.errors import InvalidContent, TooBig
+from mailstore.index.arrival import Arrived, NewMessage, append
+from mailstore.index.database import Database
+from mailstore.index.records import MessageRecord
+from mailstore.mime.ingest import Ingested, ingest
+from mailstore.model import Arrival, InternalDate
+from mailstore.writer import Outcome
+
+
+class AppendJob:
+    """Stores messages in one mailbox: all of them or none."""
+
+    durable = True
+
+    def __init__(
+        self, name: str, arrivals: Sequence[Arrival], now: float, most: int
+    ) -> None:
+        self._name = name
+        self._arrivals = arrivals
+        self._now = int(now)
+        self._most = most  # octets that a message may have
+        self._new: list[NewMessage] = []
+
+    def prepare(self, blobs: BlobStore) -> bool:
+        """Look at the messages and add them to the blobs."""
+        for arrival in self._arrivals:
+            if _has_nul(arrival):
+                raise InvalidContent
+            if _size(arrival) > self._most:
+                raise TooBig
+        for arrival in self._arrivals:
+            date = arrival.internaldate or InternalDate(self._now)
+            seen = _look(arrival)
+            stored = blobs.add(_content(arrival), date)
+            self._new.append(NewMessage(_record(stored, seen), arrival.flags, date))
+        return bool(self._new)
+
+    def run(self, database: Database) -> Outcome[Arrived]:
+        """Insert the rows."""
+        arrived = append(database, self._name, self._new, self._now)
+        return Outcome(arrived, (arrived.delta,))
+
+
+def _content(arrival: Arrival) -> bytes | BlobWriter:
+    content = arrival.content
+    if isinstance(content, bytes | BlobWriter):
+        return content
+    raise TypeError("a message comes as bytes or from Account.admit")
+
+
+def _size(arrival: Arrival) -> int:
+    content = _content(arrival)
+    return len(content) if isinstance(content, bytes) else content.size
+
+
+def _has_nul(arrival: Arrival) -> bool:
+    """Tell whether a NUL keeps the message out (RFC 3501 §4.3.1: CHAR8)."""
+    if arrival.binary:
+        return False
+    content = _content(arrival)
+    return 0 in content if isinstance(content, bytes) else content.has_nul
+
+
+def _look(arrival: Arrival) -> Ingested:
+    content = _content(arrival)
+    if isinstance(content, bytes):
+        return ingest(content)
+    with content.buffer() as data:
+        return ingest(data)
+
+
+def _record(stored: StoredBlob, seen: Ingested) -> MessageRecord:
+    return MessageRecord(
+        blob=stored.ref,
+        size=stored.size,
+        digest=stored.digest,
+        sent=seen.sent,
+        sent_zone=seen.sent_zone,
+        message_id=seen.message_id,
+        envelope=seen.envelope,
+        bodystructure=seen.bodystructure,
+        header=seen.header,
+        parts=seen.parts,
+    )
+
+
+def digest_of(content: bytes) -> bytes:
+    """Give the digest by which the store knows a message (SHA-256)."""
+    return hashlib.sha256(content).digest()

@@ -1,0 +1,176 @@
+"""FETCH's columns, batch by batch: rows from memory, text from the index."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from typing import Any
+
+from mailstore.index import entries
+from mailstore.index.database import Database
+from mailstore.index.records import EntryRow
+from mailstore.model import ROW_COLUMNS, Batch, Column
+from mailstore.runs import runs
+from mailstore.state import MailboxState
+
+_MOST = 512
+_MOST_OCTETS = 2**20  # of text in a batch: an envelope alone may be megabytes
+_TEXT = {
+    Column.ENVELOPE: "envelope",
+    Column.BODYSTRUCTURE: "bodystructure",
+    Column.HEADER: "header",
+    Column.PARTS: "parts",
+    Column.BLOB: "blob",
+}
+
+
+async def batches(
+    reader: Database,
+    state: MailboxState,
+    since: int,
+    uids: Sequence[int],
+    columns: Collection[Column],
+) -> AsyncIterator[Batch]:
+    """Give the columns of messages (ascending UIDs) in batches.
+
+    ``since`` is a mod-sequence at which all of ``uids`` were in the mailbox. Nothing
+    is held while the caller takes its time: no statement, no copy of the rest.
+    """
+    text = [column for column in columns if column not in ROW_COLUMNS]
+    at = 0
+    while at < len(uids):
+        rows = _Rows(reader, state, since, uids[at : at + _MOST])
+        if not text:
+            at += _MOST
+            batch = rows.batch(columns, range(len(rows.uids)))
+        else:
+            batch, taken = _with_text(reader, rows, columns, text)
+            # What was not taken for its size begins the next batch.
+            at += _MOST if taken is None else _behind(uids, at, taken)
+        if batch.uids:
+            yield batch
+
+
+def _behind(uids: Sequence[int], at: int, last: int) -> int:
+    count = 0
+    while at + count < len(uids) and uids[at + count] <= last:
+        count += 1
+    return count
+
+
+def _with_text(
+    reader: Database,
+    rows: _Rows,
+    columns: Collection[Column],
+    text: Sequence[Column],
+) -> tuple[Batch, int | None]:
+    """Join rows with their text; gives the last UID too if the batch was cut."""
+    names = [_TEXT[column] for column in text]
+    found = entries.texts(reader, rows.messages, names)
+    kept: list[int] = []
+    values: list[tuple[Any, ...]] = []
+    octets, at, cut = 0, 0, None
+    for message, *row in found:
+        while rows.messages[at] != message:
+            at += 1  # its text was purged
+        kept.append(at)
+        values.append(tuple(row))
+        octets += sum(map(len, row))
+        at += 1
+        if octets > _MOST_OCTETS and at < len(rows.messages):
+            cut = rows.uids[at - 1]
+            break
+    _end(found)
+    batch = rows.batch([c for c in columns if c in ROW_COLUMNS], kept)
+    joined = dict(batch.columns)
+    for place, column in enumerate(text):
+        joined[column] = [row[place] for row in values]
+    return Batch(batch.uids, joined), cut
+
+
+def _end(rows: Iterator[Any]) -> None:
+    close = getattr(rows, "close", None)
+    if close is not None:
+        close()
+
+
+class _Rows:
+    """The rows of one batch: from the state, or from tombstones."""
+
+    def __init__(
+        self,
+        reader: Database,
+        state: MailboxState,
+        since: int,
+        uids: Sequence[int],
+    ) -> None:
+        self._state = state
+        pieces = list(runs(uids, state.uids))
+        there = sum(stop - start for start, stop, _ in pieces)
+        dead: list[EntryRow] = []
+        if there < len(uids):
+            alive = set[int]().union(*(state.uids[a:b] for a, b, _ in pieces))
+            missing = [uid for uid in uids if uid not in alive]
+            dead = entries.tombstones(reader, state.id, since, missing)
+        self._dead = {row.uid: row for row in dead}
+        self._pieces = pieces
+        self.uids = array("I")
+        self.messages = array("Q")
+        for start, stop, _ in pieces:
+            self.uids += state.uids[start:stop]
+            self.messages += state.messages[start:stop]
+        if self._dead:
+            ids = dict(zip(self.uids, self.messages, strict=True))
+            ids.update({row.uid: row.message for row in dead})
+            self.uids = array("I", sorted(ids))
+            self.messages = array("Q", [ids[uid] for uid in self.uids])
+
+    def batch(self, columns: Collection[Column], kept: Sequence[int]) -> Batch:
+        """Give the columns that memory has, of the rows at some places."""
+        everything = len(kept) == len(self.uids)
+        made: dict[Column, Sequence[Any]] = {}
+        for column in columns:
+            values = self._column(column)
+            made[column] = values if everything else [values[at] for at in kept]
+        uids = self.uids if everything else array("I", [self.uids[at] for at in kept])
+        return Batch(uids, made)
+
+    def _column(self, column: Column) -> Sequence[Any]:
+        values: list[Any] = []
+        for start, stop, _ in self._pieces:
+            values += _slice(self._state, column, start, stop)
+        if not self._dead:
+            return values
+        alive = [uid for uid in self.uids if uid not in self._dead]
+        by_uid = dict(zip(alive, values, strict=True))
+        for uid, row in self._dead.items():
+            by_uid[uid] = _of_row(row, column)
+        return [by_uid[uid] for uid in self.uids]
+
+
+def _slice(state: MailboxState, column: Column, start: int, stop: int) -> Sequence[Any]:
+    match column:
+        case Column.FLAGS:
+            return state.masks(start, stop)
+        case Column.SIZE:
+            return state.sizes[start:stop].tolist()
+        case Column.MODSEQ:
+            return state.modseqs[start:stop].tolist()
+        case Column.INTERNALDATE:
+            return list(
+                zip(state.dates[start:stop], state.zones[start:stop], strict=True)
+            )
+        case _:
+            raise ValueError(f"{column} is not in memory")
+
+
+def _of_row(row: EntryRow, column: Column) -> int | tuple[int, int]:
+    match column:
+        case Column.FLAGS:
+            return row.mask
+        case Column.SIZE:
+            return row.size
+        case Column.MODSEQ:
+            return row.modseq
+        case _:
+            return row.epoch, row.zone

@@ -1,0 +1,294 @@
+"""Mailbox: a mailbox that one session has selected.
+
+What a session counts by is memory and needs no ``await``; what reads text or writes
+is ``async``. All sessions of a worker share one state (`mailstore.state`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import TYPE_CHECKING
+
+from mailstore.blobs import BlobReader
+from mailstore.errors import NotFound, ReadOnly
+from mailstore.index import mailboxes
+from mailstore.index.copying import CopyDone, copy
+from mailstore.index.database import Database
+from mailstore.index.flags import FlagsStored, store_flags
+from mailstore.index.records import Delta
+from mailstore.index.removal import expunge
+from mailstore.index.selection import EVERYTHING, Selection
+from mailstore.model import (
+    MAX_KEYWORDS,
+    Batch,
+    Changes,
+    Column,
+    Copied,
+    FlagChange,
+    MailboxId,
+    Stored,
+)
+from mailstore.query import Predicate
+from mailstore.runs import runs
+from mailstore.service.fetching import batches
+from mailstore.service.opened import Opened
+from mailstore.service.searching import search
+from mailstore.writer import Outcome
+
+if TYPE_CHECKING:
+    from mailstore.service.account import Account
+
+
+def _never() -> bool:
+    return False
+
+
+class Mailbox:
+    """One session's handle; made by `Account.open`, ended by `close`."""
+
+    def __init__(
+        self, account: Account, name: str, opened: Opened, *, readonly: bool
+    ) -> None:
+        self._account = account
+        self._opened = opened
+        self._state = opened.state
+        self._claimed = False
+        self.name = name
+        self.readonly = readonly
+        opened.told[self] = self._state.modseq
+
+    # -- memory
+
+    @property
+    def id(self) -> MailboxId:
+        """The mailbox's number in its account."""
+        return self._state.id
+
+    @property
+    def uidvalidity(self) -> int:
+        """UIDVALIDITY (RFC 3501 §2.3.1.1)."""
+        return self._state.uidvalidity
+
+    @property
+    def uidnext(self) -> int:
+        """UIDNEXT (RFC 3501 §2.3.1.1)."""
+        return self._state.uidnext
+
+    @property
+    def modseq(self) -> int:
+        """HIGHESTMODSEQ as this worker knows it."""
+        return self._state.modseq
+
+    @property
+    def uids(self) -> array[int]:
+        """All UIDs, ascending.
+
+        The array grows in place when messages arrive, and is replaced by another
+        when some vanish: with its length at some moment it never changes.
+        """
+        return self._state.uids
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The mailbox's keywords, in the order of their bits in a mask."""
+        return self._state.keyword_names
+
+    @property
+    def keywords_full(self) -> bool:
+        """Whether no further keyword can be made."""
+        return len(self._state.keyword_names) >= MAX_KEYWORDS
+
+    @property
+    def gone(self) -> bool:
+        """Whether the mailbox was deleted under this session."""
+        return self._state.gone
+
+    def flags(self, uid: int) -> int | None:
+        """Give a message's mask, None if it isn't there."""
+        at = self._state.position(uid)
+        return None if at is None else self._state.mask(at)
+
+    def unseen_first(self) -> int | None:
+        """Give the index in ``uids`` of the first message without \\Seen."""
+        return self._state.first_unseen()
+
+    def changes(self, since: int) -> Changes:
+        """Give what happened behind a mod-sequence, at least.
+
+        The session says by this that it was told everything up to ``since``.
+        """
+        self._opened.told[self] = since
+        return self._state.changes(since)
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call ``wake`` on the event thread after each change; gives the end of it."""
+        return self._state.watch(wake)
+
+    def stale(self) -> bool:
+        """Tell whether another process has committed something (microseconds)."""
+        return self._account.opened.behind(self._opened)
+
+    async def refresh(self) -> None:
+        """Read what other processes have committed."""
+        await self._account.opened.catch_up(self._opened)
+
+    def claim_recent(self) -> tuple[int, int]:
+        """Give (low, high), the UIDs that are \\Recent here and nowhere later.
+
+        A read-only session sees them and leaves them (RFC 3501 §6.3.2).
+        """
+        low, high = self._state.claim_recent(claim=not self.readonly)
+        if low <= high and not self.readonly:
+            self._account.note_recent(self._state.id, high + 1)
+        return low, high
+
+    # -- reading
+
+    def fetch(
+        self, uids: Sequence[int], columns: Collection[Column]
+    ) -> AsyncIterator[Batch]:
+        """Give columns of messages in batches of at most 512, ascending by UID.
+
+        A message that was expunged is served from its tombstone; one that is gone
+        altogether is left out.
+        """
+        since = min(self._opened.told.values(), default=0)
+        return batches(self._account.readers.event, self._state, since, uids, columns)
+
+    def blob(self, ref: str) -> BlobReader:
+        """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""
+        return self._account.blobs.open(ref)
+
+    async def search(
+        self, predicate: Predicate, cancelled: Callable[[], bool] = _never
+    ) -> array[int]:
+        """Give the UIDs that match, ascending; exact (RFC 3501 §6.4.4).
+
+        ``cancelled`` is asked between messages; the answer is then worthless.
+        """
+        return await search(self._account, self._state, predicate, cancelled)
+
+    # -- writing
+
+    def _check_writable(self) -> None:
+        if self.readonly:
+            raise ReadOnly
+        if self._state.gone:
+            raise NotFound
+
+    async def _caught_up(self, modseq: int) -> None:
+        if self._state.modseq < modseq:
+            await self.refresh()
+
+    async def store_flags(
+        self,
+        uids: Sequence[int],
+        change: FlagChange,
+        *,
+        unchanged_since: int | None = None,
+        seen_at: int,
+    ) -> Stored:
+        """Change flags of messages (ascending UIDs).
+
+        ``seen_at`` is the mod-sequence up to which the session was told. Raises
+        `ReadOnly`, `NotFound` when the mailbox is gone, `TooMany` keywords.
+        """
+        self._check_writable()
+        state = self._state
+        among = Selection.of(uids, state.uids)
+        if not among:
+            return Stored(state.modseq, (), missing=tuple(uids))
+
+        def work(database: Database) -> Outcome[FlagsStored]:
+            done = store_flags(
+                database,
+                state.id,
+                among,
+                change,
+                unchanged_since=unchanged_since,
+                seen_at=seen_at,
+            )
+            return Outcome(done, (done.delta,))
+
+        done = await self._account.lane.write(work, durable=False)
+        await self._caught_up(done.delta.modseq)
+        refused = set(done.failed)
+        updated: list[tuple[int, int]] = []
+        for start, stop, _ in runs(uids, state.uids):
+            updated += zip(
+                state.uids[start:stop], state.masks(start, stop), strict=True
+            )
+        if refused:
+            updated = [pair for pair in updated if pair[0] not in refused]
+        external = set(done.external)
+        there = {uid for uid, _ in updated} if len(updated) < len(uids) else None
+        return Stored(
+            modseq=done.delta.modseq,
+            updated=updated,
+            external=[pair for pair in updated if pair[0] in external],
+            failed=tuple(done.failed),
+            missing=()
+            if there is None
+            else tuple(u for u in uids if u not in there and u not in refused),
+        )
+
+    async def expunge(self, uids: Sequence[int] | None = None) -> Changes:
+        """Remove the messages with \\Deleted, all or those among ``uids``.
+
+        Raises `ReadOnly`, `NotFound` when the mailbox is gone.
+        """
+        self._check_writable()
+        state = self._state
+        among = EVERYTHING if uids is None else Selection.of(uids, state.uids)
+        if not among:
+            return Changes(state.modseq, (), (), ())
+        now = int(self._account.now())
+
+        def work(database: Database) -> Outcome[Delta | None]:
+            delta = expunge(database, state.id, among, now)
+            return Outcome(delta, (delta,) if delta is not None else ())
+
+        delta = await self._account.lane.write(work, durable=False)
+        if delta is None:
+            return Changes(state.modseq, (), (), ())
+        await self._caught_up(delta.modseq)
+        return Changes(delta.modseq, (), (), delta.vanished)
+
+    async def copy(self, uids: Sequence[int], to: str) -> Copied:
+        """Copy messages (ascending UIDs) to a mailbox, all or none.
+
+        Raises `NotFound` when the target is missing, `TooMany`, `Unavailable`.
+        """
+        self._account.check_space(0)
+        return await self._copy(uids, to, move=False)
+
+    async def move(self, uids: Sequence[int], to: str) -> Copied:
+        """Move messages (ascending UIDs) to a mailbox, all or none (RFC 6851).
+
+        Raises `ReadOnly`, `NotFound` when the target is missing, `TooMany`.
+        """
+        self._check_writable()
+        return await self._copy(uids, to, move=True)
+
+    async def _copy(self, uids: Sequence[int], to: str, *, move: bool) -> Copied:
+        state = self._state
+        among = Selection.of(uids, state.uids)
+        if not among:
+            row = mailboxes.mailbox_named(self._account.readers.event, to)
+            return Copied(row.uidvalidity, array("I"), array("I"))
+        now = int(self._account.now())
+
+        def work(database: Database) -> Outcome[CopyDone]:
+            done = copy(database, state.id, among, to, now, move=move)
+            return Outcome(done, done.deltas)
+
+        done = await self._account.lane.write(work)
+        for delta in done.deltas:
+            if delta.mailbox == state.id:
+                await self._caught_up(delta.modseq)
+        return Copied(done.uidvalidity, done.source, done.target)
+
+    async def close(self) -> None:
+        """Leave the mailbox; nothing is expunged."""
+        self._account.opened.release(self._opened, self)

@@ -1,0 +1,65 @@
+"""The list of an account's names, as LIST and LSUB want it; cached by version."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mailstore.index import mailboxes
+from mailstore.index.database import Database
+from mailstore.index.records import MailboxRow
+from mailstore.model import DELIMITER, INBOX, MailboxEntry
+
+
+class Names:
+    """Reads the list again only when somebody, in any process, has changed it."""
+
+    def __init__(self, reader: Database) -> None:
+        self._reader = reader
+        self._seen = -1  # the database's version at the last comparison
+        self._version = -1
+        self._entries: tuple[MailboxEntry, ...] = ()
+
+    def entries(self) -> tuple[MailboxEntry, ...]:
+        """Give all names: INBOX first, parents before their children."""
+        seen = self._reader.data_version()
+        if seen == self._seen:
+            return self._entries
+        with self._reader.snapshot():
+            version = mailboxes.names_version(self._reader)
+            if version != self._version:
+                rows = mailboxes.mailboxes(self._reader)
+                subscribed = mailboxes.subscriptions(self._reader)
+                self._entries = _entries(rows, subscribed)
+                self._version = version
+        self._seen = seen
+        return self._entries
+
+
+def _entries(
+    rows: Collection[MailboxRow], subscribed: Collection[str]
+) -> tuple[MailboxEntry, ...]:
+    by_name = {row.name: row for row in rows}
+    parents = {
+        name[: at + 1].rstrip(DELIMITER)
+        for name in by_name
+        for at, character in enumerate(name)
+        if character == DELIMITER
+    }
+    found = [
+        MailboxEntry(
+            name,
+            exists=name in by_name,
+            selectable=name in by_name and by_name[name].selectable,
+            has_children=name in parents,
+            subscribed=name in subscribed,
+            special_use=by_name[name].special_use if name in by_name else None,
+            id=by_name[name].id if name in by_name else None,
+        )
+        for name in by_name.keys() | set(subscribed)
+    ]
+    return tuple(sorted(found, key=_order))
+
+
+def _order(entry: MailboxEntry) -> tuple[bool, list[str]]:
+    levels = entry.name.split(DELIMITER)
+    return levels[0] != INBOX, levels

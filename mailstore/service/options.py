@@ -1,0 +1,34 @@
+"""What an administrator may choose about the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailstore.changes import ChangeBus
+from mailstore.lanes import Runtime
+
+MIB = 2**20
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How the store keeps mail. Sizes in octets, times in seconds."""
+
+    blob_engine: str = "packs"  # how new messages are stored
+    durable_flags: bool = False  # sync flag changes too before they are answered
+    bcrypt_cost: int = 12
+    max_message: int = 64 * MIB
+    max_mailboxes: int = 10_000
+    free_space_floor: int = 64 * MIB  # below it nothing new is taken
+    retention: int = 14 * DAY  # how long expunged messages are kept
+    open_accounts: int = 256  # kept open while nobody uses them
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a store works with: event loop, options, other workers."""
+
+    runtime: Runtime
+    options: StoreOptions
+    bus: ChangeBus

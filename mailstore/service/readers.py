@@ -1,0 +1,50 @@
+"""The connections of an account that read: one for the event thread, few for pools."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mailstore.errors import Unavailable
+from mailstore.index.database import Database
+
+_SPARE = 2
+
+
+class Readers:
+    """Opens read-only connections as they are needed, and keeps a few."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._spare: list[Database] = []
+        self._closed = False
+        self.event = Database.open(path, writer=False)  # for the event thread alone
+
+    @contextmanager
+    def take(self) -> Iterator[Database]:
+        """Lend a connection to a thread of a pool. Raises `Unavailable`."""
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the mail store is shutting down")
+            database = self._spare.pop() if self._spare else None
+        database = database or Database.open(self._path, writer=False)
+        try:
+            yield database
+        finally:
+            with self._lock:
+                keep = not self._closed and len(self._spare) < _SPARE
+                if keep:
+                    self._spare.append(database)
+            if not keep:
+                database.close()
+
+    def close(self) -> None:
+        """Close what is not lent out; what is closes when it comes back."""
+        with self._lock:
+            self._closed = True
+            spare, self._spare = self._spare, []
+        for database in (self.event, *spare):
+            database.close()

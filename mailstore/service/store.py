@@ -1,0 +1,151 @@
+"""Store: the folder that holds everybody's mail, and the accounts that are open.
+
+Layout: ``directory.db`` (who may log in), and for each account a folder
+``accounts/<first two digits of its id>/<id>/`` with its index and blobs. Ids are
+random: no name that somebody chooses ever becomes a path.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import OrderedDict
+from pathlib import Path
+from typing import Self
+
+from mailstore.changes import ChangeBus, ChangeNotice, NoBus
+from mailstore.directory import Directory
+from mailstore.errors import NotFound, Unavailable
+from mailstore.index.database import check_sqlite
+from mailstore.lanes import Future, Pool, Runtime, in_pool
+from mailstore.model import AccountId
+from mailstore.service.account import Account
+from mailstore.service.options import StoreOptions, Surroundings
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_DEFAULTS = StoreOptions()
+_NO_BUS = NoBus()
+
+
+class Store:
+    """All accounts of one server. Made by `open`."""
+
+    def __init__(
+        self, path: Path, runtime: Runtime, options: StoreOptions, bus: ChangeBus
+    ) -> None:
+        self.path = path
+        self.options = options
+        self._runtime = runtime
+        self._around = Surroundings(runtime, options, bus)
+        self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
+        self._opening: dict[AccountId, list[Future[None]]] = {}
+        self._closed = False
+        self.directory = Directory(
+            path / "directory.db", runtime, bcrypt_cost=options.bcrypt_cost
+        )
+        bus.subscribe(self._noticed)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        runtime: Runtime,
+        *,
+        options: StoreOptions = _DEFAULTS,
+        bus: ChangeBus = _NO_BUS,
+    ) -> Self:
+        """Open a store, made if it is missing. Raises `Unavailable`, `Corrupt`."""
+        check_sqlite()
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                f"the folder of the mail store cannot be made: {error.strerror}",
+                detail=str(error),
+            ) from error
+        return cls(path, runtime, options, bus)
+
+    def folder(self, id_: AccountId) -> Path:
+        """Give an account's folder."""
+        if not _ID.fullmatch(id_):
+            raise NotFound("no such account", detail=repr(id_))
+        return self.path / "accounts" / id_[:2] / id_
+
+    async def account(self, id_: AccountId) -> Account:
+        """Open an account; every call is answered by one `Account.close`.
+
+        Raises `NotFound` for one that the directory doesn't know, `Unavailable`,
+        `Corrupt`.
+        """
+        while id_ in self._opening:
+            future: Future[None] = self._runtime.future()
+            self._opening[id_].append(future)
+            await future
+        account = self._accounts.get(id_)
+        if account is None:
+            account = await self._open(id_)
+        account.users += 1
+        self._accounts.move_to_end(id_)
+        self._shrink()
+        return account
+
+    async def _open(self, id_: AccountId) -> Account:
+        if self._closed:
+            raise Unavailable("the mail store is shutting down")
+        record = self.directory.by_id(id_)
+        if record is None:
+            raise NotFound("no such account")
+        self._opening[id_] = []
+        folder = self.folder(id_)
+
+        def make() -> Account:
+            return Account(id_, record.name, folder, self._around)
+
+        try:
+            account = await in_pool(self._runtime, Pool.READ, make)
+            await account.ensure_defaults()
+            self._accounts[id_] = account
+        finally:
+            for waiting in self._opening.pop(id_):
+                waiting.succeed(None)
+        if account.purge_due():
+            self._runtime.spawn(_purge(account))
+        return account
+
+    def _shrink(self) -> None:
+        idle = [id_ for id_, account in self._accounts.items() if account.users <= 0]
+        for id_ in idle[: max(0, len(idle) - self.options.open_accounts)]:
+            account = self._accounts.pop(id_)
+            self._runtime.start(Pool.WRITE, account.shut)
+
+    async def remove_account(self, id_: AccountId) -> None:
+        """Delete an account's mail. The directory forgets the account before."""
+        account = self._accounts.pop(id_, None)
+        folder = self.folder(id_)
+
+        def remove() -> None:
+            if account is not None:
+                account.shut()
+            if folder.exists():
+                # A name that no account has: a crash in between leaves no half mail.
+                gone = folder.with_name(f"{id_}.removed")
+                folder.rename(gone)
+                shutil.rmtree(gone)
+
+        await in_pool(self._runtime, Pool.READ, remove)
+
+    def _noticed(self, notice: ChangeNotice) -> None:
+        account = self._accounts.get(notice.account)
+        if account is not None:
+            account.noticed(notice.mailbox)
+
+    def close(self) -> None:
+        """End all writing, make everything durable, close the files. Blocks."""
+        self._closed = True
+        while self._accounts:
+            self._accounts.popitem()[1].shut()
+        self.directory.close()
+
+
+async def _purge(account: Account) -> None:
+    await account.purge()

@@ -1,0 +1,330 @@
+"""The writer lane of an account: its transactions, one after the other, in groups.
+
+A lane takes all jobs that wait and never delays one: what arrives while a group is
+being committed forms the next group. For each group, on a thread:
+
+1. *prepare*: blobs are added, then synced once: no row points at unsynced bytes;
+2. one transaction, each job in a savepoint, so that a job that fails undoes itself
+   alone; ``synchronous=FULL`` if any job of the group promises durability;
+3. one delivery to the event thread: memory, notices, then the answers.
+
+Loose commits (flags, expunges: `durable` false) are safe when the process dies. A
+power cut may forget the last second of them: see `mailstore.index.upkeep.leap`.
+It must not know what a job does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import apsw
+
+from mailstore.blobs import BlobStore
+from mailstore.errors import StoreError, Unavailable
+from mailstore.index import upkeep
+from mailstore.index.database import Database, store_error
+from mailstore.index.records import Delta
+from mailstore.lanes import Future, Pool, Runtime
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_SYNC_AFTER = 1.0  # seconds that a loose commit may stay unsynced
+_CHECKPOINT_PAGES = 1000  # of 4 KiB, about SQLite's own measure
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T_co]):
+    """What a job gives its caller, and what it did to mailboxes."""
+
+    value: T_co
+    deltas: Sequence[Delta] = ()
+    names_changed: bool = False
+
+
+class Job(Protocol[T_co]):
+    """A piece of writing. Both methods run on the lane's thread."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether a power cut may not undo it once it was answered."""
+        ...
+
+    def prepare(self, blobs: BlobStore) -> bool:
+        """Add blobs; True if there were any. Runs before the transaction."""
+        ...
+
+    def run(self, database: Database) -> Outcome[T_co]:
+        """Do it, inside a transaction."""
+        ...
+
+
+@dataclass(slots=True)
+class Simple(Generic[T]):
+    """A job without blobs."""
+
+    work: Callable[[Database], Outcome[T]]
+    durable: bool = True
+
+    def prepare(self, blobs: BlobStore) -> bool:  # noqa: ARG002
+        """Nothing to add."""
+        return False
+
+    def run(self, database: Database) -> Outcome[T]:
+        """Do it."""
+        return self.work(database)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    job: Job[Any]
+    future: Future[Any]
+    outcome: Outcome[Any] | None = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    waiting: list[_Waiting]
+    committed: bool = False
+    with_blobs: list[_Waiting] = field(default_factory=list)
+
+    def alive(self) -> list[_Waiting]:
+        return [one for one in self.waiting if one.error is None]
+
+    def fail(self, which: Sequence[_Waiting], error: BaseException) -> None:
+        for one in which:
+            if one.error is None:
+                one.error, one.outcome = error, None
+
+
+def boot_id() -> str:
+    """Give what differs after each start of the machine."""
+    try:
+        path = Path("/proc/sys/kernel/random/boot_id")
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"  # every start is an unclean boot then: safe, only slower
+
+
+class Lane:
+    """Runs one account's jobs. `submit` belongs to the event thread.
+
+    ``deliver`` is called on the event thread with each group's outcomes, before
+    their callers go on.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        runtime: Runtime,
+        deliver: Callable[[Sequence[Outcome[Any]]], None],
+        *,
+        durable_flags: bool = False,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._runtime = runtime
+        self._deliver = deliver
+        self._durable_flags = durable_flags
+        self._lock = threading.Lock()
+        self._queue: list[_Waiting] = []
+        self._working = False
+        self._idle = threading.Condition(self._lock)
+        self._boot = boot_id()
+        self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._marked = False  # loose commits of this boot are announced
+        self._unsynced = False
+        self._sync_planned = False
+        self.closed = False
+        self.committing: dict[int, int] = {}  # mailbox: modseq on its way to memory
+
+    def recover(self) -> None:
+        """Set right what a power cut may have undone. Before the first job."""
+        if upkeep.loose_boots(self._database) - {self._boot}:
+            self._database.set_durable(True)
+            with self._database.transaction():
+                upkeep.leap(self._database)
+
+    # -- event thread
+
+    def submit(self, job: Job[T]) -> Future[T]:
+        """Queue a job; the future gives its value, or raises what it raised."""
+        future: Future[T] = self._runtime.future()
+        if self.closed:
+            future.fail(Unavailable("the mail store is shutting down"))
+            return future
+        with self._lock:
+            self._queue.append(_Waiting(job, future))
+            start = not self._working
+            self._working = True
+        if start:
+            self._runtime.start(Pool.WRITE, self._work)
+        return future
+
+    def write(
+        self, work: Callable[[Database], Outcome[T]], *, durable: bool = True
+    ) -> Future[T]:
+        """Queue a plain function of the database."""
+        return self.submit(Simple(work, durable or self._durable_flags))
+
+    def close(self) -> None:
+        """Wait for what runs, make all durable, close the database."""
+        self.closed = True
+        with self._idle:
+            while self._working:
+                self._idle.wait()
+        try:
+            if self._marked:
+                self._database.set_durable(True)
+                with self._database.transaction():
+                    upkeep.unmark_loose(self._database, self._owner)
+            self._database.checkpoint()
+        except StoreError:
+            pass  # nothing is lost: the WAL is replayed, the mark stays
+        self._database.close()
+
+    # -- lane thread
+
+    def _work(self) -> None:
+        with self._lock:
+            group = _Group(self._queue)
+            self._queue = []
+        try:
+            self._run(group)
+        except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
+            group.fail(group.waiting, error)
+        self._runtime.deliver(lambda: self._finish(group))
+        self._checkpoint()
+        with self._idle:
+            more = bool(self._queue)
+            if not more:
+                self._working = False
+                self._idle.notify_all()
+        if more:
+            # Through the pool again: another account's lane may have waited longer.
+            self._runtime.start(Pool.WRITE, self._work)
+
+    def _run(self, group: _Group) -> None:
+        self._prepare(group)
+        jobs = group.alive()
+        if not jobs:
+            return
+        durable = any(one.job.durable for one in jobs)
+        self._database.set_durable(durable or not self._marked)
+        try:
+            with self._database.transaction():
+                if not durable and not self._marked:
+                    upkeep.mark_loose(self._database, self._owner, self._boot)
+                self._run_jobs(jobs)
+                self._announce(jobs)
+            group.committed = True
+        except StoreError as error:
+            group.fail(jobs, error)
+            self._after_failure()
+        except apsw.Error as error:
+            group.fail(jobs, store_error(error))
+            self._after_failure()
+        else:
+            self._marked = self._marked or not durable
+            self._unsynced = not durable
+
+    def _prepare(self, group: _Group) -> None:
+        for one in group.waiting:
+            try:
+                if one.job.prepare(self._blobs):
+                    group.with_blobs.append(one)
+            except Exception as error:  # noqa: BLE001 - it belongs to this job's caller
+                one.error = error
+        if not group.with_blobs:
+            return
+        try:
+            self._blobs.sync()
+        except StoreError as error:
+            group.fail(group.with_blobs, error)
+            self._blobs.rollback()
+
+    def _run_jobs(self, jobs: Sequence[_Waiting]) -> None:
+        for one in jobs:
+            try:
+                if len(jobs) == 1:
+                    one.outcome = one.job.run(self._database)
+                else:
+                    with self._database.savepoint():
+                        one.outcome = one.job.run(self._database)
+            except Exception as error:
+                one.error, one.outcome = error, None
+                if len(jobs) == 1 or not self._database.connection.in_transaction:
+                    raise
+
+    def _announce(self, jobs: Sequence[_Waiting]) -> None:
+        """Note what memory will hear of, before others can read it."""
+        with self._lock:
+            for one in jobs:
+                for delta in one.outcome.deltas if one.outcome else ():
+                    self.committing[delta.mailbox] = delta.modseq
+
+    def _after_failure(self) -> None:
+        with self._lock:
+            self.committing.clear()
+        if not _usable(self._database):
+            path = self._database.path
+            self._database.close()
+            try:
+                self._database = Database.open(path)
+            except StoreError:
+                return  # the next transaction fails, and tries again
+
+    def _checkpoint(self) -> None:
+        if self._database.wal_pages < _CHECKPOINT_PAGES:
+            return
+        try:
+            self._database.checkpoint()
+        except StoreError:
+            return  # a full disk; the commits themselves are safe in the WAL
+
+    # -- event thread again
+
+    def _finish(self, group: _Group) -> None:
+        outcomes = [one.outcome for one in group.waiting if one.outcome is not None]
+        if group.committed:
+            with self._lock:
+                for outcome in outcomes:
+                    for delta in outcome.deltas:
+                        if self.committing.get(delta.mailbox) == delta.modseq:
+                            del self.committing[delta.mailbox]
+            self._deliver(outcomes)
+        for one in group.waiting:
+            if one.error is not None:
+                one.future.fail(one.error)
+            elif one.outcome is not None and group.committed:
+                one.future.succeed(one.outcome.value)
+            else:
+                one.future.fail(Unavailable(detail="the group was not committed"))
+        if self._unsynced and not self._sync_planned and not self.closed:
+            self._sync_planned = True
+            self._runtime.later(_SYNC_AFTER, self._sync)
+
+    def _sync(self) -> None:
+        self._sync_planned = False
+        if self._unsynced and not self.closed:
+            self.submit(Simple(_sync))
+
+
+def _sync(database: Database) -> Outcome[None]:
+    upkeep.mark_synced(database)
+    return Outcome(None)
+
+
+def _usable(database: Database) -> bool:
+    try:
+        return database.one("SELECT 1") == (1,)
+    except (StoreError, apsw.Error):
+        return False
