@@ -132,10 +132,10 @@ def texts(
 
 def search_fields(
     database: Database, messages: Sequence[int]
-) -> list[tuple[int, bytes, int | None, int]]:
-    """Give (message, packed header, sent, sent_zone) in the order of the ids."""
+) -> list[tuple[int, bytes, int | None, int, str]]:
+    """Give (message, packed header, sent, zone, blob) in the order of the ids."""
     return database.all(
-        "SELECT m.id, m.header, m.sent, m.sent_zone FROM json_each(?) j"
+        "SELECT m.id, m.header, m.sent, m.sent_zone, m.blob FROM json_each(?) j"
         " CROSS JOIN message m ON m.id = j.value",
         (json.dumps(list(messages)),),
     )

@@ -36,6 +36,7 @@ from mailstore.service.names import Names
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import Surroundings
 from mailstore.service.readers import Readers
+from mailstore.service.searching import SearchParts
 from mailstore.writer import Lane, Outcome
 
 _NAMES = MailboxId(0)  # of a notice: the list of names
@@ -68,6 +69,7 @@ class Account:
         )
         self.lane.recover()
         self.readers = Readers(folder / "index.db")
+        self.searching = SearchParts(runtime, self.readers, self.blobs)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
 

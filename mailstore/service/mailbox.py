@@ -167,7 +167,7 @@ class Mailbox:
 
         ``cancelled`` is asked between messages; the answer is then worthless.
         """
-        return await search(self._account, self._state, predicate, cancelled)
+        return await search(self._account.searching, self._state, predicate, cancelled)
 
     # -- writing
 

@@ -1,0 +1,145 @@
+"""A predicate over a mailbox: cheap terms on planes first, texts on what is left.
+
+Exact by the words of `mailstore.query`. It must not know SQL, threads or numbers of
+messages. Example::
+
+    evaluate(And((HasSystemFlag(SEEN), BodyContains("x"))), columns, texts, never)
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import compress
+from typing import assert_never
+
+from mailstore.query import (
+    All,
+    And,
+    ArrivedOn,
+    BodyContains,
+    HasKeyword,
+    HasSystemFlag,
+    HeaderContains,
+    ModseqAtLeast,
+    Not,
+    Nothing,
+    Or,
+    Predicate,
+    SentOn,
+    Size,
+    TextContains,
+    Uids,
+)
+from mailstore.search import planes
+from mailstore.search.planes import Columns, Plane
+from mailstore.search.texts import Texts, TextTerm, TextTest
+
+
+class Cancelled(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def cost(predicate: Predicate) -> int:
+    """Rank terms by what one message costs: 0 memory, 1 index, 2 and 3 its bytes."""
+    match predicate:
+        case And(terms) | Or(terms):
+            return max(map(cost, terms), default=0)
+        case Not(term):
+            return cost(term)
+        case SentOn():
+            return 1
+        case HeaderContains():
+            return 2
+        case BodyContains() | TextContains():
+            return 3
+        case _:
+            return 0
+
+
+def evaluate(
+    predicate: Predicate,
+    columns: Columns,
+    texts: Texts | None,
+    cancelled: Callable[[], bool],
+) -> array[int]:
+    """Give the UIDs that match, ascending.
+
+    ``texts`` may be None when `cost` is 0. Raises `Cancelled`.
+    """
+    search = _Search(columns, texts, cancelled)
+    found = search.run(predicate, planes.everything(len(columns.uids)))
+    return array("I", compress(columns.uids, found))
+
+
+class _Search:
+    def __init__(
+        self, columns: Columns, texts: Texts | None, cancelled: Callable[[], bool]
+    ) -> None:
+        self._columns = columns
+        self._texts = texts
+        self._cancelled = cancelled
+
+    def run(self, predicate: Predicate, among: Plane) -> Plane:
+        """Give those of ``among`` that match."""
+        if 1 not in among:
+            return among
+        match predicate:
+            case All():
+                return among
+            case Nothing():
+                return bytes(len(among))
+            case And(terms):
+                for term in sorted(terms, key=cost):
+                    among = self.run(term, among)
+                return among
+            case Or(terms):
+                return self._any(terms, among)
+            case Not(term):
+                return planes.both(among, planes.inverse(self.run(term, among)))
+            case SentOn() | HeaderContains() | BodyContains() | TextContains():
+                return self._by_text(predicate, among)
+            case _:
+                return planes.both(among, self._by_columns(predicate))
+
+    def _any(self, terms: Sequence[Predicate], among: Plane) -> Plane:
+        found: Plane = bytes(len(among))
+        rest = among
+        for term in sorted(terms, key=cost):
+            matched = self.run(term, rest)
+            found = planes.either(found, matched)
+            rest = planes.both(rest, planes.inverse(matched))
+        return found
+
+    def _by_columns(
+        self,
+        term: Uids | HasSystemFlag | HasKeyword | Size | ArrivedOn | ModseqAtLeast,
+    ) -> Plane:
+        columns = self._columns
+        match term:
+            case Uids(ranges):
+                return planes.with_uids(columns, ranges)
+            case HasSystemFlag(bit):
+                return planes.with_system_flag(columns, bit)
+            case HasKeyword(keyword):
+                return planes.with_keyword(columns, keyword)
+            case Size(compare, octets):
+                return planes.with_size(columns, compare, octets)
+            case ArrivedOn(compare, day):
+                return planes.arrived_on(columns, compare, day)
+            case ModseqAtLeast(modseq):
+                return planes.changed_since(columns, modseq)
+            case _:
+                assert_never(term)
+
+    def _by_text(self, term: TextTerm, among: Plane) -> Plane:
+        if self._texts is None:
+            raise ValueError("a text term needs the messages' texts")
+        test = TextTest(term, self._texts)
+        found: list[int] = []
+        for message in self._texts.messages(planes.indexes(among)):
+            if self._cancelled():
+                raise Cancelled
+            if test(message):
+                found.append(message.at)
+        return planes.of_indexes(len(among), found)

@@ -1,0 +1,159 @@
+"""Sets of messages as planes: one byte per message, 1 for those that match.
+
+What 100,000 messages need is done by `bytes.translate`, by `map` over an array, or
+by one operation on a long integer; never by a loop of Python over messages.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailstore.index.records import LOW_KEYWORDS
+from mailstore.query import Compare
+
+Plane = bytes | bytearray
+_DAY = 86_400
+_BITS = [bytes(1 if byte >> bit & 1 else 0 for byte in range(256)) for bit in range(8)]
+_INVERSE = bytes([1, 0]) + bytes(254)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a mailbox at one moment, all of one length.
+
+    See `mailstore.state`; a thread may read them while the mailbox goes on.
+    """
+
+    uids: array[int]
+    system: bytearray
+    keywords: array[int]
+    more: Mapping[int, int]
+    modseqs: array[int]
+    sizes: array[int]
+    dates: array[int]
+    zones: array[int]
+    messages: array[int]
+    keyword_names: tuple[str, ...]
+
+
+def everything(count: int) -> Plane:
+    """Give the plane of all messages."""
+    return b"\x01" * count
+
+
+def both(a: Plane, b: Plane) -> Plane:
+    """Give what is in both planes."""
+    both_ = int.from_bytes(a, "little") & int.from_bytes(b, "little")
+    return both_.to_bytes(len(a), "little")
+
+
+def either(a: Plane, b: Plane) -> Plane:
+    """Give what is in one of two planes."""
+    either_ = int.from_bytes(a, "little") | int.from_bytes(b, "little")
+    return either_.to_bytes(len(a), "little")
+
+
+def inverse(a: Plane) -> Plane:
+    """Give what is not in a plane."""
+    return a.translate(_INVERSE)
+
+
+def indexes(plane: Plane) -> list[int]:
+    """Give the indexes of the messages in a plane, ascending."""
+    found: list[int] = []
+    at = plane.find(1)
+    while at >= 0:
+        found.append(at)
+        at = plane.find(1, at + 1)
+    return found
+
+
+def of_indexes(count: int, chosen: Sequence[int]) -> Plane:
+    """Give the plane of some indexes."""
+    plane = bytearray(count)
+    for at in chosen:
+        plane[at] = 1
+    return plane
+
+
+def with_system_flag(columns: Columns, bit: int) -> Plane:
+    """Give the messages with a system flag, by its mask."""
+    return columns.system.translate(_BITS[bit.bit_length() - 1])
+
+
+def with_keyword(columns: Columns, keyword: str) -> Plane:
+    """Give the messages with a keyword, compared without case."""
+    count = len(columns.uids)
+    names = [name.upper() for name in columns.keyword_names]
+    if keyword.upper() not in names:
+        return bytes(count)
+    bit = names.index(keyword.upper())
+    if bit < LOW_KEYWORDS:
+        octet = bit // 8 if sys.byteorder == "little" else 7 - bit // 8
+        return columns.keywords.tobytes()[octet::8].translate(_BITS[bit % 8])
+    wanted = bit - LOW_KEYWORDS
+    chosen = [
+        bisect_left(columns.uids, uid)
+        for uid, bits in columns.more.items()
+        if bits >> wanted & 1
+    ]
+    return of_indexes(count, chosen)
+
+
+def with_uids(columns: Columns, ranges: Sequence[tuple[int, int]]) -> Plane:
+    """Give the messages whose UID lies in one of the ascending ranges."""
+    plane = bytearray(len(columns.uids))
+    stop = 0
+    for low, high in ranges:
+        start = bisect_left(columns.uids, low, stop)
+        stop = bisect_right(columns.uids, high, start)
+        plane[start:stop] = b"\x01" * (stop - start)
+    return plane
+
+
+def with_size(columns: Columns, compare: Compare, octets: int) -> Plane:
+    """Give the messages of a size."""
+    return bytes(map(_test(compare, octets), columns.sizes))
+
+
+def changed_since(columns: Columns, modseq: int) -> Plane:
+    """Give the messages that changed at or after a mod-sequence."""
+    return bytes(map(modseq.__le__, columns.modseqs))
+
+
+def arrived_on(columns: Columns, compare: Compare, day: int) -> Plane:
+    """Give the messages by the day of INTERNALDATE, in its own zone."""
+    test = _test(compare, day)
+    return bytes(
+        [
+            test((epoch + zone * 60) // _DAY)
+            for epoch, zone in zip(columns.dates, columns.zones, strict=True)
+        ]
+    )
+
+
+class _Test(Protocol):
+    def __call__(self, value: int, /) -> bool: ...
+
+
+def _test(compare: Compare, limit: int) -> _Test:
+    """Give the comparison of a value with a limit; the operands are turned round."""
+    match compare:
+        case Compare.LESS:
+            return limit.__gt__
+        case Compare.EQUAL:
+            return limit.__eq__
+        case Compare.AT_LEAST:
+            return limit.__le__
+        case Compare.GREATER:
+            return limit.__lt__
+
+
+def matches(compare: Compare, value: int, limit: int) -> bool:
+    """Compare one value with a limit."""
+    return _test(compare, limit)(value)

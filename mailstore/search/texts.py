@@ -1,0 +1,112 @@
+"""What a message says: header fields, body, the day it was sent.
+
+Fields that are kept beside the index are read from there, everything else from the
+message. A message whose bytes are damaged matches no text: it must not keep the
+others from being found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailstore.errors import Corrupt, NotFound
+from mailstore.mime.header import Buffer
+from mailstore.mime.packed import PackedFields
+from mailstore.mime.scanner import scan
+from mailstore.mime.text import (
+    all_header_text,
+    body_texts,
+    contains,
+    fold,
+    header_text,
+)
+from mailstore.query import (
+    BodyContains,
+    HeaderContains,
+    SentOn,
+    TextContains,
+)
+from mailstore.search.planes import matches
+
+_DAY = 86_400
+TextTerm = SentOn | HeaderContains | BodyContains | TextContains
+
+
+@dataclass(frozen=True, slots=True)
+class MessageText:
+    """What the index keeps of one message's text, and where the rest is."""
+
+    at: int  # index in the columns
+    header: bytes  # packed fields (mailstore.mime.packed)
+    sent: int | None
+    sent_zone: int
+    blob: str
+
+
+class Texts(Protocol):
+    """Reads messages for a search; on a thread of a pool."""
+
+    def messages(self, indexes: Sequence[int]) -> Iterator[MessageText]:
+        """Give what the index keeps, ascending; purged ones are left out."""
+        ...
+
+    def content(self, blob: str) -> AbstractContextManager[Buffer]:
+        """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""
+        ...
+
+
+class TextTest:
+    """One text term, ready to be asked about many messages."""
+
+    def __init__(self, term: TextTerm, texts: Texts) -> None:
+        self._term = term
+        self._texts = texts
+        self._needle = "" if isinstance(term, SentOn) else fold(term.needle)
+        self._name = b""
+        self._fields: PackedFields | None = None
+        if isinstance(term, HeaderContains):
+            # A name that isn't ASCII is no field's: it matches nothing.
+            self._name = term.name.encode("utf-8")
+            self._fields = PackedFields((self._name,))
+
+    def __call__(self, message: MessageText) -> bool:
+        """Tell whether a message matches."""
+        match self._term:
+            case SentOn(compare, day):
+                if message.sent is None:
+                    return False
+                local = message.sent + message.sent_zone * 60
+                return matches(compare, local // _DAY, day)
+            case HeaderContains():
+                return self._in_field(message)
+            case _:
+                return self._in_content(message)
+
+    def _in_field(self, message: MessageText) -> bool:
+        assert self._fields is not None
+        header = self._fields.render(message.header)
+        if header is None:
+            try:
+                with self._texts.content(message.blob) as data:
+                    root = scan(data)
+                    header = bytes(data[root.header : root.body])
+            except (NotFound, Corrupt):
+                return False
+        return any(
+            self._needle in fold(text) for text in header_text(header, self._name)
+        )
+
+    def _in_content(self, message: MessageText) -> bool:
+        try:
+            with self._texts.content(message.blob) as data:
+                root = scan(data)
+                if isinstance(self._term, TextContains):
+                    header = bytes(data[root.header : root.body])
+                    if contains([all_header_text(header)], self._needle):
+                        return True
+                return contains(body_texts(data, root), self._needle)
+        except (NotFound, Corrupt):
+            return False
