@@ -1,0 +1,21 @@
+"""Messages as bytes: durable, immutable, named by an opaque reference.
+
+Engines live side by side: a reference names the one that made it, and a store opens
+them all whichever it writes with. It must not know mailboxes, rows or accounts.
+"""
+
+from mailstore.blobs.filesystem import FileSystem
+from mailstore.blobs.port import BlobEntry, StoredBlob
+from mailstore.blobs.reader import BlobReader
+from mailstore.blobs.store import BlobStore, open_blobs
+from mailstore.blobs.writer import BlobWriter
+
+__all__ = [
+    "BlobEntry",
+    "BlobReader",
+    "BlobStore",
+    "BlobWriter",
+    "FileSystem",
+    "StoredBlob",
+    "open_blobs",
+]

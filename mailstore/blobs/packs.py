@@ -1,0 +1,271 @@
+"""The default engine: many messages in few append-only files.
+
+One file is synced for a whole group of messages, which makes a durable append an
+order of magnitude cheaper than a file per message. A process writes into a segment
+of its own, locked; after a restart it begins a new one, so that whatever a crash left
+behind is never written over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailstore.blobs.filesystem import FileSystem, store_error
+from mailstore.blobs.port import BlobEntry
+from mailstore.blobs.reader import BlobReader, OpenFile
+from mailstore.blobs.segment import (
+    file_head,
+    read_head,
+    record,
+    records,
+)
+from mailstore.blobs.writer import BlobWriter
+from mailstore.errors import Corrupt, NotFound, StoreError, Unavailable
+from mailstore.model import InternalDate
+
+_ROLL = 64 * 2**20
+_MOST_OPEN = 32
+_REF = re.compile(r"pack:(\d{1,8}):(\d{1,10}):(\d{1,10})")
+_NAME = re.compile(r"(\d{8})\.pack")
+
+
+@dataclass(slots=True)
+class _Writing:
+    """The segment that this process appends to."""
+
+    number: int
+    fd: int
+    end: int  # behind the last record
+    synced: int  # behind the last durable one
+
+
+class Packs:
+    """Records in ``00000001.pack``, ``00000002.pack``, …"""
+
+    name = "pack"
+
+    def __init__(self, folder: Path, files: FileSystem, roll: int = _ROLL) -> None:
+        self._folder = folder
+        self._files = files
+        self._roll = roll
+        self._writing: _Writing | None = None
+        self._full: list[_Writing] = []  # rolled, but not synced yet
+        self._new_names = False
+        self._lock = threading.Lock()
+        self._open: OrderedDict[int, OpenFile] = OrderedDict()
+
+    # -- writing
+
+    def add(self, content: BlobWriter, date: InternalDate) -> str:
+        """Append a record."""
+        return self._append(record(content.content(), content.digest, date))
+
+    def _append(self, data: bytes) -> str:
+        writing = self._writing
+        if writing is not None and writing.end + len(data) > self._roll:
+            self._full.append(writing)
+            writing = self._writing = None
+        if writing is None:
+            writing = self._writing = self._begin()
+        start = writing.end
+        try:
+            self._files.write(writing.fd, data, start)
+        except StoreError:
+            self._cut(writing, start)
+            raise
+        writing.end = start + len(data)
+        return f"pack:{writing.number}:{start}:{len(data)}"
+
+    def _begin(self) -> _Writing:
+        self._files.make_folder(self._folder)
+        number = max(self._numbers(), default=0)
+        fd = None
+        while fd is None:
+            number += 1
+            fd = self._files.create(self._path(number))
+        try:
+            # Whoever can lock a segment knows that nobody writes to it.
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            head = file_head()
+            self._files.write(fd, head, 0)
+        except OSError as error:
+            self._files.close(fd)
+            raise store_error(error) from error
+        except StoreError:
+            self._files.close(fd)
+            raise
+        self._new_names = True
+        return _Writing(number, fd, len(head), len(head))
+
+    def sync(self) -> None:
+        """Sync what was appended to."""
+        try:
+            for writing in self._dirty():
+                self._files.sync(writing.fd)
+            if self._new_names:
+                self._files.sync_folder(self._folder)
+        except StoreError:
+            # After a failed sync nobody knows what the disk has: never write there
+            # again, and never ask the same descriptor again.
+            self._abandon()
+            raise
+        self._new_names = False
+        for writing in self._dirty():
+            writing.synced = writing.end
+        for writing in self._full:
+            self._files.close(writing.fd)
+        self._full.clear()
+
+    def _dirty(self) -> list[_Writing]:
+        active = [] if self._writing is None else [self._writing]
+        return [w for w in (*self._full, *active) if w.end > w.synced]
+
+    def rollback(self) -> None:
+        """Cut off what was not synced."""
+        for writing in self._dirty():
+            self._cut(writing, writing.synced)
+
+    def _cut(self, writing: _Writing, end: int) -> None:
+        try:
+            self._files.truncate(writing.fd, end)
+        except StoreError:
+            self._abandon()
+        else:
+            writing.end = end
+
+    def _abandon(self) -> None:
+        active = [] if self._writing is None else [self._writing]
+        for writing in (*self._full, *active):
+            self._files.close(writing.fd)
+        self._full.clear()
+        self._writing = None
+
+    # -- reading
+
+    def open(self, ref: str) -> BlobReader:
+        """Open a record; its head must be what the reference says."""
+        number, start, length = _parse(ref)
+        file = self._segment(number)
+        found = read_head(file.fd, start)
+        if found.end - found.start != length:
+            raise Corrupt(detail=f"{ref} has another length")
+        return BlobReader(file, found.content, found.size, (found.head_crc, found.crc))
+
+    def _segment(self, number: int) -> OpenFile:
+        with self._lock:
+            file = self._open.get(number)
+            if file is None:
+                file = OpenFile(self._files.open(self._path(number)))
+                self._open[number] = file
+                if len(self._open) > _MOST_OPEN:
+                    self._open.popitem(last=False)
+            else:
+                self._open.move_to_end(number)
+            return file
+
+    def delete(self, ref: str) -> None:
+        """Nothing: `compactable` finds what is dead, by what is alive."""
+
+    def entries(self) -> Iterator[BlobEntry]:
+        """Walk over all segments."""
+        for number in self._numbers():
+            yield from self._entries(number)
+
+    def _entries(self, number: int) -> Iterator[BlobEntry]:
+        try:
+            file = OpenFile(self._files.open(self._path(number)))
+        except NotFound:
+            return  # compacted away in the meantime
+        changed = os.fstat(file.fd).st_mtime
+        for found in records(file.fd):
+            ref = f"pack:{number}:{found.start}:{found.end - found.start}"
+            yield BlobEntry(ref, found.size, changed)
+
+    # -- compaction
+
+    def compactable(
+        self, live: frozenset[str], share: float, before: float
+    ) -> list[int]:
+        """Give the segments of which more than a share is dead.
+
+        ``live`` are the references that rows name. Segments that a process writes
+        to, or that were written after ``before``, are left alone: their rows may be
+        on their way.
+        """
+        found = []
+        for number in self._numbers():
+            file = self._lockable(number)
+            if file is None or os.fstat(file.fd).st_mtime > before:
+                continue
+            size = os.fstat(file.fd).st_size
+            alive = sum(length for _, length in self._live(number, live))
+            if size - alive > share * size or not alive:
+                found.append(number)
+        return found
+
+    def _live(self, number: int, live: frozenset[str]) -> list[tuple[str, int]]:
+        prefix = f"pack:{number}:"
+        return [(ref, _parse(ref)[2]) for ref in live if ref.startswith(prefix)]
+
+    def _lockable(self, number: int) -> OpenFile | None:
+        try:
+            file = OpenFile(self._files.open(self._path(number)))
+            fcntl.flock(file.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (OSError, StoreError):
+            return None
+        return file
+
+    def copy_live(self, number: int, live: frozenset[str]) -> dict[str, str]:
+        """Append a segment's live records anew; gives the new references.
+
+        Durable after `sync`; the old ones stay until `drop`. Raises `Corrupt` when
+        a live record is damaged: its segment must stay as it is.
+        """
+        moves: dict[str, str] = {}
+        for ref, _ in self._live(number, live):
+            with self.open(ref) as reader:
+                reader.verify()
+                _, start, length = _parse(ref)
+                data = os.pread(self._segment(number).fd, length, start)
+            moves[ref] = self._append(data)
+        return moves
+
+    def drop(self, number: int) -> None:
+        """Remove a segment that no row names; who reads it still can."""
+        with self._lock:
+            self._open.pop(number, None)
+        self._files.unlink(self._path(number))
+
+    # -- parts
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08d}.pack"
+
+    def _numbers(self) -> list[int]:
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Unavailable(detail=str(error)) from error
+        return sorted(int(m[1]) for name in names if (m := _NAME.fullmatch(name)))
+
+    def close(self) -> None:
+        """Close everything."""
+        self._abandon()
+        with self._lock:
+            self._open.clear()
+
+
+def _parse(ref: str) -> tuple[int, int, int]:
+    match = _REF.fullmatch(ref)
+    if match is None:
+        raise NotFound(detail=f"no reference: {ref!r}")
+    return int(match[1]), int(match[2]), int(match[3])

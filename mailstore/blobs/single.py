@@ -1,0 +1,120 @@
+"""One file per message: what is big, and everything for those who want plain files.
+
+The bytes are the file, its time is the message's date. A file gets its name only
+after its bytes are durable, so that what has a name is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailstore.blobs.filesystem import FileSystem
+from mailstore.blobs.port import BlobEntry
+from mailstore.blobs.reader import BlobReader, OpenFile
+from mailstore.blobs.writer import BlobWriter
+from mailstore.errors import Corrupt, NotFound, StoreError
+from mailstore.model import InternalDate
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    fd: int
+    spooled: Path
+    target: Path
+
+
+class Files:
+    """Files of random names below ``folder``, spread over 256 folders."""
+
+    def __init__(self, name: str, folder: Path, files: FileSystem) -> None:
+        self.name = name
+        self._folder = folder
+        self._files = files
+        self._pending: list[_Pending] = []
+        self._ref = re.compile(rf"{name}:([0-9a-f]{{32}}):(\d{{1,12}})")
+
+    def add(self, content: BlobWriter, date: InternalDate) -> str:
+        """Take over the spooled file."""
+        size = content.size
+        fd, spooled = content.take_file()
+        name = secrets.token_hex(16)
+        self._pending.append(_Pending(fd, spooled, self._path(name)))
+        self._files.set_date(fd, max(0, date.epoch))
+        return f"{self.name}:{name}:{size}"
+
+    def sync(self) -> None:
+        """Sync the bytes, then give the names, then sync those."""
+        folders: set[Path] = set()
+        try:
+            for one in self._pending:
+                self._files.sync(one.fd)
+            for one in self._pending:
+                folder = one.target.parent
+                if not folder.is_dir():
+                    self._files.make_folder(folder)
+                    folders.update((folder.parent, folder.parent.parent))
+                self._files.rename(one.spooled, one.target)
+                folders.add(folder)
+            for folder in sorted(folders, reverse=True):
+                self._files.sync_folder(folder)
+        except StoreError:
+            self.rollback()
+            raise
+        for one in self._pending:
+            self._files.close(one.fd)
+        self._pending.clear()
+
+    def rollback(self) -> None:
+        """Remove what was added."""
+        for one in self._pending:
+            self._files.close(one.fd)
+            for path in (one.spooled, one.target):
+                try:
+                    self._files.unlink(path)
+                except StoreError:
+                    continue  # an orphan: the collector removes it
+        self._pending.clear()
+
+    def open(self, ref: str) -> BlobReader:
+        """Open a file; its length must be what the reference says."""
+        name, size = self._parse(ref)
+        file = OpenFile(self._files.open(self._path(name)))
+        if os.fstat(file.fd).st_size != size:
+            raise Corrupt(detail=f"{ref} has another length")
+        return BlobReader(file, 0, size)
+
+    def delete(self, ref: str) -> None:
+        """Remove a file."""
+        self._files.unlink(self._path(self._parse(ref)[0]))
+
+    def entries(self) -> Iterator[BlobEntry]:
+        """Walk over the folders."""
+        for path in sorted(self._folder.glob("??/" + "[0-9a-f]" * 32)):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue
+            # Its time of change, not of the message: how long it has been here.
+            yield BlobEntry(
+                f"{self.name}:{path.name}:{found.st_size}",
+                found.st_size,
+                found.st_ctime,
+            )
+
+    def close(self) -> None:
+        """Forget what was not synced."""
+        self.rollback()
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name[:2] / name
+
+    def _parse(self, ref: str) -> tuple[str, int]:
+        match = self._ref.fullmatch(ref)
+        if match is None:
+            raise NotFound(detail=f"no reference: {ref!r}")
+        return match[1], int(match[2])

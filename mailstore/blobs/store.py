@@ -1,0 +1,131 @@
+"""BlobStore: the blobs of one account, whatever engines have stored them.
+
+Layout: ``00000001.pack`` …, ``large/`` for messages above 1 MiB, ``files/`` of the
+plain engine, ``spool/`` for what is on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mailstore.blobs.filesystem import FileSystem
+from mailstore.blobs.packs import Packs
+from mailstore.blobs.port import BlobEntry, Engine, StoredBlob
+from mailstore.blobs.reader import BlobReader
+from mailstore.blobs.single import Files
+from mailstore.blobs.writer import SMALL, BlobWriter
+from mailstore.errors import NotFound, StoreError
+from mailstore.model import InternalDate
+
+ENGINES = ("packs", "files")
+
+
+class BlobStore:
+    """Adds, opens and deletes blobs.
+
+    `writer` belongs to the event thread, `add`, `sync` and `rollback` to one writing
+    thread at a time, `open` to any.
+    """
+
+    def __init__(self, folder: Path, engine: str, files: FileSystem) -> None:
+        if engine not in ENGINES:
+            raise ValueError(f"no blob engine {engine!r}: {', '.join(ENGINES)}")
+        self._files = files
+        self._spool = folder / "spool"
+        self._plain = engine == "files"
+        self.packs = Packs(folder, files)
+        self._large = Files("large", folder / "large", files)
+        self._single = Files("file", folder / "files", files)
+        engines: tuple[Engine, ...] = (self.packs, self._large, self._single)
+        self._engines = {one.name: one for one in engines}
+
+    def writer(self, expected: int | None = None) -> BlobWriter:
+        """Give what takes a message's bytes; ``expected`` octets, if known."""
+        big = expected is not None and expected > SMALL
+        return BlobWriter(self._files, self._spool, always_spool=big or self._plain)
+
+    def add(self, content: bytes | BlobWriter, date: InternalDate) -> StoredBlob:
+        """Store a message; durable only after `sync`.
+
+        Raises `Unavailable`, also for a fault that a `BlobWriter.write` met.
+        """
+        if not isinstance(content, BlobWriter):
+            writer = self.writer(len(content))
+            writer.write(content)
+            content = writer
+        try:
+            content.check()
+            engine: Engine = self.packs
+            if self._plain:
+                engine = self._single
+            elif content.fd is not None:
+                engine = self._large
+            size, digest = content.size, content.digest
+            return StoredBlob(engine.add(content, date), size, digest)
+        finally:
+            content.abort()
+
+    def sync(self) -> None:
+        """Make all that was added durable.
+
+        Raises `Unavailable`: nothing that was added since the last sync is stored.
+        """
+        try:
+            for engine in self._engines.values():
+                engine.sync()
+        except StoreError:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """Forget what was added since the last sync. Never raises."""
+        for engine in self._engines.values():
+            engine.rollback()
+
+    def open(self, ref: str) -> BlobReader:
+        """Open a blob. Raises `NotFound`, `Corrupt`, `Unavailable`."""
+        return self._engine(ref).open(ref)
+
+    def delete(self, refs: Iterable[str]) -> None:
+        """Give up blobs that no row names any more. Raises `Unavailable`."""
+        for ref in refs:
+            self._engine(ref).delete(ref)
+
+    def entries(self) -> Iterator[BlobEntry]:
+        """Walk over everything that is stored, named by a row or not."""
+        for engine in self._engines.values():
+            yield from engine.entries()
+
+    def remove_spooled(self, before: float) -> int:
+        """Remove what crashes have left in the spool; gives how many files."""
+        removed = 0
+        for path in self._spool.glob("*.part"):
+            try:
+                if path.stat().st_mtime < before:
+                    self._files.unlink(path)
+                    removed += 1
+            except FileNotFoundError:
+                continue
+        return removed
+
+    def _engine(self, ref: str) -> Engine:
+        engine = self._engines.get(ref.partition(":")[0])
+        if engine is None:
+            raise NotFound(
+                "the message's bytes are missing", detail=f"no engine for {ref!r}"
+            )
+        return engine
+
+    def close(self) -> None:
+        """Close all files."""
+        for engine in self._engines.values():
+            engine.close()
+
+
+_REAL = FileSystem()
+
+
+def open_blobs(folder: Path, engine: str, files: FileSystem = _REAL) -> BlobStore:
+    """Open the blobs below a folder; writes with one engine, reads those of all."""
+    return BlobStore(folder, engine, files)

@@ -1,0 +1,125 @@
+"""BlobWriter: one message on its way in.
+
+Small messages stay in memory; from 1 MiB on they go straight to a file beside the
+store's own, so that a message of any size costs no memory. Digest and length are
+taken while the bytes pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mailstore.blobs.filesystem import FileSystem
+from mailstore.errors import StoreError
+from mailstore.mime.header import Buffer
+
+SMALL = 2**20  # octets up to which a message stays in memory
+
+
+class BlobWriter:
+    """Takes bytes; `mailstore.model.MessageSink`. Used by one thread at a time."""
+
+    def __init__(
+        self, files: FileSystem, spool: Path, *, always_spool: bool = False
+    ) -> None:
+        self._files = files
+        self._folder = spool
+        self._small = -1 if always_spool else SMALL
+        self._parts: list[bytes] = []
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._fault: StoreError | None = None
+        self._ended = False
+        self.has_nul = False
+        self.fd: int | None = None
+        self.path: Path | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets written so far."""
+        return self._size
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what was written."""
+        return self._digest.digest()
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk. Never raises; `check` tells of a fault."""
+        if self._ended or self._fault is not None:
+            return
+        self._digest.update(chunk)
+        self.has_nul = self.has_nul or 0 in chunk
+        try:
+            if self.fd is None and self._size + len(chunk) > self._small:
+                self._spool()
+            if self.fd is None:
+                self._parts.append(bytes(chunk))
+            else:
+                self._files.write(self.fd, chunk, self._size)
+        except StoreError as error:
+            self._fault = error
+        self._size += len(chunk)
+
+    def _spool(self) -> None:
+        self._files.make_folder(self._folder)
+        self.path = self._folder / f"{secrets.token_hex(16)}.part"
+        self.fd = self._files.create(self.path)
+        assert self.fd is not None, "128 random bits don't repeat"
+        self._files.write(self.fd, b"".join(self._parts), 0)
+        self._parts.clear()
+
+    def finish(self) -> None:
+        """All bytes are here."""
+
+    def check(self) -> None:
+        """Raise the fault that a `write` met, if any."""
+        if self._fault is not None:
+            raise self._fault
+
+    @contextmanager
+    def buffer(self) -> Iterator[Buffer]:
+        """Give the bytes for reading, mapped if they are spooled."""
+        self.check()
+        if self.fd is None:
+            yield self.content()
+        elif self._size == 0:
+            yield b""
+        else:
+            with mmap.mmap(self.fd, self._size, access=mmap.ACCESS_READ) as data:
+                yield data
+
+    def content(self) -> bytes:
+        """Give the bytes of a message that stayed in memory."""
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+    def take_file(self) -> tuple[int, Path]:
+        """Hand the spooled file over: it is no longer this writer's to remove."""
+        if self.fd is None:
+            self._spool()
+        assert self.fd is not None
+        assert self.path is not None
+        taken = self.fd, self.path
+        self.fd = self.path = None
+        self._ended = True
+        return taken
+
+    def abort(self) -> None:
+        """Forget the bytes and remove the file. Safe to call twice."""
+        self._ended = True
+        self._parts.clear()
+        fd, path, self.fd, self.path = self.fd, self.path, None, None
+        if fd is not None:
+            self._files.close(fd)
+        if path is not None:
+            try:
+                self._files.unlink(path)
+            except StoreError:
+                return  # the collector removes old spool files
