@@ -28,7 +28,7 @@ Value = int | str | bytes | None
 OLDEST_SQLITE = 3_051_003
 SUPPORTED = 1  # the newest `compat_version` that this program understands
 _BUSY_MS = 10_000
-_MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
+_MIGRATION = re.compile(r"(\d{4})_([a-z]+)\w*\.sql")
 
 
 def check_sqlite() -> None:
@@ -66,8 +66,10 @@ class Database:
         self.wal_pages = 0  # written since the last complete checkpoint
 
     @classmethod
-    def open(cls, path: Path, *, writer: bool = True) -> Self:
+    def open(cls, path: Path, *, writer: bool = True, schema: str = "mail") -> Self:
         """Connect; a writer creates and migrates the file where needed.
+
+        ``schema`` names the family of migrations: ``mail`` or ``directory``.
 
         Raises `Unavailable`, `Busy` or `Corrupt`.
         """
@@ -80,19 +82,19 @@ class Database:
         except apsw.Error as error:
             raise store_error(error) from error
         try:
-            database._set_up(writer=writer)
+            database._set_up(writer=writer, schema=schema)
         except BaseException:
             database.close()
             raise
         return database
 
-    def _set_up(self, *, writer: bool) -> None:
+    def _set_up(self, *, writer: bool, schema: str) -> None:
         self.connection.set_busy_timeout(_BUSY_MS)
         self._use_wal()
         self._bound_cache()
         self._keep_checkpoints_to_the_lane()
         if writer:
-            migrate(self)
+            migrate(self, schema)
         else:
             self.execute("PRAGMA query_only = ON")
 
@@ -232,24 +234,24 @@ class Database:
         self.connection.close(True)
 
 
-def migrations() -> list[tuple[int, str]]:
-    """Give the numbered steps of the schema, ascending."""
+def migrations(schema: str) -> list[tuple[int, str]]:
+    """Give the numbered steps of a schema, ascending."""
     folder = files("mailstore.index") / "schema"
     found = [
         (int(match[1]), step.read_text(encoding="utf-8"))
         for step in folder.iterdir()
-        if (match := _MIGRATION.fullmatch(step.name)) is not None
+        if (match := _MIGRATION.fullmatch(step.name)) and match[2] == schema
     ]
     return sorted(found)
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, schema: str) -> None:
     """Bring an index to the present schema; a copy of it is kept beside it first.
 
     Raises `Unavailable` when a newer program has written the index.
     """
     version = _version(database)
-    steps = migrations()
+    steps = migrations(schema)
     if version and _compat_version(database) > SUPPORTED:
         raise Unavailable(
             "a newer imapd has written this mail store, please use that one",
@@ -273,5 +275,5 @@ def _version(database: Database) -> int:
 
 
 def _compat_version(database: Database) -> int:
-    row = database.one("SELECT compat_version FROM account")
+    row = database.one("SELECT compat_version FROM about")
     return int(row[0]) if row else 0

@@ -1,9 +1,13 @@
 -- The index of one account. Every key starts with what would be the account in a
 -- database that holds several. Portable on purpose: no triggers, no partial indexes.
 
+CREATE TABLE about (
+    compat_version INTEGER NOT NULL  -- programs that know less refuse
+);
+INSERT INTO about VALUES (1);
+
 CREATE TABLE account (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
-    compat_version   INTEGER NOT NULL,            -- programs that know less refuse
     last_mailbox     INTEGER NOT NULL DEFAULT 0,  -- ids are never given twice
     last_message     INTEGER NOT NULL DEFAULT 0,
     last_uidvalidity INTEGER NOT NULL DEFAULT 0,
@@ -11,7 +15,7 @@ CREATE TABLE account (
     synced           INTEGER NOT NULL DEFAULT 0,
     purged_at        INTEGER NOT NULL DEFAULT 0
 );
-INSERT INTO account (id, compat_version) VALUES (1, 1);
+INSERT INTO account (id) VALUES (1);
 
 -- Writers whose last commits may not be synced yet, and the boot they ran in.
 CREATE TABLE loose (

@@ -15,22 +15,23 @@ def test_an_sqlite_that_loses_commits_is_refused(monkeypatch, tmp_path):
         Database.open(tmp_path / "index.db")
 
 
-def test_migrations_are_numbered_without_a_gap():
-    numbers = [number for number, _ in migrations()]
+@pytest.mark.parametrize("schema", ["mail", "directory"])
+def test_migrations_are_numbered_without_a_gap(schema):
+    numbers = [number for number, _ in migrations(schema)]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_opening_again_changes_nothing(tmp_path):
     new_index(tmp_path).close()
     again = Database.open(tmp_path / "index.db")
-    assert again.one("PRAGMA user_version") == (migrations()[-1][0],)
+    assert again.one("PRAGMA user_version") == (migrations("mail")[-1][0],)
     assert again.one("SELECT count(*) FROM mailbox") == (1,)
     again.close()
 
 
 def test_a_newer_store_is_refused(tmp_path):
     database = new_index(tmp_path)
-    database.execute("UPDATE account SET compat_version = 99")
+    database.execute("UPDATE about SET compat_version = 99")
     database.close()
     with pytest.raises(Unavailable, match="newer imapd"):
         Database.open(tmp_path / "index.db")
@@ -38,8 +39,8 @@ def test_a_newer_store_is_refused(tmp_path):
 
 def test_an_upgrade_keeps_a_copy_of_the_old_index(tmp_path, monkeypatch):
     new_index(tmp_path).close()
-    steps = [*migrations(), (2, "CREATE TABLE more (a); PRAGMA user_version = 2;")]
-    monkeypatch.setattr(module, "migrations", lambda: steps)
+    steps = [*migrations("mail"), (2, "CREATE TABLE more (a); PRAGMA user_version = 2;")]
+    monkeypatch.setattr(module, "migrations", lambda _: steps)
     upgraded = Database.open(tmp_path / "index.db")
     assert upgraded.one("SELECT count(*) FROM more") == (0,)
     upgraded.close()
@@ -50,8 +51,8 @@ def test_an_upgrade_keeps_a_copy_of_the_old_index(tmp_path, monkeypatch):
 
 def test_a_failed_upgrade_leaves_the_index_as_it_was(tmp_path, monkeypatch):
     new_index(tmp_path).close()
-    steps = [*migrations(), (2, "CREATE TABLE more (a); SELECT nonsense;")]
-    monkeypatch.setattr(module, "migrations", lambda: steps)
+    steps = [*migrations("mail"), (2, "CREATE TABLE more (a); SELECT nonsense;")]
+    monkeypatch.setattr(module, "migrations", lambda _: steps)
     with pytest.raises(Unavailable):
         Database.open(tmp_path / "index.db")
     monkeypatch.undo()

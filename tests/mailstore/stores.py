@@ -1,0 +1,58 @@
+"""Opening stores for tests, and driving their coroutines."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mailstore.lanes import InlineRuntime
+from mailstore.model import Arrival
+from mailstore.service import Account, Store, StoreOptions
+
+T = TypeVar("T")
+
+OPTIONS = StoreOptions(bcrypt_cost=4, free_space_floor=0)
+
+
+class Clocked(InlineRuntime):
+    """Inline, with a clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+class Home:
+    """A store of one account, used without an event loop."""
+
+    def __init__(self, path: Path, options: StoreOptions = OPTIONS) -> None:
+        self.runtime = Clocked()
+        self.store = Store.open(path, self.runtime, options=options)
+        found = self.store.directory.find("ann")
+        self.id = found.id if found else self.store.directory.create("ann", b"secret")
+        self.account: Account = self.run(self.store.account(self.id))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runtime.run(work)
+
+    def append(self, name: str, *contents: bytes, flags: tuple[str, ...] = ()) -> Any:
+        arrivals = [Arrival(content, flags) for content in contents]
+        return self.run(self.account.append(name, arrivals))
+
+    def open(self, name: str = "INBOX", *, readonly: bool = False) -> Any:
+        return self.run(self.account.open(name, readonly=readonly))
+
+    def names(self) -> list[str]:
+        return [entry.name for entry in self.run(self.account.mailboxes())]
+
+    def fetch(self, mailbox: Any, uids: Any, *columns: Any) -> list[Any]:
+        async def collect() -> list[Any]:
+            return [batch async for batch in mailbox.fetch(uids, columns)]
+
+        return self.run(collect())
+
+    def close(self) -> None:
+        self.store.close()
