@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +73,26 @@ def log_writer(config: Config) -> logs.LogWriter:
     except OSError as error:
         problem = Problem(None, f"[log] file: {error.strerror}")
         raise ConfigError(config.path, (problem,)) from error
+
+
+def make_first_account(config: Config, name: str) -> str | None:
+    """Make an account with a password of its own, in a store that has none yet.
+
+    Gives the password, None when there are accounts. Raises store errors.
+    """
+    from mailstore.lanes import InlineRuntime
+
+    store = Store.open(
+        config.store.path, InlineRuntime(), options=store_options(config)
+    )
+    try:
+        if store.directory.accounts():
+            return None
+        password = secrets.token_urlsafe(12)
+        store.directory.create(name, password.encode("ascii"))
+        return password
+    finally:
+        store.close()
 
 
 class Application:

@@ -129,8 +129,8 @@ class Connection:
         if event is None:
             return None
         if isinstance(event, LiteralAnnounced):
-            self._framer.refuse(Poison("a plain line was wanted", None, fatal=False))
-            raise Bad("a plain line was wanted, not a literal")
+            # Nobody but a defective or hostile client sends a literal here.
+            raise Bye("a plain line was wanted, not a literal")
         if event.poison is not None:
             if event.poison.fatal:
                 raise Bye(event.poison.text)

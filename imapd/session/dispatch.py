@@ -14,12 +14,12 @@ from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
 from imapd.session.responses import response_text
+from imapd.wire import abnf
 from imapd.wire.cursor import Cursor, Malformed
 from imapd.wire.framing import Frame, Literal
 from mailstore.errors import StoreError
 
-# RFC 3501 §9: tag = 1*<any ASTRING-CHAR except "+">
-_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,255}")
+_LONGEST_TAG = 255
 _WORD = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
 
 _WRONG_STATE = {
@@ -44,7 +44,7 @@ def read_head(text: bytes) -> Head | None:
     Gives None when there is no tag to answer with. A head without a readable
     name has the name ``""``.
     """
-    tag = _TAG.match(text)
+    tag = abnf.tag.match(text, 0, _LONGEST_TAG)
     if tag is None or text[tag.end() : tag.end() + 1] not in (b" ", b""):
         return None
     word = _WORD.match(text, tag.end() + 1)
@@ -112,48 +112,52 @@ async def run_frame(context: Context, frame: Frame) -> str:
         _finish(context, Bad("a command begins with a tag and a space"))
         return "BAD"
     context.tag = head.tag
-    then = None
-    sync = False
-    holds = False
+    effects = Effects.NO_SYNC
     try:
-        if frame.poison is not None:
-            raise _poisoned(frame)
-        spec = find_spec(context.registry, head)
-        check_state(spec, context.session.state)
-        sync = not spec.effects & Effects.NO_SYNC
-        holds = bool(spec.effects & Effects.HOLDS_REMOVALS)
-        node = parse_command(
-            context.registry,
-            spec,
-            frame.text,
-            head.end,
-            frame.literals,
-            utf8="UTF8=ACCEPT" in context.session.enabled,
-        )
-        if sync:
+        spec, node = _understand(context, frame, head)
+        effects = spec.effects
+        if not effects & Effects.NO_SYNC:
             await _catch_up(context)
         outcome: Completed | Fault = await spec.run(context, node)
-        if isinstance(outcome, Completed):
-            then = outcome.then
     except (Bye, ConnectionGone):
         _forget(frame)
         raise
     except Fault as fault:
         outcome = fault
     except StoreError as error:
+        outcome = fault_of(error)
         if error.detail:
             context.services.log.event("store", error=str(error), id=context.session.id)
-        outcome = fault_of(error)
     except Exception as error:  # noqa: BLE001 - the session survives every defect
         outcome = _defect(context, error, head)
     if isinstance(outcome, Fault):
         _forget(frame)
-    if sync and not isinstance(outcome, Bad):
-        await _tell(context, removals=not holds, with_uid=head.name.startswith("UID "))
+    if not effects & Effects.NO_SYNC and not isinstance(outcome, Bad):
+        removals = not effects & Effects.HOLDS_REMOVALS
+        await _tell(context, removals=removals, with_uid=head.name.startswith("UID "))
     _finish(context, outcome)
-    if then is not None:
-        then()
-    return outcome.status.decode() if isinstance(outcome, Fault) else "OK"
+    if isinstance(outcome, Fault):
+        return outcome.status.decode("ascii")
+    if outcome.then is not None:
+        outcome.then()
+    return "OK"
+
+
+def _understand(context: Context, frame: Frame, head: Head) -> tuple[CommandSpec, Any]:
+    """Find a frame's command and parse it. Raises the `Fault` that refuses it."""
+    if frame.poison is not None:
+        raise _poisoned(frame)
+    spec = find_spec(context.registry, head)
+    check_state(spec, context.session.state)
+    node = parse_command(
+        context.registry,
+        spec,
+        frame.text,
+        head.end,
+        frame.literals,
+        utf8="UTF8=ACCEPT" in context.session.enabled,
+    )
+    return spec, node
 
 
 def _poisoned(frame: Frame) -> Fault:

@@ -36,6 +36,7 @@ class SessionState:
     starttls: bool = False  # the listener offers it
     account: Account | None = None
     user: str = ""
+    login_failures: int = 0
     selected: Selected | None = None
     enabled: set[str] = field(default_factory=set)
     client_id: tuple[tuple[str, str | None], ...] = ()

@@ -29,13 +29,23 @@ _BATCH = 512
 class View:
     """A session's numbering of its selected mailbox."""
 
-    __slots__ = ("_held", "_known", "_recent", "_uids", "exists", "mailbox", "modseq")
+    __slots__ = (
+        "_held",
+        "_known",
+        "_recent",
+        "_top",
+        "_uids",
+        "exists",
+        "mailbox",
+        "modseq",
+    )
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
         self._uids = mailbox.uids
         self.exists = len(self._uids)
         self.modseq = mailbox.modseq
+        self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
         self._known: Mapping[int, int] = {}
         self._recent: list[tuple[int, int]] = []
@@ -138,20 +148,23 @@ class View:
         """Bring the client up to the mailbox's present state.
 
         With ``removals`` false, EXPUNGE is held back and told later; new messages
-        and flags are told all the same (RFC 2180 §4.1.2).
+        and flags are told all the same (RFC 2180 §4.1.2). The store may report more
+        than what is new to this view: what it knows is passed over.
         """
         if not self.behind():
             self._known = {}
             return
         changes = self.mailbox.changes(self.modseq)
         known, self._known = self._known, {}
-        changed = [(u, m) for u, m in changes.changed if known.get(u) != m]
+        top = self._top
+        new = [uid for uid in changes.new if uid > top]
+        changed = [(u, m) for u, m in changes.changed if u <= top and known.get(u) != m]
         self._held.update(u for u in changes.vanished if self.number(u) is not None)
         before = self.exists
         if removals and self._held:
             reply.write(expunges(self._drop_held()))
             before = self.exists
-        self._take_new(changes.new)
+        self._take_new(new)
         self.modseq = changes.modseq
         if self.exists != before:
             self._claim_recent()
@@ -179,6 +192,7 @@ class View:
             own = self._uids[: self.exists]
             own.extend(new)
             self._uids, self.exists = own, len(own)
+        self._top = max(self._top, self.largest_uid)
 
     async def _tell_flags(
         self, reply: Reply, changed: Sequence[tuple[int, int]], *, with_uid: bool

@@ -1,0 +1,31 @@
+"""CHECK and CLOSE: finishing with the selected mailbox (RFC 3501 §6.4.1, §6.4.2)."""
+
+from __future__ import annotations
+
+from imapd.session.context import Context
+from imapd.session.registry import Completed, Effects, Feature, States
+from imapd.session.words import Bare, bare
+
+
+async def run_check(context: Context, _: Bare) -> Completed:  # noqa: ARG001
+    """Do nothing more than NOOP: what was answered is kept already."""
+    return Completed("CHECK completed")
+
+
+async def run_close(context: Context, _: Bare) -> Completed:
+    """Expunge without a word, then deselect; EXAMINE's mailbox stays as it is."""
+    mailbox = context.selected.mailbox
+    if not mailbox.readonly and not mailbox.gone:
+        await mailbox.expunge()
+    await context.deselect()
+    return Completed("CLOSE completed")
+
+
+FEATURE = Feature(
+    name="CLOSE",
+    rfc=("3501",),
+    commands=(
+        bare("CHECK", run_check, States.SELECTED, "RFC 3501 §6.4.1"),
+        bare("CLOSE", run_close, States.SELECTED, "RFC 3501 §6.4.2", Effects.NO_SYNC),
+    ),
+)

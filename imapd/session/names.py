@@ -1,0 +1,33 @@
+"""Mailbox names of a command's arguments, read with the answers that errors get."""
+
+from __future__ import annotations
+
+from imapd.session.context import Context
+from imapd.session.faults import No
+from imapd.syntax.mailbox import InvalidMailboxName, check_name, decode_name
+
+
+def uses_utf8(context: Context) -> bool:
+    """Tell whether names are UTF-8 in this session (RFC 6855 §3)."""
+    return "UTF8=ACCEPT" in context.session.enabled
+
+
+def existing_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:
+    """Read the name of a mailbox that ought to exist.
+
+    Raises `No` NONEXISTENT when no mailbox can have it.
+    """
+    try:
+        name = decode_name(octets, utf8=uses_utf8(context))
+        return check_name(name, trailing=trailing)
+    except InvalidMailboxName as error:
+        raise No(str(error), "NONEXISTENT") from None
+
+
+def new_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:
+    """Read the name of a mailbox to be. Raises `No` CANNOT (RFC 5530 §3)."""
+    try:
+        name = decode_name(octets, utf8=uses_utf8(context))
+        return check_name(name, trailing=trailing)
+    except InvalidMailboxName as error:
+        raise No(str(error), "CANNOT") from None
