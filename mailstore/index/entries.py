@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,11 +142,11 @@ def search_fields(
     )
 
 
-def digests(database: Database, mailbox: MailboxId) -> frozenset[bytes]:
-    """Give the SHA-256 of every message of a mailbox."""
+def digests(database: Database, mailbox: MailboxId) -> Counter[bytes]:
+    """Count, by SHA-256, the messages of a mailbox."""
     rows = database.all(
         "SELECT m.digest FROM entry e JOIN message m ON m.id = e.message"
         " WHERE e.mailbox = ?",
         (mailbox,),
     )
-    return frozenset(row[0] for row in rows)
+    return Counter(row[0] for row in rows)

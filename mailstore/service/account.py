@@ -7,6 +7,7 @@ capitals; who calls has checked their form (`imapd.syntax.mailbox`).
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -212,11 +213,11 @@ class Account:
         uids = tuple(row.uid for row in delta.new)
         return Appended(delta.mailbox, arrived.uidvalidity, uids, delta.modseq)
 
-    async def digests(self, name: str) -> frozenset[bytes]:
-        """Give the SHA-256 of every message of a mailbox. Raises `NotFound`."""
+    async def digests(self, name: str) -> Counter[bytes]:
+        """Count a mailbox's messages by their SHA-256. Raises `NotFound`."""
         row = mailboxes.mailbox_named(self.readers.event, name)
 
-        def read() -> frozenset[bytes]:
+        def read() -> Counter[bytes]:
             with self.readers.take() as database:
                 return entries.digests(database, row.id)
 

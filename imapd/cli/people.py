@@ -1,0 +1,42 @@
+"""What subcommands that work on one account's mail have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from imapd.cli.exits import Exit
+from imapd.cli.settings import Settings, Stop
+from imapd.syntax.mailbox import InvalidMailboxName, canonical_inbox, check_name
+
+if TYPE_CHECKING:
+    from mailstore.service import Account
+
+account_option = click.option(
+    "--account", "account", required=True, metavar="NAME", help="Whose mail."
+)
+
+
+@contextmanager
+def open_account(settings: Settings, name: str) -> Iterator[Account]:
+    """Open an account of the configured store. Raises `Stop` if there is none."""
+    with settings.store() as store:
+        found = store.directory.find(name)
+        if found is None:
+            raise Stop(f"there is no account {name}", Exit.NAME)
+        account = settings.run(store.account(found.id))
+        try:
+            yield account
+        finally:
+            settings.run(account.close())
+
+
+def mailbox_name(text: str) -> str:
+    """Check a mailbox name of the command line. Raises `Stop`."""
+    try:
+        return check_name(canonical_inbox(text), trailing=True)
+    except InvalidMailboxName as error:
+        raise Stop(f"{text!r}: {error}", Exit.NAME) from None
