@@ -124,12 +124,8 @@ class Application:
         self.runtime = TwistedRuntime(
             loop, lambda error, where: logs.failure(error, where=where)
         )
-        self.store = Store.open(
-            config.store.path,
-            self.runtime,
-            options=store_options(config),
-            bus=bus(loop, self.runtime) if bus is not None else NoBus(),
-        )
+        self._bus = bus(loop, self.runtime) if bus is not None else NoBus()
+        self.store = self._open_store()
         admission = ConnectionAdmission(lambda: self._limits)
         services = Services(
             registry=registry,
@@ -149,6 +145,15 @@ class Application:
             plaintext_login=config.auth.allow_plaintext_without_tls,
         )
         self.server: Server = Server(loop, self.runtime, door)
+
+    def _open_store(self) -> Store:
+        options = store_options(self.config)
+        path = self.config.store.path
+        try:
+            return Store.open(path, self.runtime, options=options, bus=self._bus)
+        except BaseException:
+            self._bus.close()
+            raise
 
     def _load_certificates(self, loop: Loop) -> Certificates | None:
         from imapd.net.tls import Certificates
@@ -184,4 +189,5 @@ class Application:
     def close(self) -> None:
         """Finish what the store was given, and end its threads."""
         self.store.close()
+        self._bus.close()
         self.runtime.close()

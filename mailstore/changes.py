@@ -33,6 +33,10 @@ class ChangeBus(Protocol):
         """Have ``receive`` called on the event thread for notices of other workers."""
         ...
 
+    def close(self) -> None:
+        """Hear and tell nothing more."""
+        ...
+
 
 class NoBus:
     """The bus of a server with one worker: there is nobody else to tell."""
@@ -42,3 +46,6 @@ class NoBus:
 
     def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
         """Nothing will come."""
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -20,15 +20,13 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-import apsw
-
 from mailstore.blobs import BlobStore
+from mailstore.boot import boot_id
 from mailstore.errors import StoreError, Unavailable
 from mailstore.index import upkeep
-from mailstore.index.database import Database, store_error
+from mailstore.index.database import Database
 from mailstore.index.records import Delta
 from mailstore.lanes import Future, Pool, Runtime
 
@@ -102,15 +100,6 @@ class _Group:
         for one in which:
             if one.error is None:
                 one.error, one.outcome = error, None
-
-
-def boot_id() -> str:
-    """Give what differs after each start of the machine."""
-    try:
-        path = Path("/proc/sys/kernel/random/boot_id")
-        return path.read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"  # every start is an unclean boot then: safe, only slower
 
 
 class Lane:
@@ -229,9 +218,6 @@ class Lane:
         except StoreError as error:
             group.fail(jobs, error)
             self._after_failure()
-        except apsw.Error as error:
-            group.fail(jobs, store_error(error))
-            self._after_failure()
         else:
             self._marked = self._marked or not durable
             self._unsynced = not durable
@@ -261,7 +247,7 @@ class Lane:
                         one.outcome = one.job.run(self._database)
             except Exception as error:
                 one.error, one.outcome = error, None
-                if len(jobs) == 1 or not self._database.connection.in_transaction:
+                if len(jobs) == 1 or not self._database.in_transaction:
                     raise
 
     def _announce(self, jobs: Sequence[_Waiting]) -> None:
@@ -274,7 +260,7 @@ class Lane:
     def _after_failure(self) -> None:
         with self._lock:
             self.committing.clear()
-        if not _usable(self._database):
+        if not self._database.usable():
             path = self._database.path
             self._database.close()
             try:
@@ -321,10 +307,3 @@ class Lane:
 def _sync(database: Database) -> Outcome[None]:
     upkeep.mark_synced(database)
     return Outcome(None)
-
-
-def _usable(database: Database) -> bool:
-    try:
-        return database.one("SELECT 1") == (1,)
-    except (StoreError, apsw.Error):
-        return False

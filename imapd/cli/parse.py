@@ -27,7 +27,7 @@ from imapd.cli.settings import config_option, json_option
 if TYPE_CHECKING:
     from imapd.wire.framing import Frame
 
-_LITERAL = 67_108_864
+_LINE = 1_048_576  # octets: nothing is hostile here
 
 
 @click.command()
@@ -61,21 +61,18 @@ def _frames(data: bytes) -> tuple[list[Frame], str]:
     """Cut the input into commands; the text tells what is missing at its end."""
     from imapd.wire.framing import FrameLimits, Framer, LiteralAnnounced
 
-    framer = Framer(FrameLimits(line=_LITERAL))
-    framer.feed(data)
-    if not data.endswith(b"\n"):
-        framer.feed(b"\r\n")
+    framer = Framer(FrameLimits(line=_LINE))
     frames: list[Frame] = []
-    waiting = ""
-    while (event := framer.next()) is not None:
-        if isinstance(event, LiteralAnnounced):
-            waiting = f"a literal of {event.size} octets is not complete"
-            framer.accept(None)
-        else:
-            waiting = ""
-            if event.text or event.poison:
+    for piece in (data, b"" if data.endswith(b"\n") else b"\r\n"):
+        framer.feed(piece)
+        while (event := framer.next()) is not None:
+            if isinstance(event, LiteralAnnounced):
+                framer.accept(None)
+            elif event.text or event.poison:
                 frames.append(event)
-    return frames, waiting
+        if framer.literal_left:
+            return frames, f"{framer.literal_left} octets of a literal are missing"
+    return frames, ""
 
 
 def _understand(frame: Frame) -> dict[str, Any]:

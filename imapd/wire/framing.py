@@ -164,6 +164,11 @@ class Framer:
         """Octets that were fed and not yet taken."""
         return len(self._buffer)
 
+    @property
+    def literal_left(self) -> int:
+        """Octets still to come of the literal that is being taken or dropped."""
+        return self._left
+
     def feed(self, data: bytes) -> None:
         """Take octets from the client."""
         if self._over:

@@ -221,9 +221,24 @@ class Database:
         finally:
             self._roll_back("ROLLBACK")
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open; after some errors SQLite has ended it."""
+        try:
+            return bool(self.connection.in_transaction)
+        except apsw.ConnectionClosedError:
+            return False
+
+    def usable(self) -> bool:
+        """Tell whether the connection can go on after an error."""
+        try:
+            return self.one("SELECT 1") == (1,)
+        except StoreError:
+            return False
+
     def _roll_back(self, sql: str) -> None:
         # After a full disk or an I/O error SQLite has often rolled back by itself.
-        if self.connection.in_transaction:
+        if self.in_transaction:
             try:
                 self.connection.execute(sql)
             except apsw.Error:

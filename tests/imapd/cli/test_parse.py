@@ -55,7 +55,7 @@ def test_an_unknown_command_no_tag_and_nothing_are_told():
 def test_a_literal_that_is_cut_off_is_told():
     done = parse(data=b"a1 LOGIN {50}\r\nalice")
     assert done.exit_code == Exit.FAILED
-    assert "a literal of 50 octets is not complete" in done.output
+    assert "45 octets of a literal are missing" in done.output
 
 
 def test_any_octets_are_answered():
