@@ -49,7 +49,9 @@ class FileSystem:
     @_translated
     def make_folder(self, path: Path) -> None:
         """Make a folder and its parents, private."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in reversed((path, *path.parents)):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
 
     @_translated
     def create(self, path: Path) -> int | None:

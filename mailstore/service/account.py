@@ -58,7 +58,8 @@ class Account:
         self._options = options = around.options
         self._bus = around.bus
         self._watchers: list[Callable[[], None]] = []
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (folder.parent.parent, folder.parent, folder):
+            path.mkdir(mode=0o700, exist_ok=True)
         database = Database.open(folder / "index.db")
         self.blobs: BlobStore = open_blobs(folder / "blobs", options.blob_engine)
         self.lane = Lane(
