@@ -29,7 +29,7 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
     "types": ("mypy, strict", (("mypy",),)),
     "docs": (
         "the documentation says what the code does",
-        (("pytest", "-q", "tests/architecture"),),
+        (("pytest", "-q", "tests/docs", "tests/architecture"),),
     ),
     "unit": (
         "all tests but soak and perf, on two processes",

@@ -117,6 +117,20 @@ def test_what_was_sent_before_the_signal_is_kept(tmp_path: Path):
             assert told <= client.exists() <= 50
 
 
+def test_who_is_silent_for_too_long_is_told_goodbye(tmp_path: Path):
+    """RFC 3501 §5.4; with limits that no real server has."""
+    limits = "[limits]\nlogin_seconds = 2\nidle_seconds = 2\n"
+    with (
+        running_server(tmp_path, more_config=limits) as server,
+        server.connect() as stranger,
+        server.client() as client,
+    ):
+        for silent in (stranger, client):
+            last = silent.read_to_end()[-1]
+            assert isinstance(last, Status)
+            assert last.kind == "BYE"
+
+
 def test_hangup_reads_the_certificate_again(tmp_path: Path):
     with running_server(tmp_path) as server:
         with server.client(tls=True) as old:
