@@ -14,9 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from imapd.commands import copy, expunge, fetch, search, store
-from imapd.commands.capability import FEATURE as BASE
-from imapd.extensions import move, uidplus
+from imapd.features import ALL
 from imapd.session.context import Context, Services
 from imapd.session.dispatch import find_spec, parse_command, read_head, run_frame
 from imapd.session.limits import Limits
@@ -33,12 +31,7 @@ from tests.support.responses import Fetch, Response, Status
 
 T = TypeVar("T")
 
-REGISTRY = Registry.of(
-    [
-        BASE,
-        *(m.FEATURE for m in (fetch, search, store, copy, expunge, move, uidplus)),
-    ]
-)
+REGISTRY = Registry.of(ALL)
 
 
 class Log:

@@ -1,0 +1,245 @@
+"""Sessions of the real server core on a real store, without sockets.
+
+::
+
+    world = World(tmp_path)
+    ann = world.session("ann")
+    assert ann.ok(b"SELECT INBOX").of(Exists) == [Exists(0)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from imapd.auth import PasswordAuthenticator
+from imapd.features import ALL
+from imapd.session.admission import ConnectionAdmission
+from imapd.session.connection import Connection
+from imapd.session.context import Services
+from imapd.session.limits import Limits
+from imapd.session.registry import Registry
+from imapd.session.state import Peer
+from mailstore.model import Arrival
+from mailstore.service import Store, StoreOptions
+from tests.support.response_parser import ResponseParser
+from tests.support.responses import Continuation, Response, Status
+from tests.support.stepping import SteppingRuntime
+
+T = TypeVar("T")
+OPTIONS = StoreOptions(bcrypt_cost=4, free_space_floor=0)
+PASSWORD = b"open sesame"
+
+
+@dataclass
+class Log:
+    """What was logged; a defect fails the test at once."""
+
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def event(self, kind: str, **facts: object) -> None:
+        self.events.append((kind, facts))
+
+    def failure(self, error: BaseException, **facts: object) -> str:
+        raise AssertionError(f"a defect: {facts}") from error
+
+
+class World:
+    """A store, its accounts and its sessions."""
+
+    def __init__(
+        self,
+        path: Path,
+        *names: str,
+        limits: Limits | None = None,
+        options: StoreOptions = OPTIONS,
+    ) -> None:
+        self.runtime = SteppingRuntime()
+        self.limits = limits or Limits()
+        self.store = Store.open(path, self.runtime, options=options)
+        for name in names or ("ann",):
+            if self.store.directory.find(name) is None:
+                self.store.directory.create(name, PASSWORD)
+        self.log = Log()
+        self.services = Services(
+            registry=Registry.of(ALL),
+            store=self.store,
+            runtime=self.runtime,
+            authenticator=PasswordAuthenticator(self.store.directory, self.runtime),
+            admission=ConnectionAdmission(lambda: self.limits),
+            limits=lambda: self.limits,
+            log=self.log,
+            server_name="imapd",
+            version="1.2.3",
+        )
+        self.sessions: list[Session] = []
+
+    def connect(self, **how: Any) -> Session:
+        """Open a connection; nobody is logged in."""
+        session = Session(self, **{"secure": True, **how})
+        self.sessions.append(session)
+        return session
+
+    def session(self, name: str = "ann", mailbox: bytes | None = None) -> Session:
+        """Open a connection, log in, and select a mailbox if one is named."""
+        session = self.connect()
+        session.ok(b"LOGIN %b {%d+}\r\n%b" % (name.encode(), len(PASSWORD), PASSWORD))
+        if mailbox is not None:
+            session.ok(b"SELECT " + mailbox)
+        return session
+
+    def deliver(
+        self, *contents: bytes, to: str = "INBOX", name: str = "ann"
+    ) -> tuple[int, ...]:
+        """Put messages into a mailbox without a session."""
+
+        async def work() -> tuple[int, ...]:
+            found = self.store.directory.find(name)
+            assert found is not None
+            account = await self.store.account(found.id)
+            done = await account.append(to, [Arrival(data) for data in contents])
+            await account.close()
+            return done.uids
+
+        return self.runtime.run(work())
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.drop()
+        self.store.close()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a session said to one command."""
+
+    status: Status
+    untagged: tuple[Response, ...]
+    raw: bytes
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [response for response in self.untagged if isinstance(response, kind)]
+
+    @property
+    def code(self) -> str | None:
+        return None if self.status.code is None else self.status.code.name
+
+
+class Session:
+    """One client; its transport keeps what the server writes."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        secure: bool,
+        starttls: bool = False,
+        plaintext_login: bool = False,
+        address: str = "192.0.2.1",
+    ) -> None:
+        self._world = world
+        self._parser = ResponseParser()
+        self._number = 0
+        self.secure = secure
+        self.raw = b""
+        self.closed = False
+        self.paused = False
+        self.connection = Connection(
+            world.services,
+            self,
+            Peer(address),
+            secure=secure,
+            starttls=starttls,
+            plaintext_login=plaintext_login,
+        )
+        self.connection.start()
+        self.greeting = self.read()[0]
+
+    # -- the transport
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.raw += data
+        self._parser.feed(data)
+
+    def room(self) -> Awaitable[None]:
+        future = self._world.runtime.future()
+        future.succeed(None)
+        return future
+
+    def crowded(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def start_tls(self) -> None:
+        self.secure = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    # -- the client
+
+    def drop(self) -> None:
+        """The connection breaks."""
+        self.connection.closed()
+
+    def read(self) -> list[Response]:
+        """Give the responses that are there, strictly parsed."""
+        found = []
+        while (response := self._parser.next()) is not None:
+            found.append(response)
+        assert not self._parser.pending, self._parser.pending[:200]
+        return found
+
+    def feed(self, data: bytes) -> list[Response]:
+        """Send octets; gives what the server says then."""
+        self.connection.receive(data)
+        return self.read()
+
+    def run(self, command: bytes) -> Answer:
+        """Send a whole command, literals without waiting; gives its answer."""
+        self._number += 1
+        tag = f"t{self._number}"
+        self.raw = b""
+        found = self.feed(b"%b %b\r\n" % (tag.encode(), command))
+        assert found, "no answer"
+        last = found[-1]
+        assert isinstance(last, Status), found
+        assert last.tag == tag or last.kind == "BYE", found
+        return Answer(last, tuple(found[:-1]), self.raw)
+
+    def ok(self, command: bytes) -> Answer:
+        answer = self.run(command)
+        assert answer.status.kind == "OK", answer.status
+        return answer
+
+    def no(self, command: bytes, code: str | None = None) -> Answer:
+        answer = self.run(command)
+        assert answer.status.kind == "NO", answer.status
+        assert answer.code == code, answer.status
+        return answer
+
+    def bad(self, command: bytes) -> Answer:
+        answer = self.run(command)
+        assert answer.status.kind == "BAD", answer.status
+        return answer
+
+    def begin(self, command: bytes) -> list[Response]:
+        """Send a command that goes on; gives what comes up to its continuation."""
+        self._number += 1
+        found = self.feed(b"t%d %b\r\n" % (self._number, command))
+        assert isinstance(found[-1], Continuation), found
+        return found
+
+    def append(self, mailbox: bytes, message: bytes, head: bytes = b"") -> Answer:
+        """Append a message; gives the answer."""
+        return self.run(
+            b"APPEND %b %b{%d+}\r\n%b" % (mailbox, head, len(message), message)
+        )

@@ -1,0 +1,134 @@
+"""An event loop that a test steps by hand: no sockets, no threads, no waiting.
+
+Coroutines that wait are parked and go on when their future is resolved. Pools run at
+once; timers run when the test turns the clock. The same calls give the same order of
+events, so that a failure found by hypothesis can be played again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from mailstore.lanes import Future, InlineFuture, InlineRuntime, Pool, Timer
+
+T = TypeVar("T")
+
+
+class SteppingFuture(InlineFuture[Any]):
+    """A future that tells who waits for it."""
+
+    __slots__ = ("_woken",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._woken: list[Callable[[], None]] = []
+
+    def then(self, call: Callable[[], None]) -> None:
+        self._woken.append(call)
+
+    def succeed(self, value: Any) -> None:
+        super().succeed(value)
+        self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        super().fail(error)
+        self._wake()
+
+    def _wake(self) -> None:
+        woken, self._woken = self._woken, []
+        for call in woken:
+            call()
+
+
+class _Timer:
+    def __init__(self) -> None:
+        self.live = True
+
+    def cancel(self) -> None:
+        self.live = False
+
+
+class SteppingRuntime(InlineRuntime):
+    """`Runtime` whose clock stands still until `advance`."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+        self._numbers = itertools.count()
+        self._timers: list[tuple[float, int, _Timer, Callable[[], None]]] = []
+        self._ready: deque[Callable[[], None]] = deque()
+        self._stepping = False
+        self.pools: list[Pool] = []
+
+    def future(self) -> Future[Any]:
+        return SteppingFuture()
+
+    def start(self, pool: Pool, work: Callable[[], None]) -> None:
+        self.pools.append(pool)
+        work()
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        timer = _Timer()
+        entry = (self.time + seconds, next(self._numbers), timer, call)
+        heapq.heappush(self._timers, entry)
+        return timer
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._soon(lambda: self._step(work))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Drive a coroutine that needs no clock to its result."""
+        result: list[Any] = []
+
+        async def outer() -> None:
+            try:
+                result.append((await work, None))
+            except BaseException as error:  # noqa: BLE001 - it belongs to the caller
+                result.append((None, error))
+
+        self.spawn(outer())
+        assert result, "the coroutine waits for an event that cannot come"
+        value, error = result[0]
+        if error is not None:
+            raise error
+        return value
+
+    def advance(self, seconds: float) -> None:
+        """Turn the clock, and run what becomes due."""
+        end = self.time + seconds
+        while self._timers and self._timers[0][0] <= end:
+            when, _, timer, call = heapq.heappop(self._timers)
+            self.time = max(self.time, when)
+            if timer.live:
+                self._soon(call)
+        self.time = end
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        self._ready.append(call)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._ready:
+                self._ready.popleft()()
+        finally:
+            self._stepping = False
+
+    def _step(self, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            waited: SteppingFuture = work.send(None)
+        except StopIteration:
+            return
+        if waited.done():
+            self._soon(lambda: self._step(work))
+        else:
+            waited.then(lambda: self._soon(lambda: self._step(work)))
