@@ -28,7 +28,7 @@ NO_MAIL = {".md", ".gitattributes"}
 def files(folder: Path) -> list[Path]:
     """List the files with mail in a folder, or skip the test if there is none."""
     if not folder.is_dir():
-        pytest.skip(f"{folder.name} mail is not beside this project")
+        pytest.skip(f"{folder.parent.name}/{folder.name} is not beside this project")
     return sorted(
         path
         for path in folder.rglob("*")

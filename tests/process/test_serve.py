@@ -227,7 +227,9 @@ def ports_are_free(*ports: int) -> bool:
 
 def test_a_first_start_needs_nothing(tmp_path: Path):
     """As README says: one command, and it tells how to connect."""
-    if not ports_are_free(1143, 1993):
+    try:
+        until(lambda: ports_are_free(1143, 1993))  # another test may have them
+    except AssertionError:
         pytest.skip("ports 1143 and 1993 are in use on this machine")
     environment = {k: v for k, v in os.environ.items() if k != "IMAPD_CONFIG"}
     with subprocess.Popen(
