@@ -100,7 +100,8 @@ class SteppingRuntime(InlineRuntime):
         value, error = result[0]
         if error is not None:
             raise error
-        return value
+        done: T = value
+        return done
 
     def advance(self, seconds: float) -> None:
         """Turn the clock, and run what becomes due."""

@@ -252,8 +252,8 @@ def test_inverse():
         assert reparsed(name, node) == node
     literal = Literal(3, b"abc", synchronizing=False)
     for flags, when in (((), None), (("\\Seen", "k"), date)):
-        node = append.Append(b"a b", flags, when, literal)
-        assert reparsed("APPEND", node) == node
+        added = append.Append(b"a b", flags, when, literal)
+        assert reparsed("APPEND", added) == added
 
 
 def test_features_are_whole():

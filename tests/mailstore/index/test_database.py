@@ -39,7 +39,10 @@ def test_a_newer_store_is_refused(tmp_path):
 
 def test_an_upgrade_keeps_a_copy_of_the_old_index(tmp_path, monkeypatch):
     new_index(tmp_path).close()
-    steps = [*migrations("mail"), (2, "CREATE TABLE more (a); PRAGMA user_version = 2;")]
+    steps = [
+        *migrations("mail"),
+        (2, "CREATE TABLE more (a); PRAGMA user_version = 2;"),
+    ]
     monkeypatch.setattr(module, "migrations", lambda _: steps)
     upgraded = Database.open(tmp_path / "index.db")
     assert upgraded.one("SELECT count(*) FROM more") == (0,)
