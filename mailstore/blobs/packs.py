@@ -193,22 +193,34 @@ class Packs:
     def compactable(
         self, live: frozenset[str], share: float, before: float
     ) -> list[int]:
-        """Give the segments of which more than a share is dead.
+        """Give the segments of which more than a share is dead, and not all.
 
         ``live`` are the references that rows name. Segments that a process writes
         to, or that were written after ``before``, are left alone: their rows may be
         on their way.
         """
         found = []
-        for number in self._numbers():
-            file = self._lockable(number)
-            if file is None or os.fstat(file.fd).st_mtime > before:
-                continue
-            size = os.fstat(file.fd).st_size
+        for number, size in self._settled(before):
             alive = sum(length for _, length in self._live(number, live))
-            if size - alive > share * size or not alive:
+            if alive and size - alive > share * size:
                 found.append(number)
         return found
+
+    def remove_dead(self, live: frozenset[str], before: float) -> int:
+        """Remove the segments without a living record; gives how many."""
+        dead = [n for n, _ in self._settled(before) if not self._live(n, live)]
+        for number in dead:
+            self.drop(number)
+        return len(dead)
+
+    def _settled(self, before: float) -> Iterator[tuple[int, int]]:
+        """Give (number, size) of segments that nobody writes to any more."""
+        for number in self._numbers():
+            file = self._lockable(number)
+            if file is not None:
+                status = os.fstat(file.fd)
+                if status.st_mtime < before:
+                    yield number, status.st_size
 
     def _live(self, number: int, live: frozenset[str]) -> list[tuple[str, int]]:
         prefix = f"pack:{number}:"

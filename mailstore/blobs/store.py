@@ -109,6 +109,20 @@ class BlobStore:
                 continue
         return removed
 
+    def remove_orphans(self, live: frozenset[str], before: float) -> int:
+        """Remove files that no row names, written before a time; gives how many.
+
+        ``live`` are the references that rows name. Dead records inside of segments
+        that have living ones are compaction's.
+        """
+        removed = self.packs.remove_dead(live, before)
+        for engine in (self._large, self._single):
+            for entry in engine.entries():
+                if entry.ref not in live and entry.changed < before:
+                    engine.delete(entry.ref)
+                    removed += 1
+        return removed
+
     def _engine(self, ref: str) -> Engine:
         engine = self._engines.get(ref.partition(":")[0])
         if engine is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mailstore.index.database import Database
@@ -45,10 +46,10 @@ def leap(database: Database) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge forgot: tombstones, and blobs that nothing refers to now."""
+    """What a purge forgot: tombstones, and messages that nothing refers to now."""
 
     tombstones: int
-    blobs: tuple[str, ...]
+    messages: int
 
 
 def purge(database: Database, before: int, now: int) -> Purged:
@@ -60,15 +61,16 @@ def purge(database: Database, before: int, now: int) -> Purged:
     gone = database.all(
         "DELETE FROM expunged WHERE at < ? RETURNING message", (before,)
     )
-    blobs: list[tuple[str]] = []
+    messages = 0
     if gone:
         database.execute("CREATE TEMP TABLE candidate (message INTEGER PRIMARY KEY)")
         database.many("INSERT OR IGNORE INTO candidate VALUES (?)", gone)
-        blobs = database.all(
+        forgotten = database.all(
             "DELETE FROM message WHERE id IN (SELECT message FROM candidate"
             " EXCEPT SELECT message FROM entry EXCEPT SELECT message FROM expunged)"
-            " RETURNING blob"
+            " RETURNING id"
         )
+        messages = len(forgotten)
         database.execute("DROP TABLE candidate")
     database.execute(
         "DELETE FROM keyword WHERE mailbox IN (SELECT id FROM mailbox"
@@ -79,7 +81,15 @@ def purge(database: Database, before: int, now: int) -> Purged:
         " AND id NOT IN (SELECT mailbox FROM expunged)"
     )
     database.execute("UPDATE account SET purged_at = ?", (now,))
-    return Purged(len(gone), tuple(row[0] for row in blobs))
+    return Purged(len(gone), messages)
+
+
+def move_blobs(database: Database, moves: Mapping[str, str]) -> None:
+    """Point messages at the new places of their bytes, by the old references."""
+    database.many(
+        "UPDATE message SET blob = ? WHERE blob = ?",
+        [(new, old) for old, new in moves.items()],
+    )
 
 
 def purged_at(database: Database) -> int:

@@ -20,6 +20,7 @@ from mailstore.index.copying import CopyDone, move_all
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.lanes import Pool, in_pool
+from mailstore.maintenance.reclaim import ReclaimJob
 from mailstore.model import (
     INBOX,
     AccountId,
@@ -246,11 +247,16 @@ class Account:
         def work(database: Database) -> Outcome[upkeep.Purged]:
             return Outcome(upkeep.purge(database, before, now))
 
-        purged = await self.lane.write(work)
-        if purged.blobs:
-            blobs = self.blobs
-            await in_pool(self._runtime, Pool.WRITE, lambda: blobs.delete(purged.blobs))
-        return purged.tombstones
+        return (await self.lane.write(work)).tombstones
+
+    async def reclaim(self) -> int:
+        """Give back the space of what was purged; gives the number of files removed."""
+        removed, more = 0, True
+        while more:
+            job = ReclaimJob(self.readers, self._runtime.now())
+            done = await self.lane.submit(job)
+            removed, more = removed + done.removed, done.more
+        return removed
 
     def purge_due(self) -> bool:
         """Tell whether the daily purge is due."""

@@ -15,7 +15,7 @@ from typing import Self
 
 from mailstore.changes import ChangeBus, ChangeNotice, NoBus
 from mailstore.directory import Directory
-from mailstore.errors import NotFound, Unavailable
+from mailstore.errors import Busy, NotFound, Unavailable
 from mailstore.index.database import check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.model import AccountId
@@ -148,4 +148,9 @@ class Store:
 
 
 async def _purge(account: Account) -> None:
-    await account.purge()
+    """The daily round: forget what was expunged long ago, give its space back."""
+    try:
+        await account.purge()
+        await account.reclaim()
+    except (Unavailable, Busy):
+        return  # a full disk, or the end of the server: the next round does it

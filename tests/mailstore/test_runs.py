@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from array import array
 
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_ranges_hold_exactly_what_both_have(uids, among):
     ranges = Selection.of(uids, array("I", among)).ranges
     held = [uid for uid in among if any(low <= uid <= high for low, high in ranges)]
     assert held == sorted(set(uids) & set(among))
-    assert all(a[1] < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(ranges))
 
 
 def test_neighbours_are_one_piece():

@@ -94,5 +94,6 @@ CREATE TABLE message (
     header        BLOB NOT NULL,
     parts         BLOB NOT NULL
 );
+CREATE INDEX message_blob ON message (blob);  -- compaction finds rows by it
 
 PRAGMA user_version = 1;

@@ -1,0 +1,64 @@
+"""Giving space back: blobs that no row names, segments that are mostly dead.
+
+Rows go first, bytes later: a blob is only given up after the transaction that forgot
+it, and only when it has lain there for an hour, since a message on its way has bytes
+before it has a row. A compacted segment stays for one more round, for readers that
+learnt a reference just before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailstore.blobs import BlobStore
+from mailstore.errors import Corrupt
+from mailstore.index import audit, upkeep
+from mailstore.index.database import Database
+from mailstore.service.readers import Readers
+from mailstore.writer import Outcome
+
+GRACE = 3_600  # seconds
+_DEAD_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """What one round did; ``more`` tells that another one would do something."""
+
+    removed: int  # files
+    moved: int  # messages
+    more: bool
+
+
+class ReclaimJob:
+    """One round, as a job of the writer lane: at most one segment is copied."""
+
+    durable = True
+
+    def __init__(self, readers: Readers, now: float) -> None:
+        self._readers = readers
+        self._before = now - GRACE
+        self._moves: dict[str, str] = {}
+        self._removed = 0
+        self._more = False
+
+    def prepare(self, blobs: BlobStore) -> bool:
+        """Remove what is dead, copy what is alive in a dying segment."""
+        with self._readers.take() as database:
+            live = audit.blob_refs(database)
+        self._removed = blobs.remove_spooled(self._before)
+        self._removed += blobs.remove_orphans(live, self._before)
+        for number in blobs.packs.compactable(live, _DEAD_SHARE, self._before):
+            if self._moves:
+                self._more = True
+                break
+            try:
+                self._moves = blobs.packs.copy_live(number, live)
+            except Corrupt:
+                continue  # its segment stays, `imapd check` tells of it
+        return bool(self._moves)
+
+    def run(self, database: Database) -> Outcome[Reclaimed]:
+        """Point the rows at the copies."""
+        upkeep.move_blobs(database, self._moves)
+        return Outcome(Reclaimed(self._removed, len(self._moves), self._more))
