@@ -1,0 +1,175 @@
+"""A state that follows deltas equals a loaded one; histories lose nothing."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailstore.history import History, Step
+from mailstore.index import mailboxes
+from mailstore.index.copying import copy
+from mailstore.index.flags import store_flags
+from mailstore.index.removal import expunge
+from mailstore.index.selection import EVERYTHING, Selection
+from mailstore.model import FlagChange, FlagOperation
+from tests.mailstore.index.records import (
+    NOW,
+    add,
+    contents,
+    mailbox_id,
+    new_index,
+    state_of,
+)
+
+FLAGS = ("\\Seen", "\\Deleted", *[f"k{n}" for n in range(0, 90, 10)])
+uid_lists = st.sets(st.integers(1, 30), min_size=1, max_size=8).map(sorted)
+flag_tuples = st.lists(st.sampled_from(FLAGS), max_size=3, unique=True).map(tuple)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.lists(flag_tuples, min_size=1, max_size=4)),
+        st.tuples(
+            st.just("store"), uid_lists, st.sampled_from(FlagOperation), flag_tuples
+        ),
+        st.tuples(st.just("expunge"), uid_lists),
+        st.tuples(st.just("copy"), uid_lists, st.booleans()),
+    ),
+    max_size=14,
+)
+
+
+def commit(database, state, step):
+    """Do a step; gives its deltas for the mailbox."""
+    box = mailbox_id(database)
+    kind, *arguments = step
+    with database.transaction():
+        if kind == "add":
+            pass
+        elif kind == "store":
+            uids, operation, flags = arguments
+            return [
+                store_flags(
+                    database,
+                    box,
+                    Selection.of(uids, state.uids),
+                    FlagChange(operation, flags),
+                    unchanged_since=None,
+                    seen_at=0,
+                ).delta
+            ]
+        elif kind == "expunge":
+            among = Selection.of(arguments[0], state.uids)
+            delta = expunge(database, box, among, NOW)
+            return [] if delta is None else [delta]
+        else:
+            uids, move = arguments
+            among = Selection.of(uids, state.uids)
+            return list(copy(database, box, among, "INBOX", NOW, move=move).deltas)
+    return [add(database, "INBOX", *arguments[0]).delta]
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_following_equals_loading(tmp_path_factory, chosen):
+    database = new_index(tmp_path_factory.mktemp("index"))
+    # The 57th keyword and those behind it are kept apart.
+    add(database, "INBOX", tuple(f"k{n}" for n in range(90)), ("\\Seen",))
+    state = state_of(database)
+    start = state.modseq
+    before = dict(zip(state.uids, state.masks(0, len(state.uids)), strict=True))
+    woken = []
+    state.watch(lambda: woken.append(state.modseq))
+    for step in chosen:
+        if step[0] != "add" and not Selection.of(step[1], state.uids):
+            continue
+        held, length = state.uids, len(state.uids)
+        kept = list(held)
+        for delta in commit(database, state, step):
+            assert state.apply(delta)
+            assert state.apply(delta)  # again: known already
+        assert list(held[:length]) == kept
+        assert contents(state) == contents(state_of(database))
+    changes = state.changes(start)
+    after = dict(before)
+    for uid in changes.vanished:
+        after.pop(uid, None)
+    after.update(changes.changed)
+    after.update({uid: state.mask(state.position(uid)) for uid in changes.new})
+    assert after == dict(zip(state.uids, state.masks(0, len(state.uids)), strict=True))
+    database.close()
+
+
+def test_a_delta_that_does_not_fit_is_refused(tmp_path):
+    database = new_index(tmp_path)
+    state = state_of(database)
+    add(database)
+    second = add(database).delta
+    before = contents(state)
+    assert not state.apply(second)
+    assert contents(state) == before
+    database.close()
+
+
+@pytest.mark.parametrize("count", [3, 2_000])
+def test_removing_few_and_many_pieces(tmp_path, count):
+    database = new_index(tmp_path)
+    add(database, "INBOX", *([()] * count), ("\\Deleted",))
+    state = state_of(database)
+    change = FlagChange(FlagOperation.ADD, ("\\Deleted", "k"))
+    odd = Selection.of(list(range(1, count, 2)), state.uids)
+    with database.transaction():
+        done = store_flags(
+            database, state.id, odd, change, unchanged_since=None, seen_at=0
+        )
+        removed = expunge(database, state.id, EVERYTHING, NOW)
+    assert state.apply(done.delta)
+    assert state.apply(removed)
+    assert contents(state) == contents(state_of(database))
+    database.close()
+
+
+def test_a_deleted_mailbox_has_nothing(tmp_path):
+    database = new_index(tmp_path, "INBOX", "x")
+    add(database, "x", (), ())
+    state = state_of(database, "x")
+    delta = mailboxes.delete(database, "x", NOW)
+    assert state.apply(delta)
+    assert state.gone
+    assert list(state.changes(0).vanished) == [1, 2]
+    database.close()
+
+
+# -- history
+
+
+def test_a_history_answers_with_at_least_what_happened():
+    history, rng = History(), random.Random(1)
+    happened = []
+    for modseq in range(1, 2_000):
+        uids = sorted(rng.sample(range(1, 50), 2))
+        kind = rng.choice(["new", "changed", "vanished"])
+        happened.append((modseq, kind, uids))
+        history.add(Step(modseq, **{kind: uids}))
+    assert len(history) <= 512
+    for since in (0, 5, 1_000, 1_500, 1_990, 1_999, 5_000):
+        told = history.since(since)
+        for modseq, kind, uids in happened:
+            if modseq > since:
+                assert set(uids) <= set(getattr(told, kind))
+        for kind in ("new", "changed", "vanished"):
+            assert list(getattr(told, kind)) == sorted(set(getattr(told, kind)))
+    recent = history.since(1_997)
+    assert {*recent.new, *recent.changed, *recent.vanished} == {
+        uid for modseq, _, uids in happened if modseq > 1_997 for uid in uids
+    }
+
+
+def test_what_everybody_knows_is_forgotten():
+    history = History()
+    for modseq in range(1, 11):
+        history.add(Step(modseq, new=[modseq]))
+    history.forget(7)
+    assert len(history) == 3
+    assert list(history.since(7).new) == [8, 9, 10]

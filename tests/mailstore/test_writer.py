@@ -1,0 +1,318 @@
+"""The lane: groups, savepoints, the order of durability, faults, unclean boots."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from mailstore import writer as module
+from mailstore.blobs import open_blobs
+from mailstore.errors import Busy, NotFound, Unavailable
+from mailstore.index import mailboxes, upkeep
+from mailstore.index.database import Database
+from mailstore.index.records import Delta
+from mailstore.lanes import InlineRuntime
+from mailstore.model import MailboxId
+from mailstore.writer import Lane, Outcome
+from tests.mailstore.index.records import add, new_index, state_of
+
+
+class Patient(InlineRuntime):
+    """Keeps work until a test lets it run."""
+
+    def __init__(self) -> None:
+        self.waiting = []
+        self.timers = []
+
+    def start(self, pool, work):
+        self.waiting.append(work)
+
+    def later(self, seconds, call):
+        self.timers.append((seconds, call))
+        return super().later(seconds, call)
+
+    def go(self):
+        while self.waiting:
+            self.waiting.pop(0)()
+
+
+class Bench:
+    def __init__(self, folder):
+        self.folder = folder
+        self.runtime = Patient()
+        new_index(folder).close()
+        self.database = Database.open(folder / "index.db")
+        self.blobs = open_blobs(folder / "blobs", "packs")
+        self.delivered = []
+        self.statements = []
+        self.database.connection.set_exec_trace(self._trace)
+        self.lane = Lane(self.database, self.blobs, self.runtime, self.delivered.append)
+
+    def _trace(self, _, sql, __):
+        self.statements.append(sql)
+        return True
+
+    def close(self):
+        self.lane.close()
+        self.blobs.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def subscribe(name):
+    def work(database):
+        mailboxes.subscribe(database, name)
+        return Outcome(name)
+
+    return work
+
+
+def failing(database):
+    mailboxes.subscribe(database, "undone")
+    raise NotFound
+
+
+def names(bench):
+    return mailboxes.subscriptions(bench.database)
+
+
+def result(future):
+    return InlineRuntime().run(_await(future))
+
+
+async def _await(future):
+    return await future
+
+
+def test_what_waits_is_one_transaction(bench):
+    futures = [bench.lane.write(subscribe(f"n{n}")) for n in range(5)]
+    assert len(bench.runtime.waiting) == 1
+    assert not futures[0].done()
+    bench.runtime.go()
+    assert [result(future) for future in futures] == ["n0", "n1", "n2", "n3", "n4"]
+    assert sum(sql == "COMMIT" for sql in bench.statements) == 1
+    assert len(bench.delivered) == 1
+
+
+def test_one_that_fails_takes_nobody_along(bench):
+    good, bad, also = (
+        bench.lane.write(work) for work in (subscribe("a"), failing, subscribe("b"))
+    )
+    bench.runtime.go()
+    assert result(good) == "a"
+    assert result(also) == "b"
+    with pytest.raises(NotFound):
+        result(bad)
+    assert {"a", "b"} <= names(bench)
+    assert "undone" not in names(bench)
+
+
+def test_one_alone_that_fails_undoes_itself(bench):
+    bad = bench.lane.write(failing)
+    bench.runtime.go()
+    with pytest.raises(NotFound):
+        result(bad)
+    assert "undone" not in names(bench)
+    good = bench.lane.write(subscribe("after"))
+    bench.runtime.go()
+    assert result(good) == "after"
+
+
+def test_a_defect_reaches_its_caller_alone(bench):
+    def defect(_):
+        raise ZeroDivisionError
+
+    bad, good = bench.lane.write(defect), bench.lane.write(subscribe("x"))
+    bench.runtime.go()
+    with pytest.raises(ZeroDivisionError):
+        result(bad)
+    assert result(good) == "x"
+
+
+def test_a_failed_commit_fails_all_and_the_lane_goes_on(bench, monkeypatch):
+    futures = [bench.lane.write(subscribe(f"n{n}")) for n in range(2)]
+    execute = Database.execute
+
+    def fail(self, sql, values=()):
+        if sql == "COMMIT":
+            raise Unavailable("the disk is full")
+        execute(self, sql, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "execute", fail)
+        bench.runtime.go()
+    for future in futures:
+        with pytest.raises(Unavailable):
+            result(future)
+    assert not bench.delivered
+    assert not {"n0", "n1"} & names(bench)
+    after = bench.lane.write(subscribe("after"))
+    bench.runtime.go()
+    assert result(after) == "after"
+
+
+def test_another_writer_makes_it_busy(bench):
+    other = Database.open(bench.folder / "index.db")
+    bench.database.connection.set_busy_timeout(0)
+    future = bench.lane.write(subscribe("x"))
+    with other.transaction():
+        bench.runtime.go()
+    with pytest.raises(Busy):
+        result(future)
+    other.close()
+
+
+def test_memory_hears_before_the_caller(bench):
+    heard = []
+    bench.lane._deliver = lambda outcomes: heard.append(future.done())
+    future = bench.lane.write(lambda _: Outcome(1, (Delta(MailboxId(1), 1, 2),)))
+    bench.runtime.go()
+    assert heard == [False]
+    assert future.done()
+    assert bench.lane.committing == {}
+
+
+def test_bytes_are_synced_before_rows(bench, monkeypatch):
+    order = []
+    monkeypatch.setattr(bench.blobs, "sync", lambda: order.append("sync"))
+
+    class Adds:
+        durable = True
+
+        def prepare(self, blobs):
+            order.append("prepare")
+            return True
+
+        def run(self, database):
+            order.append("run")
+            return Outcome(None)
+
+    for _ in range(2):
+        bench.lane.submit(Adds())
+    bench.runtime.go()
+    assert order == ["prepare", "prepare", "sync", "run", "run"]
+
+
+def test_unsynced_bytes_get_no_row(bench, monkeypatch):
+    def fail():
+        raise Unavailable
+
+    class Adds:
+        durable = True
+
+        def prepare(self, blobs):
+            return True
+
+        def run(self, database):
+            raise AssertionError("a row for bytes that may be lost")
+
+    monkeypatch.setattr(bench.blobs, "sync", fail)
+    future, other = bench.lane.submit(Adds()), bench.lane.write(subscribe("x"))
+    bench.runtime.go()
+    with pytest.raises(Unavailable):
+        result(future)
+    assert result(other) == "x"
+
+
+# -- loose commits
+
+
+def settings(bench):
+    return [sql for sql in bench.statements if "synchronous" in sql]
+
+
+def test_durable_commits_sync_and_loose_ones_do_not(bench):
+    bench.lane.write(subscribe("a"))
+    bench.runtime.go()
+    assert settings(bench) == ["PRAGMA synchronous = FULL"]
+    bench.lane.write(subscribe("b"), durable=False)
+    bench.runtime.go()
+    # The first one is announced, durably, before any can be lost.
+    assert settings(bench) == ["PRAGMA synchronous = FULL"]
+    assert upkeep.loose_boots(bench.database) == {module.boot_id()}
+    bench.lane.write(subscribe("c"), durable=False)
+    bench.runtime.go()
+    assert settings(bench)[-1] == "PRAGMA synchronous = NORMAL"
+    bench.lane.write(subscribe("d"), durable=False)
+    bench.lane.write(subscribe("e"))
+    bench.runtime.go()
+    assert settings(bench)[-1] == "PRAGMA synchronous = FULL"
+
+
+def test_loose_commits_are_synced_within_a_second(bench):
+    for name in ("a", "b"):
+        bench.lane.write(subscribe(name), durable=False)
+        bench.runtime.go()
+    ((seconds, call),) = bench.runtime.timers
+    assert seconds <= 1
+    call()
+    bench.runtime.go()
+    assert settings(bench)[-1] == "PRAGMA synchronous = FULL"
+    assert len(bench.runtime.timers) == 1
+
+
+def test_a_clean_end_leaves_no_mark(tmp_path):
+    bench = Bench(tmp_path)
+    bench.lane.write(subscribe("a"), durable=False)
+    bench.runtime.go()
+    bench.close()
+    database = Database.open(tmp_path / "index.db")
+    assert upkeep.loose_boots(database) == frozenset()
+    database.close()
+
+
+def test_after_an_unclean_boot_every_modseq_is_new(tmp_path):
+    database = new_index(tmp_path)
+    add(database)
+    upkeep.mark_loose(database, "somebody", "an earlier boot")
+    before = state_of(database).modseq
+    blobs = open_blobs(tmp_path / "blobs", "packs")
+    for _ in range(2):  # once is enough
+        Lane(database, blobs, InlineRuntime(), lambda _: None).recover()
+        assert state_of(database).modseq == before + 2**20
+        assert upkeep.loose_boots(database) == frozenset()
+    database.close()
+
+
+def test_the_same_boot_lost_nothing(tmp_path):
+    database = new_index(tmp_path)
+    add(database)
+    upkeep.mark_loose(database, "killed", module.boot_id())
+    before = state_of(database).modseq
+    Lane(
+        database, open_blobs(tmp_path / "b", "packs"), InlineRuntime(), lambda _: None
+    ).recover()
+    assert state_of(database).modseq == before
+    database.close()
+
+
+def test_the_end_waits_for_what_runs(tmp_path):
+    bench = Bench(tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(database):
+        begun.set()
+        go_on.wait(30)
+        return subscribe("slow")(database)
+
+    bench.lane.write(slow)
+    thread = threading.Thread(target=bench.runtime.go)
+    thread.start()
+    begun.wait(30)
+    closing = threading.Thread(target=bench.lane.close)
+    closing.start()
+    go_on.set()
+    thread.join()
+    closing.join()
+    with pytest.raises(Unavailable):
+        result(bench.lane.write(subscribe("late")))
+    database = Database.open(tmp_path / "index.db")
+    assert "slow" in mailboxes.subscriptions(database)
+    database.close()
+    bench.blobs.close()
