@@ -82,7 +82,7 @@ def _one(
     if end - start > most:
         return Skipped(source, f"larger than {most} octets")
     content = data[start:end]
-    if end < len(data):  # the empty line in front of the next separator
+    if content.endswith((b"\n\n", b"\r\n\r\n")):  # the empty line behind each message
         content = content.removesuffix(b"\n").removesuffix(b"\r")
     content, flags = _take_status(content)
     content = with_crlf(_QUOTED.sub(rb"\1", content))

@@ -58,6 +58,8 @@ class Mirror:
                     del self.uids[number - 1], self.flags[number - 1]
                 case Fetch():
                     self._fetched(response)
+                case _:
+                    continue
 
     def _fetched(self, response: Fetch) -> None:
         at = response.number - 1
@@ -68,8 +70,8 @@ class Mirror:
             self.uids[at] = uid
             known = [one for one in self.uids if one is not None]
             assert known == sorted(set(known))
-        if isinstance(flags, frozenset | tuple | list):
-            self.flags[at] = frozenset(flags) - {"\\Recent"}
+        if isinstance(flags, frozenset):
+            self.flags[at] = flags - {"\\Recent"}
 
     def run(self, command: str) -> tuple[Status, Any]:
         answer = self.session.run(command.encode("ascii"))
@@ -86,6 +88,12 @@ class Mirror:
     def learn(self) -> None:
         if self.uids:
             self.run("FETCH 1:* (UID FLAGS)")
+
+
+def _flags(response: Fetch) -> frozenset[str]:
+    flags = response.items["FLAGS"]
+    assert isinstance(flags, frozenset)
+    return flags
 
 
 numbers = st.lists(st.integers(1, 6), min_size=1, max_size=3).map(
@@ -173,6 +181,10 @@ class Sessions(RuleBasedStateMachine):
                 if (uid if by_uid else at) in chosen and at not in told
             ]
             self._assume(client, before, asked, how, frozenset(flags.split()))
+            if by_uid:  # whose UID it doesn't know, it cannot tell whether it asked for
+                for at, (uid, _) in enumerate(before):
+                    if uid is None and at + 1 not in told:
+                        client.flags[at] = None
 
     def _assume(self, client, before, asked, how, wanted):
         """.SILENT: the client works out by itself what it asked for."""
@@ -269,7 +281,7 @@ class Sessions(RuleBasedStateMachine):
         truth = Mirror(self.world.session())
         truth.session.ok(b"EXAMINE " + client.mailbox.encode("ascii"))
         answer = truth.session.ok(b"UID FETCH 1:* (UID FLAGS)")
-        rows = {f.items["UID"]: set(f.items["FLAGS"]) for f in answer.of(Fetch)}
+        rows = {f.items["UID"]: _flags(f) for f in answer.of(Fetch)}
         truth.session.ok(b"LOGOUT")
         assert len(client.uids) == len(rows)
         for uid, true, known_uid, known in zip(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
+from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
 from mailstore.model import Arrival
 from mailstore.service import Account, Store, StoreOptions
@@ -13,6 +14,25 @@ from mailstore.service import Account, Store, StoreOptions
 T = TypeVar("T")
 
 OPTIONS = StoreOptions(bcrypt_cost=4, free_space_floor=0)
+
+
+class Statements(list[str]):
+    """The SQL that a connection runs, while the block lasts."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._connection = database.connection
+
+    def _note(self, _: object, sql: str, __: object) -> bool:
+        self.append(sql)
+        return True
+
+    def __enter__(self) -> Self:
+        self._connection.set_exec_trace(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.set_exec_trace(None)
 
 
 class Clocked(InlineRuntime):

@@ -15,7 +15,7 @@ _uids = st.sets(st.integers(1, 60)).map(sorted)
 @given(_uids, _uids)
 def test_pieces_are_what_both_have(uids, among):
     table = array("I", among)
-    found = []
+    found: list[int] = []
     for start, stop, at in runs(uids, table):
         assert start < stop
         assert list(table[start:stop]) == uids[at : at + stop - start]

@@ -96,7 +96,7 @@ def test_following_equals_loading(tmp_path_factory, chosen):
     for uid in changes.vanished:
         after.pop(uid, None)
     after.update(changes.changed)
-    after.update({uid: state.mask(state.position(uid)) for uid in changes.new})
+    after.update({uid: state.mask(list(state.uids).index(uid)) for uid in changes.new})
     assert after == dict(zip(state.uids, state.masks(0, len(state.uids)), strict=True))
     database.close()
 
@@ -125,6 +125,7 @@ def test_removing_few_and_many_pieces(tmp_path, count):
         )
         removed = expunge(database, state.id, EVERYTHING, NOW)
     assert state.apply(done.delta)
+    assert removed is not None
     assert state.apply(removed)
     assert contents(state) == contents(state_of(database))
     database.close()

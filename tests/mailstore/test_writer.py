@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from mailstore import writer as module
 from mailstore.blobs import open_blobs
+from mailstore.boot import boot_id
 from mailstore.errors import Busy, NotFound, Unavailable
 from mailstore.index import mailboxes, upkeep
 from mailstore.index.database import Database
@@ -22,8 +24,8 @@ class Patient(InlineRuntime):
     """Keeps work until a test lets it run."""
 
     def __init__(self) -> None:
-        self.waiting = []
-        self.timers = []
+        self.waiting: list[Callable[[], None]] = []
+        self.timers: list[tuple[float, Callable[[], None]]] = []
 
     def start(self, pool, work):
         self.waiting.append(work)
@@ -44,8 +46,8 @@ class Bench:
         new_index(folder).close()
         self.database = Database.open(folder / "index.db")
         self.blobs = open_blobs(folder / "blobs", "packs")
-        self.delivered = []
-        self.statements = []
+        self.delivered: list[Any] = []
+        self.statements: list[str] = []
         self.database.connection.set_exec_trace(self._trace)
         self.lane = Lane(self.database, self.blobs, self.runtime, self.delivered.append)
 
@@ -169,8 +171,9 @@ def test_another_writer_makes_it_busy(bench):
 
 
 def test_memory_hears_before_the_caller(bench):
-    heard = []
-    bench.lane._deliver = lambda outcomes: heard.append(future.done())
+    heard: list[bool] = []
+    future: Any = None
+    bench.lane._deliver = lambda _: heard.append(future.done())
     future = bench.lane.write(lambda _: Outcome(1, (Delta(MailboxId(1), 1, 2),)))
     bench.runtime.go()
     assert heard == [False]
@@ -235,7 +238,7 @@ def test_durable_commits_sync_and_loose_ones_do_not(bench):
     bench.runtime.go()
     # The first one is announced, durably, before any can be lost.
     assert settings(bench) == ["PRAGMA synchronous = FULL"]
-    assert upkeep.loose_boots(bench.database) == {module.boot_id()}
+    assert upkeep.loose_boots(bench.database) == {boot_id()}
     bench.lane.write(subscribe("c"), durable=False)
     bench.runtime.go()
     assert settings(bench)[-1] == "PRAGMA synchronous = NORMAL"
@@ -283,7 +286,7 @@ def test_after_an_unclean_boot_every_modseq_is_new(tmp_path):
 def test_the_same_boot_lost_nothing(tmp_path):
     database = new_index(tmp_path)
     add(database)
-    upkeep.mark_loose(database, "killed", module.boot_id())
+    upkeep.mark_loose(database, "killed", boot_id())
     before = state_of(database).modseq
     Lane(
         database, open_blobs(tmp_path / "b", "packs"), InlineRuntime(), lambda _: None

@@ -24,6 +24,7 @@ from mailstore.model import (
     FlagOperation,
 )
 from tests.mailstore.index.records import NOW, add, mailbox_id, new_index, state_of
+from tests.mailstore.stores import Statements
 
 ADD, REMOVE, REPLACE = FlagOperation.ADD, FlagOperation.REMOVE, FlagOperation.REPLACE
 
@@ -170,12 +171,8 @@ def test_scattered_messages_are_one_statement(database):
     add(database, "INBOX", *([()] * 200))
     chosen = list(range(1, 200, 2))
     among = Selection.of(chosen, array("I", range(1, 201)))
-    statements = []
-    database.connection.set_exec_trace(
-        lambda _, sql, __: statements.append(sql) or True
-    )
-    store(database, ADD, "\\Answered", among=among)
-    database.connection.set_exec_trace(None)
+    with Statements(database) as statements:
+        store(database, ADD, "\\Answered", among=among)
     assert len(statements) == 4  # one of them only finds the mailbox for the test
     flagged = [uid for uid, mask in masks(database).items() if mask & ANSWERED]
     assert flagged == chosen

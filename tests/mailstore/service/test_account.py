@@ -15,7 +15,7 @@ from mailstore.errors import (
     Unavailable,
 )
 from mailstore.model import Arrival, InternalDate, SpecialUse
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import OPTIONS, Home, Statements
 
 
 @pytest.fixture
@@ -167,11 +167,8 @@ def test_a_full_disk_takes_nothing_and_gives_back(tmp_path):
 
 def test_appending_costs_six_statements(home):
     home.append("INBOX", b"first")
-    statements = []
-    database = home.account.lane._database.connection
-    database.set_exec_trace(lambda _, sql, __: statements.append(sql) or True)
-    home.append("INBOX", b"x")
-    database.set_exec_trace(None)
+    with Statements(home.account.lane._database) as statements:
+        home.append("INBOX", b"x")
     assert len(statements) <= 7, statements
 
 

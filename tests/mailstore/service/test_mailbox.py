@@ -20,7 +20,7 @@ from mailstore.model import (
 )
 from mailstore.query import HasSystemFlag
 from mailstore.service import fetching
-from tests.mailstore.stores import Home
+from tests.mailstore.stores import Home, Statements
 
 ADD, REMOVE, REPLACE = FlagOperation.ADD, FlagOperation.REMOVE, FlagOperation.REPLACE
 
@@ -317,12 +317,9 @@ def test_searching_flags_asks_no_database(home):
     fill(home, 3)
     mailbox = home.open()
     store(home, mailbox, [2], ADD, "\\Seen")
-    statements = []
-    reader = home.account.readers.event.connection
-    reader.set_exec_trace(lambda _, sql, __: statements.append(sql) or True)
-    assert list(home.run(mailbox.search(HasSystemFlag(SEEN)))) == [2]
-    home.fetch(mailbox, mailbox.uids, Column.FLAGS, Column.SIZE)
-    assert statements == []
-    home.fetch(mailbox, mailbox.uids, Column.ENVELOPE)
-    assert len(statements) == 1
-    reader.set_exec_trace(None)
+    with Statements(home.account.readers.event) as statements:
+        assert list(home.run(mailbox.search(HasSystemFlag(SEEN)))) == [2]
+        home.fetch(mailbox, mailbox.uids, Column.FLAGS, Column.SIZE)
+        assert statements == []
+        home.fetch(mailbox, mailbox.uids, Column.ENVELOPE)
+        assert len(statements) == 1

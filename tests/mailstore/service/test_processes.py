@@ -1,0 +1,184 @@
+"""Two processes on one store: what one commits, the other finds and tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import pytest
+
+from mailstore.boot import boot_id
+from mailstore.changes import NoBus
+from mailstore.index import audit
+from mailstore.maintenance.check import check
+from mailstore.model import AccountId, Column, FlagChange, FlagOperation
+from mailstore.service import arrivals, names, opened, readers
+from mailstore.service.store import Store
+from tests.mailstore.stores import OPTIONS, Home
+
+ADD = FlagOperation.ADD
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Two stores as two workers have them: nothing in memory is shared."""
+    first, second = Home(tmp_path), Home(tmp_path)
+    assert first.id == second.id
+    yield first, second
+    second.close()
+    first.close()
+
+
+def content(mailbox):
+    uids = list(mailbox.uids)
+    return {uid: (mailbox.flags(uid)) for uid in uids}
+
+
+def catch_up(home, mailbox):
+    if mailbox.stale():
+        home.run(mailbox.refresh())
+    assert not mailbox.stale()
+
+
+def test_the_other_sees_arrivals_flags_and_removals(pair):
+    one, two = pair
+    one.append("INBOX", b"a", b"b", b"c")
+    mine, theirs = one.open(), two.open()
+    assert content(mine) == content(theirs)
+    since = theirs.modseq
+    one.append("INBOX", b"d", flags=("key",))
+    one.run(mine.store_flags([1], FlagChange(ADD, ("\\Seen",)), seen_at=mine.modseq))
+    one.run(mine.store_flags([2], FlagChange(ADD, ("\\Deleted",)), seen_at=mine.modseq))
+    one.run(mine.expunge())
+    assert theirs.stale()
+    catch_up(two, theirs)
+    assert content(theirs) == content(mine)
+    assert theirs.keywords == ("key",)
+    changes = theirs.changes(since)
+    assert list(changes.vanished) == [2]
+    assert 4 in changes.new
+    assert 1 in dict(changes.changed)
+
+
+def test_both_write_in_turn(pair):
+    one, two = pair
+    one.append("INBOX", b"a")
+    mine, theirs = one.open(), two.open()
+    for number in range(6):
+        home, box = ((one, mine), (two, theirs))[number % 2]
+        home.append("INBOX", b"%d" % number)
+        change = FlagChange(ADD, (f"k{number}",))
+        stored = home.run(box.store_flags([1], change, seen_at=box.modseq))
+        assert stored.updated[0][0] == 1
+    catch_up(one, mine)
+    catch_up(two, theirs)
+    assert content(mine) == content(theirs)
+    assert list(mine.uids) == [1, 2, 3, 4, 5, 6, 7]
+    assert len(mine.keywords) == 6
+
+
+def test_names_are_seen(pair):
+    one, two = pair
+    one.run(one.account.create("New/Box"))
+    assert "New/Box" in two.names()
+    theirs = two.open("New/Box")
+    one.append("New/Box", b"x")
+    catch_up(two, theirs)
+    one.run(one.account.delete("New/Box"))
+    assert theirs.stale()
+    catch_up(two, theirs)
+    assert theirs.gone
+    assert list(theirs.uids) == []
+
+
+def test_a_notice_wakes_who_watches(pair):
+    one, two = pair
+    theirs = two.open()
+    woken, listed = [], []
+    theirs.watch(lambda: woken.append(theirs.modseq))
+    two.account.watch(lambda: listed.append(True))
+    one.append("INBOX", b"x")
+    two.account.noticed(theirs.id)
+    two.account.noticed(theirs.id)
+    assert len(woken) == 1
+    assert list(theirs.uids) == [1]
+    two.account.noticed(0)
+    assert listed == [True]
+
+
+def test_big_mailboxes_are_read_in_a_pool(pair, monkeypatch):
+    monkeypatch.setattr(opened, "_AT_ONCE", 2)
+    one, two = pair
+    one.append("INBOX", *[b"m%d" % n for n in range(5)])
+    theirs = two.open()
+    one.append("INBOX", b"y")
+    catch_up(two, theirs)
+    assert list(theirs.uids) == [1, 2, 3, 4, 5, 6]
+
+
+def test_unused_mailboxes_leave_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "_KEPT", 1)
+    home = Home(tmp_path)
+    for name in ("INBOX", "Sent", "Trash"):
+        home.append(name, b"a", b"b")
+        home.run(home.open(name).close())
+    assert len(home.account.opened._states) == 1
+    home.close()
+
+
+def test_messages_that_one_stored_the_other_reads(pair):
+    one, two = pair
+    theirs = two.open()
+    one.append("INBOX", b"small", b"x" * 2_000_000)
+    catch_up(two, theirs)
+    (batch,) = two.fetch(theirs, theirs.uids, Column.BLOB, Column.SIZE)
+    columns = (batch.columns[Column.BLOB], batch.columns[Column.SIZE])
+    for ref, size in zip(*columns, strict=True):
+        with theirs.blob(ref) as blob:
+            assert blob.size == size
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_work_of_two_converges(tmp_path, seed):
+    rng = random.Random(seed)
+    homes = [Home(tmp_path), Home(tmp_path)]
+    homes[0].append("INBOX", *[b"m%d" % n for n in range(8)])
+    boxes = [home.open() for home in homes]
+    for _ in range(120):
+        at = rng.randrange(2)
+        home, box = homes[at], boxes[at]
+        uids = sorted(rng.sample(list(box.uids), min(3, len(box.uids))))
+        flags = tuple(rng.sample(["\\Seen", "\\Deleted", "a", "b"], 2))
+        change = FlagChange(rng.choice(list(FlagOperation)), flags)
+        match rng.randrange(6):
+            case 0:
+                home.append("INBOX", b"new")
+            case 1:
+                home.run(box.store_flags(uids, change, seen_at=box.modseq))
+            case 2:
+                home.run(box.expunge())
+            case 3:
+                home.run(box.copy(uids, "INBOX"))
+            case 4:
+                home.run(box.move(uids, "Sent"))
+            case _:
+                catch_up(home, box)
+    for home, box in zip(homes, boxes, strict=True):
+        catch_up(home, box)
+    assert content(boxes[0]) == content(boxes[1])
+    assert boxes[0].keywords == boxes[1].keywords
+    for home in homes:
+        home.close()
+    assert check(tmp_path).whole
+
+
+def test_parts(tmp_path):
+    assert boot_id() == boot_id() != ""
+    assert arrivals.digest_of(b"x") == arrivals.digest_of(b"x")
+    home = Home(tmp_path, dataclasses.replace(OPTIONS, durable_flags=True))
+    assert isinstance(home.account.readers, readers.Readers)
+    assert names.Names(home.account.readers.event).entries()
+    assert audit.structure(home.account.readers.event) == []
+    Store.open(tmp_path, home.runtime, options=OPTIONS, bus=NoBus()).close()
+    assert AccountId(home.id) == home.account.id
+    home.close()
