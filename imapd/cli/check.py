@@ -13,7 +13,7 @@ from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 @click.command()
 @json_option
 @pass_settings
-def command(settings: Settings, as_json: bool) -> int:
+def command(settings: Settings, as_json: bool) -> None:
     """Compare every counter, number and message of the store with its index.
 
     The server may go on running. Ends with 1 when there are problems.
@@ -47,7 +47,8 @@ def command(settings: Settings, as_json: bool) -> int:
         verdict = "no problem" if report.whole else "problems found"
         count = f"{len(report.accounts)} accounts, {report.messages} messages"
         click.echo(f"{count}: {verdict}")
-    return Exit.OK if report.whole else Exit.FAILED
+    if not report.whole:
+        click.get_current_context().exit(Exit.FAILED)
 
 
 def _progress(account: str, messages: int) -> None:

@@ -50,7 +50,7 @@ def command(
     account: str,
     mailbox: str,
     as_json: bool,
-) -> int:
+) -> None:
     """Import .eml files, folders of them, mbox files and Maildirs.
 
     Flags and dates are kept. Subfolders become mailboxes: below the one that
@@ -75,7 +75,8 @@ def command(
         for source, reason in done.skipped:
             click.echo(f"skipped {source}: {reason}", err=True)
         click.echo(f"imported {done.imported} messages, {done.known} were there")
-    return Exit.FAILED if done.skipped else Exit.OK
+    if done.skipped:
+        click.get_current_context().exit(Exit.FAILED)
 
 
 @dataclass(slots=True)

@@ -64,6 +64,8 @@ def _file(
     except OSError as error:
         yield Skipped(str(path), error.strerror or str(error))
         return
+    if not head and path.suffix.lower() == ".mbox":
+        return  # a folder of a mail program that has no messages
     message = path.suffix.lower() in _SUFFIXES
     if mbox.is_mbox(head):
         # A message that was saved with the separator of its mbox is still one file.

@@ -106,6 +106,8 @@ def test_an_mbox_is_cut_at_its_separators(tmp_path):
 def test_an_mbox_in_a_folder_is_a_folder(tmp_path):
     (tmp_path / "Work.mbox").write_bytes(MBOX)
     (tmp_path / "saved.eml").write_bytes(MBOX)
+    (tmp_path / "Empty.mbox").touch()
+    assert not [one for one in read(tmp_path) if isinstance(one, Skipped)]
     assert {one.folder for one in found(tmp_path)} == {("Work",), ()}
 
 

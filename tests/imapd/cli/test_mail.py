@@ -1,0 +1,184 @@
+"""account, mailbox, import, export, check: what scripts call."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imapd.cli import main
+from imapd.cli.exits import Exit
+
+CONFIG = """
+[store]
+path = "store"
+[auth]
+bcrypt_cost = 4
+[[listen]]
+address = "127.0.0.1:0"
+tls = "none"
+[limits]
+message = 100000
+"""
+
+
+class Shell:
+    """Runs subcommands on one configuration."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "imapd.toml"
+        self.file.write_text(CONFIG)
+        (folder / "store").mkdir()
+
+    def run(self, *arguments: str, text: str = "", code: int = Exit.OK):
+        environment = {"IMAPD_CONFIG": str(self.file)}
+        done = CliRunner().invoke(main, arguments, input=text, env=environment)
+        assert done.exit_code == code, done.output
+        return done
+
+    def json(self, *arguments: str, code: int = Exit.OK):
+        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    made = Shell(tmp_path)
+    made.run("account", "add", "ann", "--password-stdin", text="pw\n")
+    return made
+
+
+def boxes(shell):
+    rows = shell.json("mailbox", "list", "--account", "ann")
+    return {row["name"]: row["messages"] for row in rows}
+
+
+def test_accounts(shell):
+    shell.run("account", "add", "Bob", text="secret\nsecret\n")
+    assert shell.run("account", "list").stdout.splitlines() == ["ann", "Bob"]
+    assert [row["name"] for row in shell.json("account", "list")] == ["ann", "Bob"]
+    shell.run("account", "add", "ANN", text="x\nx\n", code=Exit.NAME)
+    shell.run("account", "passwd", "bob", "--password-stdin", text="new\n")
+    shell.run("account", "passwd", "nobody", text="x\nx\n", code=Exit.NAME)
+    folders = list((shell.folder / "store" / "accounts").glob("*/*"))
+    shell.run("mailbox", "list", "--account", "bob")
+    shell.run("account", "remove", "bob", "--yes")
+    assert list((shell.folder / "store" / "accounts").glob("*/*")) == folders
+    shell.run("account", "remove", "bob", code=Exit.NAME)
+    shell.run("account", "add", "a/b", "--password-stdin", text="x\n", code=Exit.FAILED)
+    shell.run("account", "add", "x", "--password-stdin", text="\n", code=Exit.FAILED)
+    for name in ("ann", "bob"):
+        assert "pw" not in shell.run("account", "list").output, name
+
+
+def test_mailboxes(shell):
+    shell.run("mailbox", "create", "Work/2026", "--account", "ann")
+    assert {"Work", "Work/2026", "INBOX"} <= boxes(shell).keys()
+    shell.run("mailbox", "rename", "Work", "Job", "--account", "ann")
+    assert "Job/2026" in boxes(shell)
+    shell.run("mailbox", "delete", "Job/2026", "--account", "ann")
+    assert "Job/2026" not in boxes(shell)
+    assert "INBOX" in shell.run("mailbox", "list", "--account", "ann").stdout
+    for arguments in (
+        ("create", "INBOX"),
+        ("create", "a//b"),
+        ("delete", "nowhere"),
+        ("rename", "nowhere", "x"),
+    ):
+        shell.run("mailbox", *arguments, "--account", "ann", code=Exit.NAME)
+    shell.run("mailbox", "list", "--account", "nobody", code=Exit.NAME)
+    shell.run("mailbox", "list", code=Exit.USAGE)
+
+
+def source(folder: Path) -> Path:
+    (folder / "in" / "Wörk").mkdir(parents=True)
+    for at in range(5):
+        file = folder / "in" / f"{at}.eml"
+        file.write_bytes(b"Subject: %d\n\nx\n" % at)
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    (folder / "in" / "twin.eml").write_bytes(b"Subject: 0\n\nx\n")
+    (folder / "in" / "nul.eml").write_bytes(b"Subject: nul\n\n\x00\n")
+    (folder / "in" / "Wörk" / "a.eml").write_bytes(b"Subject: w\n\nx\n")
+    (folder / "in" / "box.mbox").write_bytes(
+        b"From a Thu Jan  1 00:00:10 1970\nStatus: RO\nX-Keywords: k ba(d\n\nx\n"
+    )
+    return folder / "in"
+
+
+def test_import_can_be_started_again(shell, tmp_path):
+    path = str(source(tmp_path))
+    done = shell.run("import", "--account", "ann", path)
+    assert "imported 9 messages, 0 were there" in done.stdout
+    found = boxes(shell)
+    assert (found["INBOX"], found["Wörk"], found["box"]) == (7, 1, 1)
+    again = shell.json("import", "--account", "ann", path)
+    assert (again["imported"], again["known"], again["skipped"]) == (0, 9, [])
+    (tmp_path / "in" / "new.eml").write_bytes(b"Subject: new\n\n")
+    assert shell.json("import", "--account", "ann", path)["imported"] == 1
+
+
+def test_import_into_a_mailbox(shell, tmp_path):
+    shell.run("import", "--account", "ann", "--mailbox", "Old", str(source(tmp_path)))
+    assert {"Old", "Old/Wörk", "Old/box"} <= boxes(shell).keys()
+
+
+def test_what_cannot_be_imported_is_told(shell, tmp_path):
+    (tmp_path / "in" / "a*b").mkdir(parents=True)
+    (tmp_path / "in" / "big.eml").write_bytes(b"x" * 200_000)
+    (tmp_path / "in" / "good.eml").write_bytes(b"Subject: good\n\n")
+    (tmp_path / "in" / "a*b" / "c.eml").write_bytes(b"Subject: c\n\n")
+    path = str(tmp_path / "in")
+    done = shell.run("import", "--account", "ann", path, code=Exit.FAILED)
+    assert "imported 1 messages" in done.stdout
+    assert re.search(r"skipped .*big\.eml: larger than", done.stderr)
+    assert re.search(r"skipped .*c\.eml: its folder: .*wildcard", done.stderr)
+    shell.run("import", "--account", "ann", "/nowhere", code=Exit.USAGE)
+
+
+@pytest.mark.parametrize("form", ["maildir", "mbox"])
+def test_what_was_exported_is_imported_alike(shell, tmp_path, form):
+    shell.run("import", "--account", "ann", str(source(tmp_path)))
+    before = boxes(shell)
+    out = str(tmp_path / "out")
+    done = shell.run("export", "--account", "ann", "--format", form, out)
+    assert "exported 9 messages" in done.stdout
+    shell.run("export", "--account", "ann", out, code=Exit.NAME)
+    again = shell.json("import", "--account", "ann", out)
+    if form == "maildir":
+        assert (again["imported"], again["known"]) == (0, 9)
+        assert boxes(shell) == before
+    else:
+        assert again["imported"] + again["known"] == 9
+    shell.run(
+        "export", "--account", "ann", "--mailbox", "No", out + "2", code=Exit.NAME
+    )
+    one = shell.run("export", "--account", "ann", "--mailbox", "box", out + "3")
+    assert "exported 1 messages of 1 mailboxes" in one.stdout
+
+
+def test_check(shell, tmp_path):
+    shell.run("import", "--account", "ann", str(source(tmp_path)))
+    assert "no problem" in shell.run("check").stdout
+    report = shell.json("check")
+    assert report["whole"]
+    assert report["messages"] == 9
+    (pack,) = (shell.folder / "store").rglob("*.pack")
+    data = bytearray(pack.read_bytes())
+    data[-1] ^= 1
+    pack.write_bytes(data)
+    assert "problems found" in shell.run("check", code=Exit.FAILED).stdout
+    assert not shell.json("check", code=Exit.FAILED)["whole"]
+
+
+def test_a_missing_store_is_told(shell):
+    shell.file.write_text(CONFIG.replace('"store"', '"elsewhere"'))
+    for arguments in (
+        ("check",),
+        ("account", "list"),
+        ("mailbox", "list", "--account", "x"),
+    ):
+        shell.run(*arguments, code=Exit.STORE)
