@@ -117,12 +117,13 @@ class MailboxState:
             return Changes(self.modseq, (), (), ())
         step = self._history.since(since)
         new = [uid for uid in step.new if self.position(uid) is not None]
-        fresh = set(new)
-        changed = [
-            (uid, self.mask(at))
-            for uid in step.changed
-            if uid not in fresh and (at := self.position(uid)) is not None
-        ]
+        changed: list[tuple[int, int]] = []
+        for start, stop, _ in runs(step.changed, self.uids):
+            uids, masks = self.uids[start:stop], self.masks(start, stop)
+            changed += zip(uids, masks, strict=True)
+        if new and changed:
+            fresh = set(new)
+            changed = [pair for pair in changed if pair[0] not in fresh]
         return Changes(self.modseq, new, changed, step.vanished)
 
     def forget_history(self, modseq: int) -> None:

@@ -24,7 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from mailstore.blobs import BlobStore
 from mailstore.boot import boot_id
-from mailstore.errors import StoreError, Unavailable
+from mailstore.errors import Busy, StoreError, Unavailable
 from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
@@ -159,10 +159,42 @@ class Lane:
         return future
 
     def write(
-        self, work: Callable[[Database], Outcome[T]], *, durable: bool = True
+        self,
+        work: Callable[[Database], Outcome[T]],
+        *,
+        durable: bool = True,
+        small: bool = False,
     ) -> Future[T]:
-        """Queue a plain function of the database."""
-        return self.submit(Simple(work, durable or self._durable_flags))
+        """Queue a plain function of the database.
+
+        A ``small`` one that need not be durable, and that nobody is in front of, is
+        done at once: it waits for no disk, and two changes of threads would cost
+        more than itself.
+        """
+        job = Simple(work, durable or self._durable_flags)
+        if small and not job.durable and self._marked:
+            return self._at_once(job)
+        return self.submit(job)
+
+    def _at_once(self, job: Job[T]) -> Future[T]:
+        with self._lock:
+            free = not self._working and not self.closed
+            self._working = self._working or free
+        if not free:
+            return self.submit(job)
+        future: Future[T] = self._runtime.future()
+        group = _Group([_Waiting(job, future)])
+        with self._database.without_waiting():
+            self._attempt(group)
+        with self._idle:
+            self._working = False
+            self._idle.notify_all()
+        if isinstance(group.waiting[0].error, Busy):
+            return self.submit(job)  # another process writes: wait on a thread
+        self._finish(group)
+        if self._database.wal_pages >= _CHECKPOINT_PAGES:
+            self.submit(Simple(_nothing, durable=False))  # its thread will checkpoint
+        return future
 
     def close(self) -> None:
         """Wait for what runs, make all durable, close the database."""
@@ -186,10 +218,7 @@ class Lane:
         with self._lock:
             group = _Group(self._queue)
             self._queue = []
-        try:
-            self._run(group)
-        except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
-            group.fail(group.waiting, error)
+        self._attempt(group)
         self._runtime.deliver(lambda: self._finish(group))
         self._checkpoint()
         with self._idle:
@@ -200,6 +229,12 @@ class Lane:
         if more:
             # Through the pool again: another account's lane may have waited longer.
             self._runtime.start(Pool.WRITE, self._work)
+
+    def _attempt(self, group: _Group) -> None:
+        try:
+            self._run(group)
+        except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
+            group.fail(group.waiting, error)
 
     def _run(self, group: _Group) -> None:
         self._prepare(group)
@@ -302,6 +337,10 @@ class Lane:
         self._sync_planned = False
         if self._unsynced and not self.closed:
             self.submit(Simple(_sync))
+
+
+def _nothing(_: Database) -> Outcome[None]:
+    return Outcome(None)
 
 
 def _sync(database: Database) -> Outcome[None]:

@@ -187,6 +187,16 @@ class Database:
     # -- transactions
 
     @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        """Raise `Busy` at once, inside the block, when another process writes."""
+        self.connection.set_busy_timeout(0)
+        try:
+            yield
+        finally:
+            if self.is_open:
+                self.connection.set_busy_timeout(_BUSY_MS)
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """Write: all of the block is committed, or none of it.
 
@@ -226,6 +236,14 @@ class Database:
         """Whether a transaction is open; after some errors SQLite has ended it."""
         try:
             return bool(self.connection.in_transaction)
+        except apsw.ConnectionClosedError:
+            return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection was not given up after an error."""
+        try:
+            return self.connection.getautocommit() is not None
         except apsw.ConnectionClosedError:
             return False
 

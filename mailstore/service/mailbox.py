@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from mailstore.service.account import Account
 
 
+_SMALL = 64  # messages whose flags are changed on the event thread
+
+
 def _never() -> bool:
     return False
 
@@ -211,7 +214,9 @@ class Mailbox:
             )
             return Outcome(done, (done.delta,))
 
-        done = await self._account.lane.write(work, durable=False)
+        done = await self._account.lane.write(
+            work, durable=False, small=len(uids) <= _SMALL
+        )
         await self._caught_up(done.delta.modseq)
         refused = set(done.failed)
         updated: list[tuple[int, int]] = []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mailstore import writer as module
 from mailstore.blobs import open_blobs
 from mailstore.boot import boot_id
 from mailstore.errors import Busy, NotFound, Unavailable
@@ -319,3 +320,66 @@ def test_the_end_waits_for_what_runs(tmp_path):
     assert "slow" in mailboxes.subscriptions(database)
     database.close()
     bench.blobs.close()
+
+
+# -- at once
+
+
+def mark(bench):
+    bench.lane.write(subscribe("first"), durable=False)
+    bench.runtime.go()
+
+
+def test_a_small_change_is_done_at_once(bench):
+    mark(bench)
+    future = bench.lane.write(subscribe("small"), durable=False, small=True)
+    assert result(future) == "small"
+    assert not bench.runtime.waiting
+    assert len(bench.delivered) == 2
+
+
+def test_a_small_change_waits_its_turn(bench):
+    mark(bench)
+    first = bench.lane.write(subscribe("a"))
+    second = bench.lane.write(subscribe("b"), durable=False, small=True)
+    assert not second.done()
+    bench.runtime.go()
+    assert (result(first), result(second)) == ("a", "b")
+
+
+def test_a_small_change_does_not_wait_for_another_process(bench):
+    mark(bench)
+    other = Database.open(bench.folder / "index.db")
+    with other.transaction():
+        future = bench.lane.write(subscribe("x"), durable=False, small=True)
+        assert not future.done()
+        assert len(bench.runtime.waiting) == 1
+    bench.runtime.go()
+    assert result(future) == "x"
+    other.close()
+
+
+def test_a_small_change_that_must_be_durable_goes_to_the_thread(bench):
+    mark(bench)
+    bench.lane.write(subscribe("x"), small=True)
+    assert len(bench.runtime.waiting) == 1
+    bench.runtime.go()
+
+
+def test_a_small_change_that_fails_undoes_itself(bench):
+    mark(bench)
+    with pytest.raises(NotFound):
+        result(bench.lane.write(failing, durable=False, small=True))
+    assert "undone" not in names(bench)
+    assert result(bench.lane.write(subscribe("y"), durable=False, small=True)) == "y"
+
+
+def test_checkpoints_stay_on_the_thread(bench, monkeypatch):
+    mark(bench)
+    monkeypatch.setattr(module, "_CHECKPOINT_PAGES", 0)
+    called: list[bool] = []
+    monkeypatch.setattr(Database, "checkpoint", lambda _: called.append(True))
+    bench.lane.write(subscribe("x"), durable=False, small=True)
+    assert not called
+    bench.runtime.go()
+    assert called
