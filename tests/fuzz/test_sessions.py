@@ -173,7 +173,10 @@ class Sessions(RuleBasedStateMachine):
         names = ",".join(map(str, chosen))
         before = list(zip(client.uids, client.flags, strict=True))
         status, answer = client.run(f"{prefix}STORE {names} {word} ({flags})")
-        if status.kind == "OK" and silent:
+        if answer.of(Expunge):
+            # Numbers have moved: whom the answers were about is too hard to say.
+            client.flags = [None] * len(client.flags)
+        elif status.kind == "OK" and silent:
             told = {f.number for f in answer.of(Fetch)}
             asked = [
                 at
