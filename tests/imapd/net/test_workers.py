@@ -44,7 +44,7 @@ server.setblocking(False)
 stopped = []
 signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
 def say(word):  # whole lines: several workers write into one pipe
-    os.write(1, f"{word} {spec['index']}\n".encode())
+    os.write(1, (f"{word} {spec['index']}" + os.linesep).encode())
 
 
 signal.signal(signal.SIGHUP, lambda *_: say("hup"))
