@@ -41,7 +41,7 @@ class Directory:
         self._database.set_durable(True)
         self._reader = Database.open(path, writer=False, schema="directory")
         self._writing = threading.Lock()
-        self._dummy = _hash(secrets.token_bytes(16), bcrypt_cost)
+        self._dummy = ""  # made when the first password is checked
 
     # -- reading
 
@@ -117,15 +117,21 @@ class Directory:
         bcrypt runs in its own pool. Raises `Busy` when too many wait for it.
         """
         row = self.find(name)
-        hashed = self._dummy if row is None or row.disabled else row.password
+        hashed = None if row is None or row.disabled else row.password
         try:
             octets = prepared(password)
         except NotPermitted:
-            octets, hashed = b"", self._dummy
-        right = await in_pool(
-            self._runtime, Pool.PASSWORD, lambda: _matches(octets, hashed)
-        )
-        if not right or row is None or hashed is self._dummy:
+            octets, hashed = b"x", None
+
+        def compare() -> bool:
+            # Made by the first check of all, whoever it is about.
+            self._dummy = self._dummy or _hash(
+                secrets.token_hex(8).encode(), self._cost
+            )
+            return _matches(octets, hashed or self._dummy)
+
+        right = await in_pool(self._runtime, Pool.PASSWORD, compare)
+        if not right or row is None or hashed is None:
             return None
         if _cost(hashed) != self._cost:
             await self._rehash(row, octets)
