@@ -259,3 +259,13 @@ def test_inverse():
 def test_features_are_whole():
     names = [c.name for m in (close, idle, unselect) for c in m.FEATURE.commands]
     assert names == ["CHECK", "CLOSE", "IDLE", "UNSELECT"]
+
+
+def test_silence_hides_nothing_of_others(world, ann):
+    world.deliver(MESSAGE)
+    ann.ok(b"SELECT INBOX")
+    other = world.session(mailbox=b"INBOX")
+    other.ok(b"STORE 1 +FLAGS (\\Flagged)")
+    (told,) = ann.ok(b"STORE 1 +FLAGS.SILENT (\\Seen)").of(Fetch)
+    assert {"\\Flagged", "\\Seen"} <= set(told.items["FLAGS"])
+    assert ann.ok(b"STORE 1 +FLAGS.SILENT (\\Draft)").of(Fetch) == []
