@@ -103,15 +103,16 @@ class ImapProtocol(Protocol):
 
     def connectionLost(self, reason: Any = None) -> None:  # noqa: ANN401 - Twisted's
         """The socket is gone."""
-        self._stop_handshake_timer()
-        self._output.lost()
-        if self._tls is not None:
-            self._tls.lost(reason)
-        if self._connection is not None:
-            self._connection.closed()
+        # First of all: whatever fails below, the connection counts no more.
         if self._ticket is not None:
             self._door.admission.disconnect(self._ticket)
         self._door.live.discard(self)
+        self._stop_handshake_timer()
+        self._output.lost()
+        if self._connection is not None:
+            self._connection.closed()
+        if self._tls is not None:
+            self._tls.lost(reason)
 
     # -- called by the server
 

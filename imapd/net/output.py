@@ -44,9 +44,16 @@ class Socket:
     def __init__(self, tcp: Any) -> None:  # noqa: ANN401 - Twisted's
         self._tcp = tcp
         self._held = False  # Twisted has bytes that the kernel has not
+        self._gone = False
+
+    def lost(self) -> None:
+        """The socket is gone; TLS may still want to say goodbye to it."""
+        self._gone = True
 
     def write(self, data: bytes) -> None:
         """Send bytes now, or leave them to Twisted."""
+        if self._gone:
+            return
         if not self._held and len(data) <= _SMALL:
             sent = self._tcp.writeSomeData(data)
             # An error is for Twisted to find again, and to act on.
@@ -64,12 +71,15 @@ class Socket:
 
     def loseConnection(self) -> None:
         """Close when everything is sent."""
+        if self._gone:
+            return
         self._tcp.unregisterProducer()
         self._tcp.loseConnection()
 
     def abortConnection(self) -> None:
         """Close at once."""
-        self._tcp.abortConnection()
+        if not self._gone:
+            self._tcp.abortConnection()
 
 
 @implementer(IPushProducer)
@@ -184,6 +194,7 @@ class Output:
     def lost(self) -> None:
         """The connection is gone."""
         self._lost = True
+        self._socket.lost()
         self._stop_timer()
         self._queue.clear()
         self._queued = 0

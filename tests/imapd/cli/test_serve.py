@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -70,9 +71,25 @@ class Server:
         assert file.readline().startswith(b"* OK ")
         return file
 
-    def served_certificate(self) -> bytes:
+    def break_off(self) -> None:
+        """Reset a connection right behind its TLS handshake."""
+        try:
+            with (
+                socket.create_connection(("127.0.0.1", self.ports["imaps"])) as made,
+                self._context().wrap_socket(made) as secured,
+            ):
+                linger = struct.pack("ii", 1, 0)
+                secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        except (ConnectionError, ssl.SSLError):
+            return  # refused: too many connections, for now
+
+    def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+    def served_certificate(self) -> bytes:
+        context = self._context()
         try:
             with (
                 socket.create_connection(("127.0.0.1", self.ports["imaps"])) as made,
@@ -222,6 +239,19 @@ def test_a_bad_new_configuration_is_logged_and_changes_nothing(serve, home):
     _wait_for(lambda: "did you mean message?" in log.read_text())
     assert server.served_certificate() == before
     assert server.end() == 0
+
+
+def test_a_connection_that_breaks_is_counted_no_more(serve, home):
+    (home / "imapd.toml").write_text(CONFIG + "[limits]\nconnections_per_address = 2\n")
+    server = Server(home, "--config", str(home / "imapd.toml"), "--workers", "1")
+    try:
+        for _ in range(40):
+            server.break_off()
+        _wait_for(server.served_certificate)
+        assert server.end() == 0
+    finally:
+        server.process.kill()
+        server.process.communicate()
 
 
 def test_a_killed_worker_is_replaced(serve):
