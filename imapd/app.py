@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 
 from imapd import __version__, logs
 from imapd.config import Config, ConfigError, Problem, load
+from imapd.logins import auth_options, directory_options, elsewhere
 from mailstore.service import Store, StoreOptions
 
 if TYPE_CHECKING:
+    from imapd.auth import Throttle
+    from imapd.net.certificates import Pair
     from imapd.net.lanes import TwistedRuntime
     from imapd.net.loop import Loop
     from imapd.net.server import Server
     from imapd.net.tls import Certificates
+    from imapd.session.admission import ConnectionAdmission
+    from imapd.session.credentials import Authenticator
     from imapd.session.registry import Registry
     from mailstore.changes import ChangeBus
 
@@ -25,7 +30,7 @@ def store_options(config: Config) -> StoreOptions:
     return StoreOptions(
         blob_engine=config.store.blob_engine,
         durable_flags=config.store.durable_flags,
-        bcrypt_cost=config.auth.bcrypt_cost,
+        directory=directory_options(config),
         max_message=config.limits.message,
         max_mailboxes=config.store.max_mailboxes,
         free_space_floor=config.store.free_space_floor,
@@ -40,16 +45,32 @@ def load_checked(path: Path) -> Config:
     Raises `ConfigError`.
     """
     from imapd.features import ALL
-    from imapd.net.certificates import CertificateError, load_context
+    from imapd.net.certificates import CertificateError, load_contexts
 
     config = load(path, feature_names=[feature.name for feature in ALL])
-    if config.tls.certificate is not None and config.tls.key is not None:
+    pairs = certificate_pairs(config)
+    if pairs:
         try:
-            load_context(config.tls.certificate, config.tls.key)
+            load_contexts(pairs, config.tls.client_ca)
         except CertificateError as error:
             problem = Problem(None, f"[tls] {error}")
             raise ConfigError(path, (problem,)) from error
+    auth_options(config)
+    elsewhere(config, lambda: 0.0)
     return config
+
+
+def certificate_pairs(config: Config) -> list[Pair]:
+    """Give the certificates with their keys, the default first."""
+    from imapd.net.certificates import Pair
+
+    files = [(config.tls.certificate, config.tls.key)]
+    files += [(one.certificate, one.key) for one in config.certificate]
+    return [
+        Pair(certificate, key)
+        for certificate, key in files
+        if certificate is not None and key is not None
+    ]
 
 
 def registry_of(config: Config) -> Registry:
@@ -107,7 +128,6 @@ class Application:
         loop: Loop,
         bus: Callable[[Loop, TwistedRuntime], ChangeBus] | None = None,
     ) -> None:
-        from imapd.auth import authenticator_of
         from imapd.net.imap import Door
         from imapd.net.lanes import TwistedRuntime
         from imapd.net.server import Server
@@ -131,7 +151,7 @@ class Application:
             registry=registry,
             store=self.store,
             runtime=self.runtime,
-            authenticator=authenticator_of(self.store.directory, self.runtime),
+            authenticator=self._make_authenticator(admission),
             admission=admission,
             limits=lambda: self._limits,
             log=self.log,
@@ -155,13 +175,39 @@ class Application:
             self._bus.close()
             raise
 
+    def _make_authenticator(self, admission: ConnectionAdmission) -> Authenticator:
+        from imapd.auth import DirectoryAuthenticator, Throttle
+
+        throttle = Throttle(self.runtime.monotonic)
+        self._share(admission, throttle)
+        return DirectoryAuthenticator(
+            self.store.directory,
+            self.runtime,
+            auth_options(self.config),
+            elsewhere(self.config, self.runtime.now),
+            throttle=throttle,
+            event=self.log.event,
+        )
+
+    def _share(self, admission: ConnectionAdmission, throttle: Throttle) -> None:
+        """Have what is counted here count in the other workers, and theirs here."""
+        from imapd.net.bus import DatagramBus
+
+        bus = self._bus
+        if not isinstance(bus, DatagramBus):
+            return
+        throttle.share(lambda note: bus.tell(b"login", note))
+        bus.hear(b"login", throttle.hear)
+        admission.share(self.runtime, lambda note: bus.tell(b"count", note))
+        bus.hear(b"count", admission.hear)
+
     def _load_certificates(self, loop: Loop) -> Certificates | None:
         from imapd.net.tls import Certificates
 
-        tls = self.config.tls
-        if tls.certificate is None or tls.key is None:
+        pairs = certificate_pairs(self.config)
+        if not pairs:
             return None
-        return Certificates(tls.certificate, tls.key, loop)
+        return Certificates(pairs, loop, self.config.tls.client_ca)
 
     def reload(self) -> Config:
         """Read limits, log settings and certificate again; gives what holds then.
@@ -174,9 +220,9 @@ class Application:
         try:
             if config.path is not None:
                 config = load(config.path)
-            tls = config.tls
-            if self._certificates and tls.certificate and tls.key:
-                self._certificates.use(tls.certificate, tls.key)
+            pairs = certificate_pairs(config)
+            if self._certificates is not None and pairs:
+                self._certificates.use(pairs, config.tls.client_ca)
         except (ConfigError, CertificateError) as error:
             logs.event("reload-failed", error=str(error))
         else:

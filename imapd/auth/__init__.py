@@ -1,5 +1,7 @@
-"""Who somebody is: passwords, SASL mechanisms, the brake on guessing."""
+"""Who somebody is: SASL mechanisms, passwords, tokens, the brake on guessing."""
 
-from imapd.auth.authenticator import PasswordAuthenticator, authenticator_of
+from imapd.auth.authenticator import DirectoryAuthenticator
+from imapd.auth.desk import AuthOptions, Elsewhere
+from imapd.auth.throttle import Throttle
 
-__all__ = ["PasswordAuthenticator", "authenticator_of"]
+__all__ = ["AuthOptions", "DirectoryAuthenticator", "Elsewhere", "Throttle"]

@@ -1,130 +1,124 @@
-"""Checks names and passwords: throttled, cached, in the directory's pool.
+"""The authenticator of a worker: its desk, and the mechanisms by name.
 
-The cache spares bcrypt to clients that connect for every command (webmail does). An
-entry proves nothing but that *this* name came with *this* password: its key is a
-keyed hash of both, so that no two people can share one. A changed password or a
-removed account ends it at once, in every process, since entries hold for one state
-of the directory only.
+A new mechanism is a class with ``step`` and a line in `_KINDS`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from imapd.auth.sasl import MECHANISMS
+from imapd.auth.cache import ProofCache
+from imapd.auth.cram_md5 import CramMd5
+from imapd.auth.desk import AuthOptions, Desk, Elsewhere, Event, silent
+from imapd.auth.external import External
+from imapd.auth.oauth import OAuthBearer, XOAuth2
+from imapd.auth.password_mechanisms import Login, Plain
+from imapd.auth.scram import Scram
 from imapd.auth.throttle import Throttle
-from imapd.session.context import Exchange
-from imapd.syntax.secret import Secret
-from mailstore.directory import Directory, lookup_key
-from mailstore.errors import InvalidName
-from mailstore.lanes import Future, Runtime
-from mailstore.model import AccountId
+from imapd.session.credentials import Channel, Client, Credentials, Exchange, Grant
+from imapd.session.mechanisms import MECHANISMS
+from mailstore.directory import Directory
+from mailstore.lanes import Runtime
 
-_CACHED = 10_000
-_CACHE_SECONDS = 3_600.0
+Make = Callable[[Desk, Client, bool], Exchange]
 
 
-class _Pause:
-    """Waits on the event thread."""
+@dataclass(frozen=True, slots=True)
+class _Mechanism:
+    """``make`` begins an exchange; its last argument: is a -PLUS offered beside it."""
 
-    def __init__(self, runtime: Runtime, seconds: float) -> None:
-        self._future: Future[None] = runtime.future()
-        runtime.later(seconds, self._over)
-
-    def _over(self) -> None:
-        self._future.succeed(None)
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._future.__await__()
+    make: Make
+    binds: bool = False  # wants a channel binding
+    certificate: bool = False  # wants the client's certificate
+    tokens: bool = False
 
 
-class PasswordAuthenticator:
-    """`imapd.session.context.Authenticator` over the directory."""
+def _scram(hash_: str, *, plus: bool) -> _Mechanism:
+    def make(desk: Desk, client: Client, plus_offered: bool) -> Exchange:
+        return Scram(desk, client, hash_, plus=plus, plus_offered=plus_offered)
+
+    return _Mechanism(make, binds=plus)
+
+
+def _simple(kind: Callable[[Desk, Client], Exchange]) -> Make:
+    return lambda desk, client, _: kind(desk, client)
+
+
+_KINDS: dict[str, _Mechanism] = {
+    "SCRAM-SHA-256-PLUS": _scram("SHA-256", plus=True),
+    "SCRAM-SHA-256": _scram("SHA-256", plus=False),
+    "SCRAM-SHA-1-PLUS": _scram("SHA-1", plus=True),
+    "SCRAM-SHA-1": _scram("SHA-1", plus=False),
+    "EXTERNAL": _Mechanism(_simple(External), certificate=True),
+    "OAUTHBEARER": _Mechanism(_simple(OAuthBearer), tokens=True),
+    "XOAUTH2": _Mechanism(_simple(XOAuth2), tokens=True),
+    "CRAM-MD5": _Mechanism(_simple(CramMd5)),
+    "PLAIN": _Mechanism(_simple(Plain)),
+    "LOGIN": _Mechanism(_simple(Login)),
+}
+
+_MECHANISMS = {name: _KINDS[name] for name in MECHANISMS}
+
+
+_NOWHERE = Elsewhere()
+
+
+class DirectoryAuthenticator:
+    """`imapd.session.credentials.Authenticator` over the directory."""
 
     def __init__(
         self,
         directory: Directory,
         runtime: Runtime,
+        options: AuthOptions | None = None,
+        elsewhere: Elsewhere = _NOWHERE,
+        *,
+        throttle: Throttle | None = None,
+        event: Event = silent,
         pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
-        self._directory = directory
-        self._runtime = runtime
-        self._pause = pause or (lambda seconds: _Pause(runtime, seconds))
-        self._throttle = Throttle(runtime.monotonic)
-        self._key = secrets.token_bytes(32)
-        self._version = -1
-        self._cache: OrderedDict[bytes, tuple[AccountId, float]] = OrderedDict()
+        options = options or AuthOptions()
+        self._desk = Desk(
+            directory,
+            runtime,
+            options,
+            throttle or Throttle(runtime.monotonic),
+            ProofCache(directory.version, runtime.monotonic, options.cache_seconds),
+            elsewhere.sources,
+            elsewhere.tokens,
+            event,
+            pause,
+        )
+        self._offers: dict[tuple[bool, bool], tuple[str, ...]] = {}
 
-    async def check(
-        self, name: str, password: Secret, address: str
-    ) -> AccountId | None:
-        """Give the account that name and password prove, or None.
+    def login(self, credentials: Credentials, client: Client) -> Awaitable[Grant]:
+        """Give what name and password prove. Raises `LoginRefused`."""
+        return self._desk.password(credentials, client, "password")
 
-        Waits when there were failures before. Unknown, disabled and wrong answer
-        alike, after the same time. Raises `Busy` when too many log in at once.
-        """
-        try:
-            account = lookup_key(name)
-        except InvalidName:
-            account = "\x00"  # nobody's; it is throttled like one
-        delay = self._throttle.delay(account, address)
-        if delay:
-            await self._pause(delay)
-        proof = self._proof(account, password)
-        found = self._cached(proof)
-        if found is None:
-            version = self._directory.version()
-            found = await self._directory.verify(name, password.reveal())
-            if found is not None and version == self._directory.version():
-                self._remember(proof, found)
-        if found is None:
-            self._throttle.failed(account, address)
-        else:
-            self._throttle.succeeded(account, address)
-        return found
+    def mechanisms(self, channel: Channel) -> tuple[str, ...]:
+        """Give the names of the SASL mechanisms for a connection, best first."""
+        facts = bool(channel.bindings), channel.certificate is not None
+        offer = self._offers.get(facts)
+        if offer is None:
+            offer = self._offers[facts] = tuple(self._offer(*facts))
+        return offer
 
-    def mechanisms(self) -> tuple[str, ...]:
-        """Give the names of the SASL mechanisms, best first."""
-        return tuple(MECHANISMS)
+    def _offer(self, bound: bool, certified: bool) -> list[str]:
+        desk = self._desk
+        return [
+            name
+            for name, one in _MECHANISMS.items()
+            if name in desk.options.mechanisms
+            and (bound or not one.binds)
+            and (certified or not one.certificate)
+            and (desk.tokens is not None or not one.tokens)
+        ]
 
-    def exchange(self, mechanism: str) -> Exchange:
-        """Begin a SASL exchange. Raises `KeyError` for an unknown mechanism."""
-        return MECHANISMS[mechanism]()
-
-    # -- the cache
-
-    def _proof(self, account: str, password: Secret) -> bytes:
-        name = account.encode("utf-8", "surrogatepass")
-        text = b"%d:%b%b" % (len(name), name, password.reveal())
-        return hmac.new(self._key, text, hashlib.sha256).digest()
-
-    def _cached(self, proof: bytes) -> AccountId | None:
-        version = self._directory.version()
-        if version != self._version:
-            self._cache.clear()
-            self._version = version
-        found = self._cache.get(proof)
-        if found is None:
-            return None
-        account, until = found
-        if self._runtime.monotonic() > until:
-            del self._cache[proof]
-            return None
-        self._cache.move_to_end(proof)
-        return account
-
-    def _remember(self, proof: bytes, account: AccountId) -> None:
-        until = self._runtime.monotonic() + _CACHE_SECONDS
-        self._cache[proof] = (account, until)
-        if len(self._cache) > _CACHED:
-            self._cache.popitem(last=False)
-
-
-def authenticator_of(directory: Directory, runtime: Runtime) -> PasswordAuthenticator:
-    """Make the authenticator of a server."""
-    return PasswordAuthenticator(directory, runtime)
+    def exchange(self, mechanism: str, client: Client) -> Exchange:
+        """Begin a SASL exchange. Raises `KeyError` for one that is not offered."""
+        offered = self.mechanisms(client.channel)
+        if mechanism not in offered:
+            raise KeyError(mechanism)
+        plus_offered = f"{mechanism}-PLUS" in offered
+        return _MECHANISMS[mechanism].make(self._desk, client, plus_offered)

@@ -1,13 +1,15 @@
 """The brake on guessing: failures make the next answer from there wait.
 
-Delays grow per network (IPv4 /24, IPv6 /64) and per account seen from a network,
-and fade with time. Nobody is locked out: a delay is bounded, and a client that
-logged in lately from the same address doesn't wait for what its neighbours do
-(a whole office shares an address). Memory is bounded: the oldest are forgotten.
+Delays grow per network (IPv4 address, IPv6 /64), per account seen from a network, and
+per account from wherever; they fade with time. Nobody is locked out: a delay is
+bounded, and a client that logged in lately from the same address doesn't wait for
+what others do (a whole office shares an address). Memory is bounded: the oldest are
+forgotten. Workers tell each other what they counted.
 """
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +18,13 @@ from imapd.session.admission import network_of
 
 _MOST = 100_000  # entries of each kind
 _FREE = 3  # failures that cost nothing: people mistype
+_FREE_NETWORK = 12  # a network has many people
+_FREE_ANYWHERE = 20  # of an account, from networks that it never used
 _FIRST = 0.5  # seconds
 _LONGEST = 15.0
 _FADE = 300.0  # seconds after which one failure is forgotten
 _TRUSTED = 30 * 86_400.0
+_FAILED, _SUCCEEDED = "F", "S"
 
 
 @dataclass(slots=True)
@@ -34,27 +39,62 @@ class Throttle:
     def __init__(self, now: Callable[[], float], most: int = _MOST) -> None:
         self._now = now
         self._most = most
+        self._tell: Callable[[bytes], None] | None = None
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._trusted: OrderedDict[tuple[str, str], float] = OrderedDict()
 
+    def share(self, tell: Callable[[bytes], None]) -> None:
+        """Have ``tell`` send notes to the other workers, for their `hear`."""
+        self._tell = tell
+
     def delay(self, account: str, address: str) -> float:
-        """Give the seconds that an attempt has to wait before it is looked at."""
-        if self._is_trusted(account, address):
+        """Give the seconds that an attempt has to wait before it is looked at.
+
+        ``account`` is empty when the attempt doesn't say who it is.
+        """
+        if account and self._is_trusted(account, address):
             return 0.0
         network = network_of(address)
-        return max(self._delay((network, "")), self._delay((network, account)))
+        found = self._seconds((network, ""), _FREE_NETWORK)
+        if account:
+            here = self._seconds((network, account), _FREE)
+            anywhere = self._seconds(("", account), _FREE_ANYWHERE)
+            found = max(found, here, anywhere)
+        return found
 
     def failed(self, account: str, address: str) -> None:
         """Count a wrong password."""
+        self._note_failure(account, address)
+        self._note(_FAILED, account, address)
+
+    def succeeded(self, account: str, address: str) -> None:
+        """Note a right password: its owner is at this address."""
+        self._note_success(account, address)
+        self._note(_SUCCEEDED, account, address)
+
+    def hear(self, data: bytes) -> None:
+        """Take the note of another worker."""
+        try:
+            kind, account, address = json.loads(data)
+        except (ValueError, TypeError):
+            return
+        if kind == _FAILED:
+            self._note_failure(str(account), str(address))
+        elif kind == _SUCCEEDED:
+            self._note_success(str(account), str(address))
+
+    def _note_failure(self, account: str, address: str) -> None:
         network = network_of(address)
-        for key in ((network, ""), (network, account)):
+        keys = [(network, "")]
+        if account:
+            keys += [(network, account), ("", account)]
+        for key in keys:
             self._failures[key] = _Failures(self._count(key) + 1, self._now())
             self._failures.move_to_end(key)
         while len(self._failures) > self._most:
             self._failures.popitem(last=False)
 
-    def succeeded(self, account: str, address: str) -> None:
-        """Note a right password: its owner is at this address."""
+    def _note_success(self, account: str, address: str) -> None:
         self._failures.pop((network_of(address), account), None)
         key = (address, account)
         self._trusted[key] = self._now()
@@ -75,12 +115,13 @@ class Throttle:
             return 0.0
         return max(0.0, found.count - (self._now() - found.at) / _FADE)
 
-    def _delay(self, key: tuple[str, str]) -> float:
-        over = self._count(key) - _FREE
-        if over < 1 and key[1]:
+    def _seconds(self, key: tuple[str, str], free: int) -> float:
+        over = self._count(key) - free
+        if over < 1:
             return 0.0
-        if not key[1]:
-            over -= 3 * _FREE  # a network has many people
-            if over < 1:
-                return 0.0
         return float(min(_LONGEST, _FIRST * 2 ** min(over - 1, 10)))
+
+    def _note(self, kind: str, account: str, address: str) -> None:
+        if self._tell is not None:
+            text = json.dumps([kind, account, address], ensure_ascii=False)
+            self._tell(text.encode("utf-8", "replace"))

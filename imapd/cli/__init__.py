@@ -20,6 +20,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("imapd.cli.init", "Make a store, a configuration and a certificate."),
     "serve": ("imapd.cli.serve", "Run the server."),
     "account": ("imapd.cli.account", "Add, list and remove accounts."),
+    "alias": ("imapd.cli.alias", "Have addresses lead to accounts."),
+    "domain": ("imapd.cli.domain", "Add, list and remove domains."),
+    "group": ("imapd.cli.group", "Say who is in which group."),
     "mailbox": ("imapd.cli.mailbox", "List, create, rename and delete mailboxes."),
     "import": ("imapd.cli.importing", "Bring mail in from files, mbox or Maildir."),
     "export": ("imapd.cli.exporting", "Write mail out as Maildir or mbox."),
@@ -56,6 +59,9 @@ def _accept_config(group: click.Group) -> None:
     """Let ``imapd account --config FILE list`` mean what it says."""
     if not any(parameter.name == "config" for parameter in group.params):
         config_option(group)
+    for inner in group.commands.values():
+        if isinstance(inner, click.Group):
+            _accept_config(inner)
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -13,20 +14,32 @@ from imapd.cli.settings import Settings, Stop
 from imapd.syntax.mailbox import InvalidMailboxName, canonical_inbox, check_name
 
 if TYPE_CHECKING:
-    from mailstore.service import Account
+    from mailstore.directory import AccountRow
+    from mailstore.service import Account, Store
 
 account_option = click.option(
     "--account", "account", required=True, metavar="NAME", help="Whose mail."
 )
 
 
+def existing_account(store: Store, name: str) -> AccountRow:
+    """Give the account of that name. Raises `Stop` if there is none."""
+    found = store.directory.find(name)
+    if found is None:
+        raise Stop(f"there is no account {name}", Exit.NAME)
+    return found
+
+
+def when(seconds: int | None) -> str | None:
+    """Write a time since the epoch as scripts read it."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 @contextmanager
 def open_account(settings: Settings, name: str) -> Iterator[Account]:
     """Open an account of the configured store. Raises `Stop` if there is none."""
     with settings.store() as store:
-        found = store.directory.find(name)
-        if found is None:
-            raise Stop(f"there is no account {name}", Exit.NAME)
+        found = existing_account(store, name)
         account = settings.run(store.account(found.id))
         try:
             yield account

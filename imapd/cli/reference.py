@@ -44,11 +44,19 @@ def reference_page() -> str:
 def _command(name: str, command: click.Command) -> Iterator[str]:
     yield from ("", f"## `{name}`", "", *_help(command))
     if isinstance(command, click.Group):
-        for part in command.commands.values():
-            yield from ("", f"### `{name} {part.name}`", "", *_help(part))
-            yield from _parameters(f"{name} {part.name}", part)
+        for word, part in command.commands.items():
+            yield from _part(f"{name} {word}", part)
     else:
         yield from _parameters(name, command)
+
+
+def _part(name: str, part: click.Command) -> Iterator[str]:
+    yield from ("", f"### `{name}`", "", *_help(part))
+    if isinstance(part, click.Group):
+        for word, inner in part.commands.items():
+            yield from _part(f"{name} {word}", inner)
+    else:
+        yield from _parameters(name, part)
 
 
 def _help(command: click.Command) -> list[str]:
@@ -67,7 +75,9 @@ def _parameters(name: str, command: click.Command) -> Iterator[str]:
     if options:
         yield from ("", "| option | meaning |", "|---|---|")
     for option in options:
-        names = ", ".join(f"`{text}`" for text in option.opts)
+        names = ", ".join(
+            f"`{text}`" for text in (*option.opts, *option.secondary_opts)
+        )
         if not option.is_flag:
             names += f" {option.make_metavar(click.Context(command))}"
         yield f"| {names} | {option.help or ''} |"

@@ -10,7 +10,7 @@
     C: dGVzdAB0ZXN0AHRlc3Q=
     S: a001 OK AUTHENTICATE completed
 
-It must not know mechanisms: those are exchanges of `imapd.auth.sasl`.
+It must not know mechanisms: those are exchanges of `imapd.auth`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,16 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from imapd.session.context import Challenge, Context, Credentials, Exchange
+from imapd.session.context import Context
+from imapd.session.credentials import (
+    Challenge,
+    Exchange,
+    Grant,
+    MalformedExchange,
+)
 from imapd.session.faults import Bad, No
-from imapd.session.login import check_may_login, log_in
+from imapd.session.login import check_may_login, enter, proved
+from imapd.session.mechanisms import MECHANISMS
 from imapd.session.registry import (
     Capability,
     CommandSpec,
@@ -81,21 +88,23 @@ async def run(context: Context, node: Authenticate) -> Completed:
     """Run the exchange. Raises `No` and `Bad` as the mechanism's outcome wants."""
     check_may_login(context)
     try:
-        exchange = context.services.authenticator.exchange(node.mechanism)
+        exchange = context.services.authenticator.exchange(
+            node.mechanism, context.client
+        )
     except KeyError:
         raise No("there is no such mechanism here") from None
     initial = None if node.initial is None else node.initial.reveal()
-    credentials = await _converse(context, exchange, initial)
-    return await log_in(context, credentials, "AUTHENTICATE")
+    grant = await _converse(context, exchange, initial)
+    return await enter(context, grant, "AUTHENTICATE")
 
 
 async def _converse(
     context: Context, exchange: Exchange, response: bytes | None
-) -> Credentials:
+) -> Grant:
     for _ in range(_ROUNDS):
         try:
-            outcome = exchange.step(response)
-        except ValueError as error:
+            outcome = await proved(context, exchange.step(response))
+        except MalformedExchange as error:
             raise No(str(error), "AUTHENTICATIONFAILED") from None
         if not isinstance(outcome, Challenge):
             return outcome
@@ -110,13 +119,13 @@ async def _converse(
 
 
 def _mechanism(name: str) -> Capability:
-    return Capability(f"AUTH={name}", lambda s: s.account is None and s.may_login_now)
+    return Capability(f"AUTH={name}", lambda session: name in session.mechanisms)
 
 
 FEATURE = Feature(
     name="AUTHENTICATE",
-    rfc=("3501", "4616"),
-    capabilities=(_mechanism("PLAIN"), _mechanism("LOGIN")),
+    rfc=("3501", "4422"),
+    capabilities=tuple(_mechanism(name) for name in MECHANISMS),
     commands=(
         CommandSpec(
             name="AUTHENTICATE",

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imapd.session.context import Context, Credentials
-from imapd.session.login import check_may_login, log_in, user_name
+from imapd.session.context import Context
+from imapd.session.credentials import Credentials
+from imapd.session.login import check_may_login, enter, proved, user_name
 from imapd.session.registry import (
     Capability,
     CommandSpec,
@@ -56,7 +57,8 @@ async def run(context: Context, node: Login) -> Completed:
     """Log in. Raises `No` without TLS, and when name or password are wrong."""
     check_may_login(context)
     credentials = Credentials(user_name(node.user), node.password)
-    return await log_in(context, credentials, "LOGIN")
+    login = context.services.authenticator.login(credentials, context.client)
+    return await enter(context, await proved(context, login), "LOGIN")
 
 
 FEATURE = Feature(

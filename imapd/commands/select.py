@@ -78,9 +78,9 @@ async def run(context: Context, node: Select) -> Completed:
     view = View(mailbox)
     context.session.selected = Selected(mailbox, view)
     _tell(context, mailbox, view)
-    if node.readonly:
-        return Completed("EXAMINE completed", "READ-ONLY")
-    return Completed("SELECT completed", "READ-WRITE")
+    command = "EXAMINE" if node.readonly else "SELECT"
+    access = "READ-ONLY" if mailbox.readonly else "READ-WRITE"
+    return Completed(f"{command} completed", access)
 
 
 def _tell(context: Context, mailbox: Mailbox, view: View) -> None:

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from imapd.config.lines import Lines, find_lines
-from imapd.config.settings import TABLES, Config, Listen, TlsSettings, settings_of
+from imapd.config.settings import (
+    LISTS,
+    TABLES,
+    Config,
+    Listen,
+    TlsSettings,
+    settings_of,
+)
 from imapd.config.wanted import NotWanted
 
 
@@ -77,6 +84,9 @@ def parse_config(
     return config
 
 
+_NEEDED = {"listen": ("address",), "certificate": ("certificate", "key")}
+
+
 class _Reader:
     def __init__(self, lines: Lines, path: Path) -> None:
         self.problems: list[Problem] = []
@@ -91,8 +101,8 @@ class _Reader:
         for name, value in {"store": {}, **document}.items():
             if name not in TABLES:
                 self._unknown((name,), f"unknown table [{name}]", TABLES)
-            elif name == "listen":
-                parts[name] = self._listen(value)
+            elif name in LISTS:
+                parts[name] = self._several(name, value)
             elif not isinstance(value, dict):
                 self._problem((name,), f"[{name}] is a table")
             else:
@@ -127,16 +137,17 @@ class _Reader:
                 )
         return TABLES[name](**taken)
 
-    def _listen(self, value: object) -> tuple[Listen, ...]:
+    def _several(self, name: str, value: object) -> tuple[Any, ...]:
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-            self._problem(("listen",), "[[listen]] is a list of tables")
+            self._problem((name,), f"[[{name}]] is a list of tables")
             return ()
         found = []
         for index, table in enumerate(value):
-            found.append(self._table("listen", ("listen", index), table))
-            if "address" not in table:
-                self._problem(("listen", index), "[[listen]] address is missing")
-        if not found:
+            found.append(self._table(name, (name, index), table))
+            for key in _NEEDED[name]:
+                if key not in table:
+                    self._problem((name, index), f"[[{name}]] {key} is missing")
+        if not found and name == "listen":
             self._problem(("listen",), "listen is empty: the server would be deaf")
         return tuple(found)
 

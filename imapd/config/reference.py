@@ -9,8 +9,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from imapd.config.settings import TABLES, Config, Listen, Setting, settings_of
-from imapd.config.wanted import Address, write_address, write_value
+from imapd.config.settings import LISTS, TABLES, Config, Listen, Setting, settings_of
+from imapd.config.wanted import Address, PairsValue, write_address, write_value
 
 
 def shown(setting: Setting, value: object) -> str:
@@ -21,7 +21,7 @@ def shown(setting: Setting, value: object) -> str:
 
 
 def _header(table: str) -> str:
-    return f"[[{table}]]" if table == "listen" else f"[{table}]"
+    return f"[[{table}]]" if table in LISTS else f"[{table}]"
 
 
 def _about(table: str) -> str:
@@ -51,6 +51,8 @@ def as_data(config: Config) -> dict[str, object]:
             item = getattr(value, setting.key)
             if isinstance(setting.wanted, Address):
                 item = write_address(*item)
+            elif isinstance(item, PairsValue):
+                item = dict(item)
             elif isinstance(item, tuple):
                 item = list(item)
             elif item is not None and not isinstance(item, bool | int):
@@ -94,6 +96,9 @@ def commented_default(
         if table == "listen":
             lines += _listen_lines(tuple(listen) or Config().listen)
             continue
+        if table == "certificate":
+            lines += _sample_lines(table)
+            continue
         lines.append(_header(table))
         for setting in settings_of(table):
             lines += _comment(setting)
@@ -115,6 +120,16 @@ def _listen_lines(listens: tuple[Listen, ...]) -> list[str]:
             f"{setting.key} = {shown(setting, getattr(listen, setting.key))}"
             for setting in settings_of("listen")
         ]
+    return lines
+
+
+def _sample_lines(table: str) -> list[str]:
+    """Write a list of tables of which there is none: all of it commented out."""
+    lines: list[str] = []
+    for setting in settings_of(table):
+        lines += _comment(setting, f"{setting.key}: ")
+    lines.append(f"# {_header(table)}")
+    lines += [f'# {setting.key} = "…"' for setting in settings_of(table)]
     return lines
 
 
@@ -146,6 +161,8 @@ def reference_page() -> str:
     ]
     for table in TABLES:
         lines += ["", f"## `{_header(table)}`", "", f"{_about(table)}.", ""]
+        if table == "certificate":
+            lines += ["One table for each further certificate; there may be none.", ""]
         if table == "listen":
             lines += [
                 "One table for each address. Without any, the server listens on",

@@ -16,8 +16,13 @@ from typing import Any
 from imapd.config.wanted import (
     Address,
     Choice,
+    Choices,
     FilePath,
     Names,
+    Networks,
+    Pairs,
+    PairsValue,
+    Text,
     Wanted,
     Whole,
     Word,
@@ -25,6 +30,7 @@ from imapd.config.wanted import (
     write_address,
 )
 from imapd.session.limits import Limits
+from imapd.session.mechanisms import MECHANISMS
 
 
 def _setting(default: Any, wanted: Wanted, doc: str) -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -81,6 +87,12 @@ class Listen:
         "`implicit` speaks TLS from the first octet (port 993), `starttls` lets the "
         "client ask for it (port 143), `none` offers no TLS",
     )
+    proxy_from: tuple[str, ...] = _setting(
+        (),
+        Networks(),
+        "proxies that say by the PROXY protocol (version 1 or 2) for whom they "
+        "connect; with any, nobody else may connect to this address",
+    )
 
     @property
     def text(self) -> str:
@@ -96,7 +108,7 @@ DEFAULT_LISTEN = (
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """The certificate; both files are read again on SIGHUP."""
+    """The certificate; the files are read again on SIGHUP."""
 
     certificate: Path | None = _setting(
         None,
@@ -105,6 +117,24 @@ class TlsSettings:
     )
     key: Path | None = _setting(
         None, FilePath(optional=True), "PEM file with the private key, not encrypted"
+    )
+    client_ca: Path | None = _setting(
+        None,
+        FilePath(optional=True),
+        "PEM file of authorities whose certificates let clients log in (EXTERNAL); "
+        "with it clients are asked for one, and a wrong one ends the connection",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSettings:
+    """A further certificate, for clients that ask for one of its names (SNI)."""
+
+    certificate: Path | None = _setting(
+        None, FilePath(), "PEM file with the certificate and its chain"
+    )
+    key: Path | None = _setting(
+        None, FilePath(), "PEM file with the private key, not encrypted"
     )
 
 
@@ -124,6 +154,159 @@ class AuthSettings:
         "how long a right password is remembered (hashed, in memory) so that "
         "clients with many connections log in fast; 0 switches it off",
     )
+    mechanisms: tuple[str, ...] = _setting(
+        tuple(name for name in MECHANISMS if name != "CRAM-MD5"),
+        Choices(MECHANISMS),
+        "SASL mechanisms that are offered where they can work: `-PLUS` on TLS, "
+        "`EXTERNAL` with a client's certificate, `OAUTHBEARER` and `XOAUTH2` with "
+        "`[oauth]`; `CRAM-MD5` only serves accounts with a recoverable password",
+    )
+    scram_iterations: int = _setting(
+        20_000,
+        Whole(4_096, 10_000_000),
+        "the work of one guess at SCRAM keys that were stolen, and of each login for "
+        "the client; holds for passwords set from then on. Without a SCRAM mechanism "
+        "no keys are kept",
+    )
+    default_domain: str = _setting(
+        "",
+        Text(),
+        "people may leave it off: `ann` is then `ann@` this domain, or the other way "
+        "round",
+    )
+    create_accounts: bool = _setting(
+        True,
+        YesNo(),
+        "whether somebody whom LDAP or OAuth knows gets an account at the first login",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalSettings:
+    """Which account a client's certificate is for; `[tls] client_ca` asks for it."""
+
+    names: tuple[str, ...] = _setting(
+        ("email", "upn"),
+        Choices(("email", "upn")),
+        "which names of subjectAltName count: mail addresses (rfc822Name and "
+        "SmtpUTF8Mailbox), user principal names",
+    )
+    map: PairsValue = _setting(
+        PairsValue(),
+        Pairs(),
+        "accounts by `email:NAME`, `upn:NAME` or `sha256:FINGERPRINT`; a name without "
+        "an entry is an account's own name",
+    )
+    only_mapped: bool = _setting(
+        False, YesNo(), "whether a name without an entry is nobody's"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LdapSettings:
+    """An LDAP server that knows people; accounts with a password here stay here."""
+
+    urls: tuple[str, ...] = _setting(
+        (), Names(), "servers, `ldap://` or `ldaps://`, tried in order; none: no LDAP"
+    )
+    start_tls: bool = _setting(
+        False, YesNo(), "whether `ldap://` goes on with TLS before anything is said"
+    )
+    ca: Path | None = _setting(
+        None,
+        FilePath(optional=True),
+        "PEM file of who vouches for the servers; without it the system's",
+    )
+    bind_dn: str = _setting(
+        "", Text(), "who searches; without it the search is anonymous"
+    )
+    bind_password_file: Path | None = _setting(
+        None, FilePath(optional=True), "file whose first line is the password of it"
+    )
+    base: str = _setting(
+        "", Text(), "where people are searched, as `dc=example,dc=org`"
+    )
+    filter: str = _setting(
+        "(&(objectClass=person)(|(uid={user})(mail={user})))",
+        Text(),
+        "how somebody is found; `{user}` is the name that was typed, escaped",
+    )
+    method: str = _setting(
+        "bind",
+        Choice(("bind", "compare")),
+        "how a password is checked: by a bind as the person, or by comparing "
+        "`userPassword`",
+    )
+    name_attribute: str = _setting("uid", Text(), "what the account is called")
+    group_attribute: str = _setting(
+        "",
+        Text(),
+        "values name the groups that somebody is in, as `memberOf`; without it LDAP "
+        "says nothing of groups",
+    )
+    timeout_seconds: int = _setting(5, Whole(1, 60), "for each connection and answer")
+    connections: int = _setting(
+        4, Whole(1, 64), "kept open for searches, in each worker"
+    )
+    cache_seconds: int = _setting(
+        60, Whole(0, 86_400), "how long a right password is remembered, hashed"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthSettings:
+    """An identity provider whose tokens let people in."""
+
+    issuer: str = _setting("", Text(), "`iss` of its tokens; none: no OAuth")
+    audience: tuple[str, ...] = _setting(
+        (), Names(), "one of these must stand in `aud` of a token"
+    )
+    jwks_url: str = _setting("", Text(), "where its keys are, for tokens that are JWTs")
+    jwks_file: Path | None = _setting(
+        None, FilePath(optional=True), "the keys in a file, in place of `jwks_url`"
+    )
+    introspection_url: str = _setting(
+        "", Text(), "where other tokens are asked about (RFC 7662)"
+    )
+    client_id: str = _setting("", Text(), "who we are when we ask")
+    client_secret_file: Path | None = _setting(
+        None, FilePath(optional=True), "file whose first line is our secret"
+    )
+    user_claim: str = _setting("email", Text(), "the claim that names the account")
+    required_scope: str = _setting(
+        "", Text(), "a scope that a token must have; clients are told of it"
+    )
+    discovery_url: str = _setting(
+        "", Text(), "told to clients whose token is refused (OpenID configuration)"
+    )
+    algorithms: tuple[str, ...] = _setting(
+        ("RS256", "PS256", "ES256", "ES384", "EdDSA"),
+        Choices(
+            (
+                "RS256",
+                "RS384",
+                "RS512",
+                "PS256",
+                "PS384",
+                "PS512",
+                "ES256",
+                "ES384",
+                "ES512",
+                "EdDSA",
+            )
+        ),
+        "how tokens may be signed",
+    )
+    ca: Path | None = _setting(
+        None,
+        FilePath(optional=True),
+        "PEM file of who vouches for the provider; without it the system's",
+    )
+    leeway_seconds: int = _setting(60, Whole(0, 600), "how far clocks may be apart")
+    jwks_seconds: int = _setting(
+        3_600, Whole(60, 604_800), "how long keys are used before they are read again"
+    )
+    timeout_seconds: int = _setting(5, Whole(1, 60), "for each answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +357,11 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     listen: tuple[Listen, ...] = DEFAULT_LISTEN
     tls: TlsSettings = field(default_factory=TlsSettings)
+    certificate: tuple[CertificateSettings, ...] = ()
     auth: AuthSettings = field(default_factory=AuthSettings)
+    external: ExternalSettings = field(default_factory=ExternalSettings)
+    ldap: LdapSettings = field(default_factory=LdapSettings)
+    oauth: OAuthSettings = field(default_factory=OAuthSettings)
     limits: Limits = field(default_factory=Limits)
     log: LogSettings = field(default_factory=LogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
@@ -191,13 +378,20 @@ TABLES: dict[str, type[Any]] = {
     "store": StoreSettings,
     "listen": Listen,
     "tls": TlsSettings,
+    "certificate": CertificateSettings,
     "auth": AuthSettings,
+    "external": ExternalSettings,
+    "ldap": LdapSettings,
+    "oauth": OAuthSettings,
     "limits": Limits,
     "log": LogSettings,
     "server": ServerSettings,
     "features": FeatureSettings,
 }
 """The tables of the file by name, in the order of the reference."""
+
+LISTS = frozenset({"listen", "certificate"})
+"""Tables that may be there several times: ``[[listen]]``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ it back as TOML. It knows no setting by name::
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from dataclasses import dataclass
@@ -127,6 +128,95 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class Choices:
+    """A list of a few words, each at most once; upper and lower case are the same."""
+
+    words: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "a list of " + ", ".join(f'"{word}"' for word in self.words)
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the words as they are known."""
+        known = {word.upper(): word for word in self.words}
+        if not isinstance(value, list):
+            raise NotWanted(self.text)
+        if not all(isinstance(word, str) and word.upper() in known for word in value):
+            raise NotWanted(self.text)
+        return tuple(dict.fromkeys(known[word.upper()] for word in value))
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text on one line; it may be empty."""
+
+    most: int = 1_000
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "a text"
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the text."""
+        if not isinstance(value, str) or len(value) > self.most:
+            raise NotWanted(self.text)
+        if value and not value.isprintable():
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A list of IP networks or addresses, as texts in their usual form."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return 'a list of networks, as "192.0.2.0/24" or "2001:db8::1"'
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the networks."""
+        if not isinstance(value, list):
+            raise NotWanted(self.text)
+        found = []
+        for one in value:
+            try:
+                if not isinstance(one, str):
+                    raise NotWanted(self.text)
+                found.append(str(ipaddress.ip_network(one)))
+            except ValueError:
+                raise NotWanted(self.text) from None
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A table from texts to texts, as pairs in their order."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return 'a table of texts, as { "a" = "b" }'
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the pairs."""
+        if not isinstance(value, dict):
+            raise NotWanted(self.text)
+        if not all(isinstance(one, str) and one for one in value.values()):
+            raise NotWanted(self.text)
+        return PairsValue(value.items())
+
+
+class PairsValue(tuple[tuple[str, str], ...]):
+    """The pairs of a table. A type of its own: it is written as a table again."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FilePath:
     """A file or folder, relative to the configuration file; ``""`` is None."""
 
@@ -188,6 +278,9 @@ def write_value(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, PairsValue):
+        pairs = ", ".join(f"{write_value(a)} = {write_value(b)}" for a, b in value)
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple):
         return f"[{', '.join(write_value(item) for item in value)}]"
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -1,9 +1,10 @@
 """The change bus between worker processes: datagrams over socket pairs.
 
 The supervisor makes one pair per worker and hands its sending ends to all, so there
-is no path, no permission and no stale file. A datagram is ``account mailbox modseq``
-in ASCII. A full queue loses nothing important: the newest notice of each mailbox is
-kept and sent a little later.
+is no path, no permission and no stale file. A datagram about mail is ``account mailbox
+modseq`` in ASCII. A full queue loses nothing important: the newest notice of each
+mailbox is kept and sent a little later. A datagram on another topic (the brake on
+guessing, counts of connections) is ``!topic`` and what it says; these are told once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _NOTICE = re.compile(rb"([!-~]{1,200}) ([0-9]{1,10}) ([0-9]{1,19})")
 _RETRY_SECONDS = 0.02
 _MOST_KEPT = 10_000
 _PER_TURN = 256
+_LONGEST = 4_096  # octets of a datagram
 
 
 def unparse_notice(notice: ChangeNotice) -> bytes:
@@ -63,6 +65,7 @@ class DatagramBus:
         ]
         self._retrying = False
         self._receive: Callable[[ChangeNotice], None] | None = None
+        self._topics: dict[bytes, Callable[[bytes], None]] = {}
         inbox.setblocking(False)
 
     def publish(self, notice: ChangeNotice) -> None:
@@ -78,6 +81,17 @@ class DatagramBus:
         self._receive = receive
         if first:
             self._loop.addReader(self)
+
+    def tell(self, topic: bytes, data: bytes) -> None:
+        """Tell the other workers something once; a worker that is behind misses it."""
+        datagram = b"!%b %b" % (topic, data)
+        if len(datagram) <= _LONGEST:
+            for index in range(len(self._others)):
+                self._send(index, datagram)
+
+    def hear(self, topic: bytes, receive: Callable[[bytes], None]) -> None:
+        """Have ``receive`` called with what others `tell` on a topic."""
+        self._topics[topic] = receive
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -101,9 +115,14 @@ class DatagramBus:
         """Take what arrived, but not forever."""
         for _ in range(_PER_TURN):
             try:
-                data = self._inbox.recv(512)
+                data = self._inbox.recv(_LONGEST)
             except OSError:
                 return
+            if data.startswith(b"!"):
+                topic, _, told = data[1:].partition(b" ")
+                if topic in self._topics:
+                    self._topics[topic](told)
+                continue
             notice = parse_notice(data)
             if notice is not None and self._receive is not None:
                 self._receive(notice)

@@ -7,6 +7,7 @@ command; timeouts other than the handshake's are the session's.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,8 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imapd.net.output import Output
-from imapd.net.tls import HANDSHAKE_SECONDS, Certificates, TlsLayer
+from imapd.net.proxy_header import ProxyHeader, ProxyHeaderError, read_header
+from imapd.net.tls import Certificates, TlsLayer
 from imapd.session.admission import ConnectionAdmission, Ticket
 from imapd.session.connection import Connection
 from imapd.session.context import Services
@@ -29,7 +31,10 @@ class Door:
     """What all connections of one listening address share.
 
     ``tls`` is ``none``, ``starttls`` or ``implicit``; the latter two want
-    ``certificates``. ``live`` holds the connections there are, for the end.
+    ``certificates``. ``live`` holds the connections there are, for the end;
+    ``shaking`` those in a TLS handshake, the oldest first. Who connects from the
+    networks ``proxy_from`` must say first for whom (the PROXY protocol), and nobody
+    else may connect.
     """
 
     services: Services
@@ -37,6 +42,8 @@ class Door:
     tls: str = "none"
     certificates: Certificates | None = field(default=None, repr=False)
     plaintext_login: bool = False
+    proxy_from: tuple[str, ...] = ()
+    shaking: dict[ImapProtocol, None] = field(default_factory=dict, repr=False)
     live: set[ImapProtocol] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +51,13 @@ class Door:
             raise ValueError(f"tls is none, starttls or implicit, not {self.tls}")
         if self.tls != "none" and self.certificates is None:
             raise ValueError("TLS needs a certificate")
+
+    def trusts(self, address: str) -> bool:
+        """Tell whether a proxy at that address is believed."""
+        host = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None:
+            host = host.ipv4_mapped
+        return any(host in ipaddress.ip_network(one) for one in self.proxy_from)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -59,6 +73,8 @@ class ImapProtocol(Protocol):
         self._connection: Connection | None = None
         self._ticket: Ticket | None = None
         self._handshake: Timer | None = None
+        self._proxied: ProxyHeader | None = None
+        self._header: bytearray | None = None  # of a proxy, as far as it is here
 
     # -- called by Twisted
 
@@ -71,22 +87,23 @@ class ImapProtocol(Protocol):
         self.transport.setTcpKeepAlive(1)  # else IDLE from a dead network stays
         runtime, limits = door.services.runtime, door.services.limits
         self._output = Output(self.transport, runtime, limits, self._new_tls)
-        admitted = door.admission.connect(
-            self._address, self._output.abort, self._is_stranger
-        )
-        if not isinstance(admitted, Ticket):
-            self._refuse(admitted)
-            return
-        self._ticket = admitted
-        door.live.add(self)
-        if door.tls == "implicit":
-            self._output.start_tls()
+        if not door.proxy_from:
+            self._admit()
+        elif door.trusts(self._address):
+            door.live.add(self)
+            self._header = bytearray()
+            self._start_handshake_timer()
         else:
-            self._begin()
+            door.services.log.event(
+                "refused", address=self._address, reason="no trusted proxy"
+            )
+            self._output.abort()
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes from the socket."""
-        if self._tls is not None:
+        if self._header is not None:
+            self._take_header(data)
+        elif self._tls is not None:
             self._tls.received(data)
         elif self._connection is not None:
             self._connection.receive(data)
@@ -107,6 +124,7 @@ class ImapProtocol(Protocol):
         if self._ticket is not None:
             self._door.admission.disconnect(self._ticket)
         self._door.live.discard(self)
+        self._door.shaking.pop(self, None)
         self._stop_handshake_timer()
         self._output.lost()
         if self._connection is not None:
@@ -129,9 +147,53 @@ class ImapProtocol(Protocol):
 
     # -- inside
 
+    def _take_header(self, data: bytes) -> None:
+        """Learn from a proxy who connects; the rest is the client's."""
+        assert self._header is not None
+        self._header += data
+        try:
+            found = read_header(bytes(self._header))
+        except ProxyHeaderError as error:
+            self._door.services.log.event(
+                "refused", address=self._address, reason=f"PROXY: {error}"
+            )
+            self._output.abort()
+            return
+        if found is None:
+            return
+        self._proxied, taken = found
+        rest, self._header = bytes(self._header[taken:]), None
+        self._stop_handshake_timer()
+        self._admit()
+        if rest:
+            self.dataReceived(rest)
+
+    def _admit(self) -> None:
+        door = self._door
+        admitted = door.admission.connect(
+            self._address, self._output.abort, self._is_stranger
+        )
+        if not isinstance(admitted, Ticket):
+            self._refuse(admitted)
+            return
+        self._ticket = admitted
+        door.live.add(self)
+        if door.tls == "implicit":
+            self._output.start_tls()
+        else:
+            self._begin()
+
     @property
     def _address(self) -> str:
+        if self._proxied is not None and self._proxied.source is not None:
+            return self._proxied.source[0]
         return str(self.transport.getPeer().host)
+
+    @property
+    def _local(self) -> str:
+        if self._proxied is not None and self._proxied.destination is not None:
+            return self._proxied.destination[0]
+        return str(self.transport.getHost().host)
 
     def _is_stranger(self) -> bool:
         return self._connection is None or self._connection.session.account is None
@@ -149,22 +211,27 @@ class ImapProtocol(Protocol):
         self._connection = Connection(
             door.services,
             self._output,
-            Peer(self._address, str(self.transport.getHost().host)),
-            secure=door.tls == "implicit",
+            Peer(self._address, self._local),
+            # A balancer may have taken TLS off.
+            secure=door.tls == "implicit"
+            or (self._proxied is not None and self._proxied.tls),
             starttls=door.tls == "starttls",
             plaintext_login=door.plaintext_login,
         )
         self._connection.start()
 
     def _new_tls(self) -> TlsLayer:
-        assert self._door.certificates is not None
-        self._handshake = self._door.services.runtime.later(
-            HANDSHAKE_SECONDS, self._output.abort
-        )
-        self._tls = TlsLayer(self._door.certificates, self._decrypted, self._shaken)
+        door = self._door
+        assert door.certificates is not None
+        if len(door.shaking) >= door.services.limits().handshakes:
+            next(iter(door.shaking)).abort()
+        door.shaking[self] = None
+        self._start_handshake_timer()
+        self._tls = TlsLayer(door.certificates, self._decrypted, self._shaken)
         return self._tls
 
     def _shaken(self) -> None:
+        self._door.shaking.pop(self, None)
         self._stop_handshake_timer()
         if self._connection is None:
             self._begin()
@@ -172,6 +239,12 @@ class ImapProtocol(Protocol):
     def _decrypted(self, data: bytes) -> None:
         if self._connection is not None:
             self._connection.receive(data)
+
+    def _start_handshake_timer(self) -> None:
+        services = self._door.services
+        self._handshake = services.runtime.later(
+            services.limits().handshake_seconds, self._output.abort
+        )
 
     def _stop_handshake_timer(self) -> None:
         timer, self._handshake = self._handshake, None

@@ -20,9 +20,15 @@ from mailstore.lanes import Future, Pool, Timer
 
 T = TypeVar("T")
 
-THREADS: Mapping[Pool, int] = {Pool.WRITE: 4, Pool.READ: 2, Pool.PASSWORD: 2}
+THREADS: Mapping[Pool, int] = {
+    Pool.WRITE: 4,
+    Pool.READ: 2,
+    Pool.PASSWORD: 2,
+    Pool.LOOKUP: 4,
+}
 """Four writers: one slow fsync holds up its own account only. Two for passwords:
-bcrypt releases the interpreter lock, so more would only take processors away."""
+bcrypt releases the interpreter lock, so more would only take processors away. Four
+that wait for the network, as many as there are connections to LDAP."""
 
 _TURN = 0.002  # seconds of delivered calls before the sockets get their turn
 

@@ -24,6 +24,7 @@ class Endpoint:
     """A listening socket by its descriptor, and what is to be spoken there.
 
     ``bound`` is where it really listens: the port is known even if 0 was asked for.
+    ``proxy_from``: networks of the proxies that connections come through, if they do.
     """
 
     protocol: str
@@ -31,6 +32,7 @@ class Endpoint:
     bound: tuple[str, int]
     family: int
     descriptor: int
+    proxy_from: tuple[str, ...] = ()
 
     @property
     def ready(self) -> str:
@@ -62,6 +64,7 @@ def open_endpoints(
                         (host, port),
                         int(made.family),
                         made.fileno(),
+                        listen.proxy_from,
                     )
                 )
     except OSError as error:

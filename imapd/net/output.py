@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.faults import ConnectionGone
 from imapd.session.limits import Limits
 from imapd.session.reply import CHUNK
@@ -122,6 +123,10 @@ class Output:
     def secure(self) -> bool:
         """Whether TLS protects it."""
         return self._tls is not None
+
+    def channel(self) -> Channel:
+        """What TLS knows of the connection by now."""
+        return NO_CHANNEL if self._tls is None else self._tls.channel()
 
     def write(self, data: bytes) -> None:
         """Send bytes, or keep them until the client takes more."""

@@ -58,7 +58,9 @@ class Server:
     def listen(self, endpoints: Iterable[Endpoint]) -> None:
         """Accept connections; takes over the descriptors."""
         for endpoint in endpoints:
-            door = dataclasses.replace(self._door, tls=endpoint.tls)
+            door = dataclasses.replace(
+                self._door, tls=endpoint.tls, proxy_from=endpoint.proxy_from
+            )
             port = self._loop.adoptStreamPort(
                 endpoint.descriptor, endpoint.family, _Factory(door)
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +15,36 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from imapd.net.certificates import load_context
-
-HANDSHAKE_SECONDS = 30.0
+from imapd.net.certificates import Pair, load_contexts
+from imapd.net.channel import channel_of
+from imapd.session.credentials import NO_CHANNEL, Channel
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Certificates:
-    """The certificate in use. Connections keep the one that they began with.
+    """The certificates in use. Connections keep the one that they began with.
 
-    ``clock`` is the loop; without it Twisted would install a reactor of its own.
+    ``pairs`` and ``client_ca`` are those of `load_contexts`; ``clock`` is the loop:
+    without it Twisted would install a reactor of its own.
     """
 
-    def __init__(self, certificate: Path, key: Path, clock: object) -> None:
-        self.certificate = certificate
-        self.key = key
-        self._context = load_context(certificate, key)
+    def __init__(
+        self, pairs: Sequence[Pair], clock: object, client_ca: Path | None = None
+    ) -> None:
+        self._contexts = load_contexts(pairs, client_ca)
         factory: Any = TLSMemoryBIOFactory
         self.factory = factory(self, False, None, clock)
 
-    def reload(self) -> None:
-        """Read the files again; raises `CertificateError` and keeps the old one."""
-        self._context = load_context(self.certificate, self.key)
+    def use(self, pairs: Sequence[Pair], client_ca: Path | None = None) -> None:
+        """Read files, those of before or others.
 
-    def use(self, certificate: Path, key: Path) -> None:
-        """Change the files; raises `CertificateError` and keeps the old ones."""
-        self._context = load_context(certificate, key)
-        self.certificate, self.key = certificate, key
+        Raises `CertificateError`; what held goes on holding then.
+        """
+        self._contexts = load_contexts(pairs, client_ca)
 
     def serverConnectionForTLS(self, _: Any) -> SSL.Connection:  # noqa: ANN401 - Twisted's
         """Make the OpenSSL side of one connection."""
-        connection = SSL.Connection(self._context, None)
+        connection = SSL.Connection(self._contexts.default, None)
         connection.set_accept_state()
         return connection
 
@@ -81,11 +80,20 @@ class TlsLayer:
         ready: Callable[[], None],
     ) -> None:
         self.done = False
+        self._channel: Channel | None = None
         self._ready = ready
         # Plain, not Twisted's gathering kind: the session has gathered already, and
         # gathering again costs a turn of the loop.
         layer: Any = TLSMemoryBIOProtocol
         self._bio = layer(certificates.factory, _Inside(received, self._shaken))
+
+    def channel(self) -> Channel:
+        """What is known of the connection; nothing before the handshake's end."""
+        if not self.done:
+            return NO_CHANNEL
+        if self._channel is None:
+            self._channel = channel_of(self._bio.getHandle())
+        return self._channel
 
     def begin(self, tcp: Any) -> None:  # noqa: ANN401 - Twisted's
         """Wait for the client's hello on a connected transport."""

@@ -53,7 +53,13 @@ class WorkerSpec:
         """Read it. Raises `ValueError`, `KeyError` or `TypeError`."""
         data = json.loads(text)
         endpoints = tuple(
-            Endpoint(**{**endpoint, "bound": tuple(endpoint["bound"])})
+            Endpoint(
+                **{
+                    **endpoint,
+                    "bound": tuple(endpoint["bound"]),
+                    "proxy_from": tuple(endpoint["proxy_from"]),
+                }
+            )
             for endpoint in data.pop("endpoints")
         )
         return cls(**{**data, "endpoints": endpoints, "others": tuple(data["others"])})

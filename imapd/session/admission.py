@@ -1,4 +1,7 @@
-"""Who may connect: counts of connections against the limits, in one worker.
+"""Who may connect: counts of connections against the limits.
+
+Workers tell each other their counts per address and per account; limits that say
+"per worker process" are of one worker alone.
 
 An address is an IPv4 address or an IPv6 network of 64 bits, which is what one
 person usually has. Strangers (connections that are not logged in) may crowd out
@@ -14,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from imapd.session.limits import Limits
+from imapd.session.shared_counts import SharedCounts
+from mailstore.lanes import Runtime
 from mailstore.model import AccountId
 
 
@@ -40,7 +45,7 @@ class Ticket:
 
 
 class ConnectionAdmission:
-    """Counts the connections of one worker. Used on the event thread only."""
+    """Counts connections. Used on the event thread only."""
 
     def __init__(self, limits: Callable[[], Limits]) -> None:
         self._limits = limits
@@ -50,6 +55,23 @@ class ConnectionAdmission:
         self._sessions = 0
         self._strangers: Counter[str] = Counter()
         self._accounts: Counter[AccountId] = Counter()
+        self._shared: SharedCounts | None = None
+
+    def share(self, runtime: Runtime, tell: Callable[[bytes], None]) -> None:
+        """Have ``tell`` send our counts to the other workers, for their `hear`."""
+        self._shared = SharedCounts(runtime, tell)
+
+    def hear(self, data: bytes) -> None:
+        """Take counts of another worker."""
+        if self._shared is not None:
+            self._shared.hear(data)
+
+    def _elsewhere(self, kind: str, key: str) -> int:
+        return 0 if self._shared is None else self._shared.count(kind, key)
+
+    def _tell(self, kind: str, key: str, count: int) -> None:
+        if self._shared is not None:
+            self._shared.set(kind, key, count)
 
     @property
     def connections(self) -> int:
@@ -73,12 +95,14 @@ class ConnectionAdmission:
         mine = self._tickets.get(network, {})
         if self._total >= limits.connections:
             return "too many connections"
-        if len(mine) >= limits.connections_per_address:
+        there = self._elsewhere("address", network)
+        if len(mine) + there >= limits.connections_per_address:
             return "too many connections from your address"
         if self.strangers >= limits.connections_unauthenticated:
             self._drop_a_stranger()
         ticket = Ticket(network, drop, stranger)
         self._tickets.setdefault(network, mine)[ticket] = None
+        self._tell("address", network, len(mine))
         self._total += 1
         self._count_strangers(network, 1)
         return ticket
@@ -89,6 +113,7 @@ class ConnectionAdmission:
         if ticket not in mine:
             return
         del mine[ticket]
+        self._tell("address", ticket.network, len(mine))
         if not mine:
             del self._tickets[ticket.network]
         self._total -= 1
@@ -96,9 +121,11 @@ class ConnectionAdmission:
 
     def login(self, account: AccountId, address: str) -> bool:
         """Count a session of an account; False when it has too many."""
-        if self._accounts[account] >= self._limits().connections_per_account:
+        held = self._accounts[account] + self._elsewhere("account", account)
+        if held >= self._limits().connections_per_account:
             return False
         self._accounts[account] += 1
+        self._tell("account", account, self._accounts[account])
         self._sessions += 1
         self._count_strangers(network_of(address), -1)
         return True
@@ -106,6 +133,7 @@ class ConnectionAdmission:
     def logout(self, account: AccountId, address: str) -> None:
         """Take the session off the count; its connection is a stranger's again."""
         self._accounts[account] -= 1
+        self._tell("account", account, self._accounts[account])
         if not self._accounts[account]:
             del self._accounts[account]
         self._sessions -= 1

@@ -69,6 +69,8 @@ class Connection:
             secure=secure,
             starttls=starttls,
             plaintext_login=plaintext_login,
+            channel=transport.channel,
+            offered=services.authenticator.mechanisms,
         )
         self.reply = Reply(transport)
         self._context = Context(

@@ -6,63 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from imapd.session.credentials import Authenticator, Client
 from imapd.session.faults import Bad
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
 from imapd.session.state import Selected, SessionState
-from imapd.syntax.secret import Secret
 from mailstore.lanes import Runtime
 from mailstore.model import AccountId
 from mailstore.service import Account, Store
-
-
-class Authenticator(Protocol):
-    """Proves who somebody is; `imapd.auth` provides it."""
-
-    def check(
-        self, name: str, password: Secret, address: str
-    ) -> Awaitable[AccountId | None]:
-        """Give the account that name and password prove, or None.
-
-        May take its time on purpose. Raises store errors when it cannot tell.
-        """
-        ...
-
-    def mechanisms(self) -> tuple[str, ...]:
-        """Names of the SASL mechanisms, upper case, best first."""
-        ...
-
-    def exchange(self, mechanism: str) -> Exchange:
-        """Begin a SASL exchange; raises `KeyError` for an unknown mechanism."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """The server's next message in a SASL exchange, not yet base64."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a SASL exchange proved or asks to be checked."""
-
-    name: str
-    password: Secret
-    authorize_as: str | None = None
-
-
-class Exchange(Protocol):
-    """One SASL exchange, without a connection (RFC 4422 §3)."""
-
-    def step(self, response: bytes | None) -> Challenge | Credentials:
-        """Take the client's message (None: there is no initial response).
-
-        Raises `ValueError` when the message isn't the mechanism's.
-        """
-        ...
 
 
 class Admission(Protocol):
@@ -151,6 +103,12 @@ class Context:
         if self.session.account is None:
             raise Bad("log in first")
         return self.session.account
+
+    @property
+    def client(self) -> Client:
+        """Who is there, for a login."""
+        session = self.session
+        return Client(session.peer.address, session.channel(), id=session.id)
 
     @property
     def selected(self) -> Selected:

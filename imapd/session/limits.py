@@ -49,6 +49,14 @@ class Limits:
     )
     bad_commands: int = _limit(20, "commands", "a broken client should not loop")
     login_seconds: int = _limit(60, "seconds", "from connecting to being logged in")
+    handshake_seconds: int = _limit(
+        30, "seconds", "from connecting to the end of the TLS handshake"
+    )
+    handshakes: int = _limit(
+        500,
+        "connections",
+        "in the middle of a TLS handshake, per worker process; the oldest goes first",
+    )
     idle_seconds: int = _limit(
         1_800, "seconds", "the least that RFC 3501 §5.4 allows for an autologout"
     )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from imapd.session.context import Context, Credentials
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from imapd.session.context import Context
+from imapd.session.credentials import Grant, LoginRefused
 from imapd.session.faults import Bad, Bye, No
 from imapd.session.registry import Completed
 from mailstore.errors import NotFound
-from mailstore.model import AccountId
 
-_WRONG = "the user name or the password is wrong"
+T = TypeVar("T")
+
+REFUSALS = {
+    "AUTHENTICATIONFAILED": "the user name or the password is wrong",
+    "AUTHORIZATIONFAILED": "you may not act for that user",
+}
 
 
 def check_may_login(context: Context) -> None:
@@ -20,47 +28,75 @@ def check_may_login(context: Context) -> None:
         raise No("passwords need TLS here: use STARTTLS first", "PRIVACYREQUIRED")
 
 
-async def log_in(context: Context, credentials: Credentials, command: str) -> Completed:
-    """Check credentials and open the account.
+async def proved(context: Context, proof: Awaitable[T]) -> T:
+    """Wait for a proof, and log and count what is refused.
 
-    Raises `No` AUTHENTICATIONFAILED, whatever was wrong, and `Bye` after too many
-    failures.
+    Raises `No` with the code of the refusal, whatever was wrong, and `Bye` after too
+    many.
+    """
+    try:
+        return await proof
+    except LoginRefused as refused:
+        raise _refusal(context, refused) from None
+
+
+def _refusal(context: Context, refused: LoginRefused) -> No | Bye:
+    session, services = context.session, context.services
+    services.log.event(
+        "login-failed",
+        id=session.id,
+        user=refused.user,
+        address=session.peer.address,
+        reason=refused.reason,
+    )
+    session.login_failures += 1
+    if session.login_failures >= services.limits().login_failures:
+        return Bye("too many failures to log in")
+    return No(REFUSALS[refused.code], refused.code)
+
+
+async def enter(context: Context, grant: Grant, command: str) -> Completed:
+    """Open the account that was granted.
+
+    Raises `No` when it has too many connections.
     """
     session, services = context.session, context.services
     address = session.peer.address
-    account_id = await services.authenticator.check(
-        credentials.name, credentials.password, address
-    )
-    if account_id is None:
+    if not services.admission.login(grant.account, address):
         services.log.event(
-            "login-failed", id=session.id, user=credentials.name, address=address
+            "login-limit", id=session.id, user=grant.user, address=address
         )
-        session.login_failures += 1
-        if session.login_failures >= services.limits().login_failures:
-            raise Bye("too many failures to log in")
-        raise No(_WRONG, "AUTHENTICATIONFAILED")
-    if credentials.authorize_as not in (None, credentials.name):
-        raise No("you may not act for somebody else", "AUTHORIZATIONFAILED")
-    await _enter(context, account_id)
-    services.log.event(
-        "login", id=session.id, user=session.user, address=address, tls=session.secure
-    )
+        raise No("too many connections of this account", "LIMIT")
+    try:
+        account = await services.store.account(grant.account, readonly=grant.readonly)
+    except BaseException as error:
+        services.admission.logout(grant.account, address)
+        if isinstance(error, NotFound):  # it was removed this very moment
+            code = "AUTHENTICATIONFAILED"
+            raise No(REFUSALS[code], code) from error
+        raise
+    session.account, session.user, session.admin = account, account.name, grant.admin
+    services.log.event("login", **_facts(context, grant))
     capabilities = context.registry.capability_text(session)
     return Completed(f"{command} completed", f"CAPABILITY {capabilities}")
 
 
-async def _enter(context: Context, account_id: AccountId) -> None:
-    session, services = context.session, context.services
-    if not services.admission.login(account_id, session.peer.address):
-        raise No("too many connections of this account", "LIMIT")
-    try:
-        account = await services.store.account(account_id)
-    except BaseException as error:
-        services.admission.logout(account_id, session.peer.address)
-        if isinstance(error, NotFound):  # it was removed this very moment
-            raise No(_WRONG, "AUTHENTICATIONFAILED") from error
-        raise
-    session.account, session.user = account, account.name
+def _facts(context: Context, grant: Grant) -> dict[str, object]:
+    session = context.session
+    facts: dict[str, object] = {
+        "id": session.id,
+        "user": session.user,
+        "address": session.peer.address,
+        "tls": session.secure,
+        "mechanism": grant.mechanism,
+    }
+    if grant.admin is not None:
+        facts["admin"] = grant.admin
+    if grant.by is not None:
+        facts["app_password"] = grant.by
+    if grant.readonly:
+        facts["readonly"] = True
+    return facts
 
 
 def user_name(octets: bytes) -> str:

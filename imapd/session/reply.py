@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
+from imapd.session.credentials import Channel
+
 CHUNK = 65_536
 
 
@@ -18,6 +20,10 @@ class Transport(Protocol):
     @property
     def secure(self) -> bool:
         """Whether TLS protects it."""
+        ...
+
+    def channel(self) -> Channel:
+        """What TLS knows of the connection by now."""
         ...
 
     def write(self, data: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.registry import States
 from imapd.session.view import View
 from mailstore.service import Account, Mailbox
@@ -33,9 +35,12 @@ class SessionState:
     id: str
     secure: bool = False
     plaintext_login: bool = False  # the configuration allows LOGIN without TLS
+    channel: Callable[[], Channel] = lambda: NO_CHANNEL  # as TLS knows it by now
+    offered: Callable[[Channel], tuple[str, ...]] = lambda _: ()  # SASL mechanisms
     starttls: bool = False  # the listener offers it
     account: Account | None = None
-    user: str = ""
+    user: str = ""  # whose account it is
+    admin: str | None = None  # who acts for them
     login_failures: int = 0
     selected: Selected | None = None
     enabled: set[str] = field(default_factory=set)
@@ -54,3 +59,10 @@ class SessionState:
     def may_login_now(self) -> bool:
         """Whether a password may cross this connection (RFC 3501 §6.2.3)."""
         return self.secure or self.plaintext_login
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The SASL mechanisms that may be used now, best first."""
+        if self.account is not None or not self.may_login_now:
+            return ()
+        return self.offered(self.channel())

@@ -9,23 +9,34 @@ from mailstore.errors import AlreadyExists, NotFound
 from mailstore.index.database import Database
 from mailstore.model import AccountId
 
-_COLUMNS = "id, name, password, created, disabled"
+_COLUMNS = "id, name, password, created, disabled, admin, recoverable"
+_OF_ACCOUNT = ("scram_salt", "scram_key", "app_password", "alias", "membership")
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """One account."""
+    """One account. ``password`` is empty when it isn't for us to check."""
 
     id: AccountId
     name: str
     password: str = field(repr=False)
     created: int  # seconds since the epoch
-    disabled: bool
+    disabled: bool = False
+    admin: bool = False
+    recoverable: bytes | None = field(default=None, repr=False)
 
 
 def _row(values: tuple[Any, ...]) -> AccountRow:
-    id_, name, password, created, disabled = values
-    return AccountRow(AccountId(id_), name, password, created, bool(disabled))
+    id_, name, password, created, disabled, admin, recoverable = values
+    return AccountRow(
+        AccountId(id_),
+        name,
+        password,
+        created,
+        bool(disabled),
+        bool(admin),
+        recoverable,
+    )
 
 
 def accounts(database: Database) -> list[AccountRow]:
@@ -50,23 +61,84 @@ def add(database: Database, row: AccountRow, key: str) -> None:
     """Add an account. Raises `AlreadyExists`."""
     if account_with_key(database, key) is not None:
         raise AlreadyExists("there is an account of that name")
+    if database.one("SELECT 1 FROM alias WHERE key = ?", (key,)):
+        raise AlreadyExists("there is an alias of that name")
     database.execute(
-        "INSERT INTO account (id, key, name, password, created) VALUES (?, ?, ?, ?, ?)",
-        (row.id, key, row.name, row.password, row.created),
+        "INSERT INTO account (id, key, name, password, created, admin, recoverable) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.id,
+            key,
+            row.name,
+            row.password,
+            row.created,
+            int(row.admin),
+            row.recoverable,
+        ),
     )
 
 
-def set_password(database: Database, id_: AccountId, password: str) -> None:
+def set_password(
+    database: Database, id_: AccountId, password: str, recoverable: bytes | None
+) -> None:
     """Change an account's password hash. Raises `NotFound`."""
-    changed = database.one(
-        "UPDATE account SET password = ? WHERE id = ? RETURNING id", (password, id_)
+    _changed(
+        database,
+        "UPDATE account SET password = ?, recoverable = ? WHERE id = ? RETURNING id",
+        (password, recoverable, id_),
     )
-    if changed is None:
-        raise NotFound("no such account")
+
+
+def set_hash(database: Database, id_: AccountId, before: str, after: str) -> None:
+    """Bring a password's hash to another cost, unless it was changed meanwhile."""
+    database.execute(
+        "UPDATE account SET password = ? WHERE id = ? AND password = ?",
+        (after, id_, before),
+    )
+
+
+def set_disabled(database: Database, id_: AccountId, *, disabled: bool) -> None:
+    """Shut an account out, or let it in again. Raises `NotFound`."""
+    _changed(
+        database,
+        "UPDATE account SET disabled = ? WHERE id = ? RETURNING id",
+        (int(disabled), id_),
+    )
+
+
+def set_admin(database: Database, id_: AccountId, *, admin: bool) -> None:
+    """Give or take the right to act for others. Raises `NotFound`."""
+    _changed(
+        database,
+        "UPDATE account SET admin = ? WHERE id = ? RETURNING id",
+        (int(admin), id_),
+    )
 
 
 def remove(database: Database, id_: AccountId) -> None:
-    """Forget an account. Raises `NotFound`."""
-    gone = database.one("DELETE FROM account WHERE id = ? RETURNING id", (id_,))
-    if gone is None:
+    """Forget an account with all that is kept of it. Raises `NotFound`."""
+    _changed(database, "DELETE FROM account WHERE id = ? RETURNING id", (id_,))
+    for table in _OF_ACCOUNT:
+        database.execute(f"DELETE FROM {table} WHERE account = ?", (id_,))
+
+
+def _changed(database: Database, sql: str, values: tuple[Any, ...]) -> None:
+    if database.one(sql, values) is None:
         raise NotFound("no such account")
+
+
+def generation(database: Database) -> int:
+    """Give the number of changes that may have ended a proof."""
+    row = database.one("SELECT generation FROM about")
+    return int(row[0]) if row else 0
+
+
+def next_generation(database: Database) -> None:
+    """Have every process forget the proofs that it remembers."""
+    database.execute("UPDATE about SET generation = generation + 1")
+
+
+def secret(database: Database) -> bytes:
+    """Give the directory's own secret, which never leaves it."""
+    row = database.one("SELECT secret FROM about")
+    return bytes(row[0]) if row and row[0] else b""

@@ -48,6 +48,9 @@ _PURGE_EVERY = 86_400
 class Account:
     """An open account; made by `Store.account`, given back by `close`."""
 
+    readonly = False
+    """Whether who opened it may change nothing."""
+
     def __init__(
         self, id_: AccountId, name: str, folder: Path, around: Surroundings
     ) -> None:
@@ -76,6 +79,9 @@ class Account:
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
 
+    def check_writable(self) -> None:
+        """Refuse who may only read. Raises `NotPermitted`."""
+
     # -- names
 
     async def mailboxes(self) -> tuple[MailboxEntry, ...]:
@@ -90,6 +96,7 @@ class Account:
 
         Raises `AlreadyExists`, `TooMany`, `Unavailable`.
         """
+        self.check_writable()
         now, most = self.now(), self._options.max_mailboxes
 
         def work(database: Database) -> Outcome[MailboxRow]:
@@ -104,6 +111,7 @@ class Account:
         Raises `NotPermitted` for INBOX, `NotFound`, `HasChildren` for a bare name
         that has children.
         """
+        self.check_writable()
         now = self.now()
 
         def work(database: Database) -> Outcome[None]:
@@ -117,6 +125,7 @@ class Account:
 
         RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`.
         """
+        self.check_writable()
         now, most = self.now(), self._options.max_mailboxes
 
         def work(database: Database) -> Outcome[None]:
@@ -142,6 +151,8 @@ class Account:
         await self._set_subscribed(name, subscribed=False)
 
     async def _set_subscribed(self, name: str, *, subscribed: bool) -> None:
+        self.check_writable()
+
         def work(database: Database) -> Outcome[None]:
             mailboxes.set_subscribed(database, name, subscribed=subscribed)
             return Outcome(None, names_changed=True)
@@ -185,7 +196,7 @@ class Account:
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""
         opened = await self.opened.open(name)
-        return Mailbox(self, name, opened, readonly=readonly)
+        return Mailbox(self, name, opened, readonly=readonly or self.readonly)
 
     # -- arrival
 
@@ -194,6 +205,7 @@ class Account:
 
         Raises `NotFound`, `TooBig` or `Unavailable` before a byte is sent.
         """
+        self.check_writable()
         row = mailboxes.mailbox_named(self.readers.event, name)
         if not row.selectable:
             raise NotFound("that name has no mailbox, only inferior names")
@@ -208,6 +220,7 @@ class Account:
         When it returns they are durable. Raises `NotFound`, `InvalidContent`,
         `TooBig`, `TooMany` keywords, `Unavailable`.
         """
+        self.check_writable()
         self.check_space(0)
         job = AppendJob(name, arrivals, self._runtime.now(), self._options.max_message)
         arrived = await self.lane.submit(job)

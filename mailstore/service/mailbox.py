@@ -265,6 +265,7 @@ class Mailbox:
 
         Raises `NotFound` when the target is missing, `TooMany`, `Unavailable`.
         """
+        self._account.check_writable()
         self._account.check_space(0)
         return await self._copy(uids, to, move=False)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailstore.changes import ChangeBus
+from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
 
 MIB = 2**20
@@ -17,7 +18,7 @@ class StoreOptions:
 
     blob_engine: str = "packs"  # how new messages are stored
     durable_flags: bool = False  # sync flag changes too before they are answered
-    bcrypt_cost: int = 12
+    directory: DirectoryOptions = field(default_factory=DirectoryOptions)
     max_message: int = 64 * MIB
     max_mailboxes: int = 10_000
     free_space_floor: int = 64 * MIB  # below it nothing new is taken

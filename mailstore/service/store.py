@@ -21,6 +21,7 @@ from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.model import AccountId
 from mailstore.service.account import Account
 from mailstore.service.options import StoreOptions, Surroundings
+from mailstore.service.readonly import ReadOnlyAccount
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _DEFAULTS = StoreOptions()
@@ -40,9 +41,7 @@ class Store:
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
         self._opening: dict[AccountId, list[Future[None]]] = {}
         self._closed = False
-        self.directory = Directory(
-            path / "directory.db", runtime, bcrypt_cost=options.bcrypt_cost
-        )
+        self.directory = Directory(path / "directory.db", runtime, options.directory)
         bus.subscribe(self._noticed)
 
     @classmethod
@@ -71,9 +70,10 @@ class Store:
             raise NotFound("no such account", detail=repr(id_))
         return self.path / "accounts" / id_[:2] / id_
 
-    async def account(self, id_: AccountId) -> Account:
+    async def account(self, id_: AccountId, *, readonly: bool = False) -> Account:
         """Open an account; every call is answered by one `Account.close`.
 
+        With ``readonly`` the account lets nothing be changed (`NotPermitted`).
         Raises `NotFound` for one that the directory doesn't know, `Unavailable`,
         `Corrupt`.
         """
@@ -87,7 +87,7 @@ class Store:
         account.users += 1
         self._accounts.move_to_end(id_)
         self._shrink()
-        return account
+        return ReadOnlyAccount(account) if readonly else account
 
     async def _open(self, id_: AccountId) -> Account:
         if self._closed:

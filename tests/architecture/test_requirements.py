@@ -10,13 +10,14 @@ from tests.architecture.source import ROOT, imports, modules
 
 DISTRIBUTIONS = {
     "OpenSSL": "twisted",  # twisted[tls]
+    "jwt": "pyjwt",
+    "pyasn1_modules": "pyasn1-modules",
     "zope": "twisted",
     "twisted": "twisted",
 }
 """Imported names whose distribution is called otherwise."""
 
 AHEAD = {
-    "pyasn1": "the names in client certificates; what TLS needs has it anyway",
     "zstandard": "docs/decisions/0003-zstandard.md",
 }
 """Required before anything imports it, and the reason."""

@@ -171,8 +171,13 @@ def test_what_is_shown_can_be_read_again(tmp_path):
     config = parse_config(text, tmp_path / "x.toml")
     assert parse_config(as_toml(config), tmp_path / "x.toml") == config
     assert as_data(config)["listen"] == [
-        {"protocol": "imap", "address": "127.0.0.1:1143", "tls": "starttls"},
-        {"protocol": "imap", "address": "127.0.0.1:1993", "tls": "implicit"},
+        {
+            "protocol": "imap",
+            "address": f"127.0.0.1:{port}",
+            "tls": tls,
+            "proxy_from": [],
+        }
+        for port, tls in ((1143, "starttls"), (1993, "implicit"))
     ]
 
 

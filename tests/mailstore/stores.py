@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from mailstore.directory import DirectoryOptions
 from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
 from mailstore.model import Arrival
@@ -13,7 +14,8 @@ from mailstore.service import Account, Store, StoreOptions
 
 T = TypeVar("T")
 
-OPTIONS = StoreOptions(bcrypt_cost=4, free_space_floor=0)
+CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
+OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0)
 
 
 class Statements(list[str]):

@@ -1,26 +1,30 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailstore.directory import Directory, lookup_key, prepared
+from mailstore.directory import Directory, lookup_key
+from mailstore.directory.passwords import prepared
 from mailstore.errors import AlreadyExists, InvalidName, NotFound, NotPermitted
-from mailstore.index import accounts
 from mailstore.lanes import InlineRuntime
+from tests.mailstore.stores import CHEAP
 
 RUNTIME = InlineRuntime()
 
 
 @pytest.fixture
 def directory(tmp_path):
-    made = Directory(tmp_path / "directory.db", RUNTIME, bcrypt_cost=4)
+    made = Directory(tmp_path / "directory.db", RUNTIME, CHEAP)
     yield made
     made.close()
 
 
 def verify(directory, name, password):
-    return RUNTIME.run(directory.verify(name, password))
+    proof = RUNTIME.run(directory.verify(name, password))
+    return None if proof is None else proof.account
 
 
 def test_an_account_is_found_by_any_spelling(directory):
@@ -103,10 +107,10 @@ def _row(directory):
 
 
 def test_a_new_cost_is_taken_over_at_login(tmp_path):
-    first = Directory(tmp_path / "d", RUNTIME, bcrypt_cost=4)
+    first = Directory(tmp_path / "d", RUNTIME, CHEAP)
     first.create("ann", b"pw")
     first.close()
-    second = Directory(tmp_path / "d", RUNTIME, bcrypt_cost=5)
+    second = Directory(tmp_path / "d", RUNTIME, replace(CHEAP, bcrypt_cost=5))
     assert verify(second, "ann", b"wrong") is None
     assert _row(second).password.startswith("$2b$04$")
     assert verify(second, "ann", b"pw")
@@ -116,7 +120,7 @@ def test_a_new_cost_is_taken_over_at_login(tmp_path):
 
 
 def test_others_changes_are_seen(directory, tmp_path):
-    other = Directory(tmp_path / "directory.db", RUNTIME, bcrypt_cost=4)
+    other = Directory(tmp_path / "directory.db", RUNTIME, CHEAP)
     before = directory.version()
     other.create("ann", b"pw")
     assert directory.version() != before
@@ -131,13 +135,13 @@ def test_others_changes_are_seen(directory, tmp_path):
 
 
 def test_a_disabled_account_cannot_log_in(directory):
-    id_ = directory.create("ann", b"pw")
-    with directory._database.transaction():
-        directory._database.execute("UPDATE account SET disabled = 1")
-    row = accounts.account_with_id(directory._database, id_)
-    assert row is not None
-    assert row.disabled
+    directory.create("ann", b"pw")
+    directory.set_disabled("ann", disabled=True)
+    assert _row(directory).disabled
     assert verify(directory, "ann", b"pw") is None
+    assert directory.scram("ann", "SHA-256", "imap").keys == ()
+    directory.set_disabled("ann", disabled=False)
+    assert verify(directory, "ann", b"pw") is not None
 
 
 def test_hashes_stay_hidden(directory):

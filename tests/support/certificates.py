@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,51 +35,81 @@ class Certificates:
         return ssl.create_default_context(cafile=str(self.authority))
 
 
+class Authority:
+    """One who vouches for certificates; ``certificate`` is its own, as PEM."""
+
+    def __init__(self, folder: Path, name: str = "imapd test authority") -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        made = (
+            _builder(self._name, self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self.certificate = folder / "authority.pem"
+        self.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+
+    def issue(
+        self,
+        name: str,
+        hosts: Sequence[str] = (),
+        emails: Sequence[str] = (),
+        *,
+        client: bool = False,
+    ) -> tuple[Path, Path]:
+        """Write a certificate and its key; gives the paths of both."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names: list[x509.GeneralName] = [_host(host) for host in hosts]
+        names += [x509.RFC822Name(email) for email in emails]
+        purpose = (
+            ExtendedKeyUsageOID.CLIENT_AUTH
+            if client
+            else ExtendedKeyUsageOID.SERVER_AUTH
+        )
+        made = (
+            _builder(_name(name), self._name, key.public_key())
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(
+                x509.BasicConstraints(ca=False, path_length=None), critical=True
+            )
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    self._key.public_key()
+                ),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        certificate = self._folder / f"{name}.pem"
+        key_file = self._folder / f"{name}-key.pem"
+        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return certificate, key_file
+
+
 def make_certificates(folder: Path) -> Certificates:
     """Write an authority, a certificate for localhost and its key into a folder."""
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    server_key = ec.generate_private_key(ec.SECP256R1())
-    authority_name = _name("imapd test authority")
-    authority = (
-        _builder(authority_name, authority_name, authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .sign(authority_key, hashes.SHA256())
-    )
-    names = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    ]
-    server = (
-        _builder(_name("localhost"), authority_name, server_key.public_key())
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-        )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(
-                authority_key.public_key()
-            ),
-            critical=False,
-        )
-        .sign(authority_key, hashes.SHA256())
-    )
-    made = Certificates(
-        folder / "authority.pem", folder / "server.pem", folder / "server-key.pem"
-    )
-    made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    made.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    made.key.touch(mode=0o600)
-    made.key.write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return made
+    authority = Authority(folder)
+    certificate, key = authority.issue("server", ("localhost", "127.0.0.1"))
+    return Certificates(authority.certificate, certificate, key)
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _name(text: str) -> x509.Name:

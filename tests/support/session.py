@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imapd.auth import PasswordAuthenticator
+from imapd.auth import AuthOptions, DirectoryAuthenticator, Elsewhere
 from imapd.features import ALL
 from imapd.session.admission import ConnectionAdmission
 from imapd.session.connection import Connection
 from imapd.session.context import Services
+from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.state import Peer
+from mailstore.directory import DirectoryOptions
 from mailstore.model import Arrival
 from mailstore.service import Store, StoreOptions
 from tests.support.response_parser import ResponseParser
@@ -29,7 +31,8 @@ from tests.support.responses import Continuation, Response, Status
 from tests.support.stepping import SteppingRuntime
 
 T = TypeVar("T")
-OPTIONS = StoreOptions(bcrypt_cost=4, free_space_floor=0)
+CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
+OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0)
 PASSWORD = b"open sesame"
 
 
@@ -55,6 +58,8 @@ class World:
         *names: str,
         limits: Limits | None = None,
         options: StoreOptions = OPTIONS,
+        auth: AuthOptions | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.runtime = SteppingRuntime()
         self.limits = limits or Limits()
@@ -67,7 +72,13 @@ class World:
             registry=Registry.of(ALL),
             store=self.store,
             runtime=self.runtime,
-            authenticator=PasswordAuthenticator(self.store.directory, self.runtime),
+            authenticator=DirectoryAuthenticator(
+                self.store.directory,
+                self.runtime,
+                auth,
+                elsewhere or Elsewhere(),
+                event=self.log.event,
+            ),
             admission=ConnectionAdmission(lambda: self.limits),
             limits=lambda: self.limits,
             log=self.log,
@@ -138,11 +149,13 @@ class Session:
         starttls: bool = False,
         plaintext_login: bool = False,
         address: str = "192.0.2.1",
+        channel: Channel = NO_CHANNEL,
     ) -> None:
         self._world = world
         self._parser = ResponseParser()
         self._number = 0
         self.secure = secure
+        self.tls_channel = channel
         self.raw = b""
         self.closed = False
         self.paused = False
@@ -158,6 +171,9 @@ class Session:
         self.greeting = self.read()[0]
 
     # -- the transport
+
+    def channel(self) -> Channel:
+        return self.tls_channel
 
     def write(self, data: bytes) -> None:
         assert not self.closed

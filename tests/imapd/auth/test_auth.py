@@ -1,56 +1,20 @@
-"""Passwords, the cache of proofs, the brake on guessing, SASL messages."""
+"""Passwords, the cache of proofs, the brake on guessing."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from imapd.auth.authenticator import PasswordAuthenticator
-from imapd.auth.sasl import MECHANISMS, Login, Plain
 from imapd.auth.throttle import Throttle
-from imapd.session.context import Challenge, Credentials
-from imapd.syntax.secret import Secret
 from mailstore.directory import Directory
-from mailstore.lanes import Pool
-from tests.support.stepping import SteppingRuntime
-
-HERE, THERE = "192.0.2.7", "198.51.100.9"
-
-
-class Desk:
-    """An authenticator over a directory with ann and bob."""
-
-    def __init__(self, path):
-        self.runtime = SteppingRuntime()
-        self.directory = Directory(path / "directory.db", self.runtime, bcrypt_cost=4)
-        self.ids = {
-            name: self.directory.create(name, b"pw of " + name.encode())
-            for name in ("ann", "bob")
-        }
-        self.pauses = []
-        self.authenticator = PasswordAuthenticator(
-            self.directory, self.runtime, self._pause
-        )
-
-    async def _pause(self, seconds):
-        self.pauses.append(seconds)
-
-    def check(self, name, password, address=HERE):
-        return self.runtime.run(
-            self.authenticator.check(name, Secret(password), address)
-        )
-
-    @property
-    def hashed(self):
-        return self.runtime.pools.count(Pool.PASSWORD)
+from tests.imapd.auth.desk import HERE, THERE, Desk
+from tests.mailstore.stores import CHEAP
 
 
 @pytest.fixture
 def desk(tmp_path):
     made = Desk(tmp_path)
     yield made
-    made.directory.close()
+    made.close()
 
 
 def test_a_second_login_asks_bcrypt_no_more(desk):
@@ -69,7 +33,7 @@ def test_nobody_logs_in_with_anothers_proof(desk):
 
 def test_a_changed_password_ends_the_old_one_at_once(desk, tmp_path):
     desk.check("ann", b"pw of ann")
-    elsewhere = Directory(tmp_path / "directory.db", desk.runtime, bcrypt_cost=4)
+    elsewhere = Directory(tmp_path / "directory.db", desk.runtime, CHEAP)
     elsewhere.set_password("ann", b"new")
     assert desk.check("ann", b"pw of ann") is None
     assert desk.check("ann", b"new") == desk.ids["ann"]
@@ -137,59 +101,3 @@ def test_memory_is_bounded():
         throttle.succeeded(f"u{number}", f"10.{number % 256}.{number // 256}.1")
     assert len(throttle._failures) <= 10
     assert len(throttle._trusted) <= 10
-
-
-# -- SASL
-
-
-def test_plain():
-    assert Plain().step(None) == Challenge(b"")
-    assert Plain().step(b"\0ann\0pw") == Credentials("ann", Secret(b"pw"))
-    assert Plain().step("z\0ännä\0pw".encode()) == Credentials(
-        "ännä", Secret(b"pw"), "z"
-    )
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"",
-        b"ann\0pw",
-        b"\0\0pw",
-        b"\0ann\0",
-        b"\0ann\0p\0w",
-        b"\0\xff\0pw",
-        b"x" * 3000,
-    ],
-)
-def test_plain_refuses(message):
-    with pytest.raises(ValueError, match=r"."):
-        Plain().step(message)
-
-
-def test_login_refuses():
-    for messages in ([b""], [b"\xff"], [b"ann", b""], [b"ann", b"\0"], [b"x" * 3000]):
-        exchange = Login()
-        exchange.step(None)
-        for message in messages[:-1]:
-            exchange.step(message)
-        with pytest.raises(ValueError, match=r"."):
-            exchange.step(messages[-1])
-
-
-@given(
-    st.sampled_from(sorted(MECHANISMS)),
-    st.lists(st.one_of(st.none(), st.binary(max_size=60)), max_size=4),
-)
-def test_any_octets_are_answered(mechanism, messages):
-    exchange = MECHANISMS[mechanism]()
-    for message in messages:
-        try:
-            outcome = exchange.step(message)
-        except ValueError:
-            return
-        assert isinstance(outcome, Challenge | Credentials)
-
-
-def test_secrets_stay_hidden():
-    assert "pw" not in repr(Plain().step(b"\0ann\0pw"))

@@ -44,6 +44,7 @@ class FakeTcp:
         self.closed = False
         self.aborted = False
         self.options: dict[str, object] = {}
+        self.peer = "192.0.2.7"
 
     def write(self, data: bytes) -> None:
         assert isinstance(data, bytes)
@@ -99,7 +100,7 @@ class FakeTcp:
         self.options["keepalive"] = value
 
     def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", "192.0.2.7", 40_000)
+        return IPv4Address("TCP", self.peer, 40_000)
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.1", 143)

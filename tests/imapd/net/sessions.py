@@ -29,6 +29,19 @@ class ListLog:
         return [kind for kind, _ in self.events]
 
 
+class NoMechanisms:
+    """Nobody logs in here."""
+
+    def mechanisms(self, channel: object) -> tuple[str, ...]:
+        return ()
+
+    def login(self, credentials: Any, client: Any) -> Any:
+        raise NotImplementedError
+
+    def exchange(self, mechanism: str, client: Any) -> Any:
+        raise KeyError(mechanism)
+
+
 async def run_secure(context: Context, _: Bare) -> Completed:
     return Completed("begin TLS", then=context.start_tls)
 
@@ -61,7 +74,7 @@ def make_services(
         registry=Registry.of([FEATURE, TRIAL]),
         store=nothing,
         runtime=runtime,
-        authenticator=nothing,
+        authenticator=NoMechanisms(),
         admission=admission,
         limits=lambda: limits,
         log=log,

@@ -116,3 +116,18 @@ def test_garbage_is_dropped():
 def test_an_account_id_is_ascii():
     with pytest.raises(UnicodeEncodeError):
         unparse_notice(ChangeNotice(AccountId("ä"), MailboxId(1), 1))
+
+
+def test_other_topics_are_told_once_to_everybody_else():
+    with two_workers() as (_, buses):
+        heard: list[bytes] = []
+        mail: list[ChangeNotice] = []
+        buses[1].hear(b"login", heard.append)
+        buses[1].subscribe(mail.append)
+        buses[0].tell(b"login", b"a note ! of spaces")
+        buses[0].tell(b"nobody's", b"x")
+        buses[0].tell(b"login", b"x" * 10_000)  # longer than any honest one
+        buses[0].publish(notice(5))
+        buses[1].doRead()
+        assert heard == [b"a note ! of spaces"]
+        assert mail == [notice(5)]

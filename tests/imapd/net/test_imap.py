@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from imapd.net.certificates import Pair as Files
 from imapd.net.imap import Door, ImapProtocol
 from imapd.net.selfsigned import make_certificate
-from imapd.net.tls import HANDSHAKE_SECONDS, Certificates
+from imapd.net.tls import Certificates
 from imapd.session.limits import Limits
 from tests.imapd.net.fakes import ClockLoop, FakeTcp, make_runtime
 from tests.imapd.net.sessions import make_services
@@ -31,7 +32,7 @@ class House:
         self.loop, self.runtime, self.errors = make_runtime()
         self.limits = replace(Limits(), **limits)
         services, self.admission, self.log = make_services(self.runtime, self.limits)
-        certificates = Certificates(files[0], files[1], ClockLoop())
+        certificates = Certificates([Files(*files)], ClockLoop())
         self.door = Door(services, self.admission, tls=tls, certificates=certificates)
 
     def connect(self) -> tuple[ImapProtocol, Any]:
@@ -138,7 +139,7 @@ def test_a_handshake_has_a_time_limit(files, tls):
     protocol, tcp = house.connect()
     if tls == "starttls":
         protocol.dataReceived(b"a1 SECURE\r\n")
-    house.loop.advance(HANDSHAKE_SECONDS + 1)
+    house.loop.advance(house.limits.handshake_seconds + 1)
     assert tcp.aborted
 
 
@@ -236,3 +237,78 @@ def test_a_door_wants_a_certificate_for_tls(files):
         replace(house.door, tls="implicit", certificates=None)
     with pytest.raises(ValueError, match="none, starttls or implicit"):
         replace(house.door, tls="yes")
+
+
+# -- behind a proxy
+
+
+def proxied(house: House, networks: tuple[str, ...], address: str = "192.0.2.1") -> Any:
+    house.door = replace(house.door, proxy_from=networks)
+    protocol: Any = ImapProtocol(house.door)
+    tcp = FakeTcp()
+    tcp.kernel = 1_000_000
+    tcp.peer = address
+    protocol.makeConnection(tcp)
+    return protocol, tcp
+
+
+def test_a_trusted_proxy_says_who_connects(files):
+    house = House(files)
+    protocol, tcp = proxied(house, ("192.0.2.0/24",))
+    assert not tcp.sent
+    head = b"PROXY TCP4 203.0.113.9 198.51.100.1 5 143\r\n"
+    protocol.dataReceived(head[:10])
+    assert not tcp.sent
+    protocol.dataReceived(head[10:] + b"a1 NOOP\r\n")
+    assert tcp.sent.startswith(b"* OK")
+    assert b"a1 OK" in tcp.sent
+    assert [e["address"] for k, e in house.log.events if k == "connect"] == [
+        "203.0.113.9"
+    ]
+    assert list(house.admission._tickets) == ["203.0.113.9"]
+
+
+def test_a_health_check_counts_as_the_proxy(files):
+    house = House(files)
+    protocol, tcp = proxied(house, ("192.0.2.1/32",))
+    protocol.dataReceived(b"PROXY UNKNOWN\r\n")
+    assert tcp.sent.startswith(b"* OK")
+    assert list(house.admission._tickets) == ["192.0.2.1"]
+
+
+def test_nobody_else_may_connect_nor_speak_without_a_header(files):
+    house = House(files)
+    _, tcp = proxied(house, ("198.51.100.0/24",))
+    assert tcp.aborted
+    protocol, tcp = proxied(house, ("192.0.2.0/24",))
+    protocol.dataReceived(b"a1 LOGIN x y\r\n")
+    assert tcp.aborted
+    assert not tcp.sent
+    assert house.log.kinds.count("refused") == 2
+
+
+def test_a_header_that_does_not_come_ends_the_connection(files):
+    house = House(files)
+    _, tcp = proxied(house, ("192.0.2.0/24",))
+    house.loop.advance(house.limits.handshake_seconds + 1)
+    assert tcp.aborted
+
+
+def test_tls_that_a_proxy_took_off_counts(files):
+    house = House(files)
+    protocol, _ = proxied(house, ("192.0.2.0/24",))
+    tls = b"\x20\x00\x05\x01\x00\x00\x00\x00"
+    head = (
+        b"\r\n\r\n\x00\r\nQUIT\n\x21\x11"
+        + (12 + len(tls)).to_bytes(2, "big")
+        + bytes([192, 0, 2, 9, 192, 0, 2, 1, 0, 5, 0, 143])
+        + tls
+    )
+    protocol.dataReceived(head)
+    assert protocol._connection.session.secure
+
+
+def test_half_open_handshakes_are_bounded(files):
+    house = House(files, "implicit", handshakes=2)
+    made = [house.connect() for _ in range(3)]
+    assert [tcp.aborted for _, tcp in made] == [True, False, False]

@@ -1,15 +1,21 @@
 """TLS as a server, against OpenSSL as a client, octet by octet in memory."""
 
+import contextlib
+import hashlib
 import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
-from imapd.net.certificates import CertificateError, load_context
+from imapd.net.certificates import CertificateError, load_context, load_contexts
+from imapd.net.certificates import Pair as Files
+from imapd.net.channel import channel_of
 from imapd.net.selfsigned import make_certificate
 from imapd.net.tls import Certificates, TlsLayer
 from tests.imapd.net.fakes import ClockLoop, FakeTcp
+from tests.support.certificates import Authority
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 class Pair:
     """A server layer and a client, joined in memory."""
 
-    def __init__(self, certificates: Certificates, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        context: ssl.SSLContext,
+        name: str = "localhost",
+    ) -> None:
         self.tcp = FakeTcp()
         self.received = bytearray()
         self.ready = 0
@@ -30,9 +41,7 @@ class Pair:
         self.layer.begin(self.tcp)
         self.into = ssl.MemoryBIO()
         self.outof = ssl.MemoryBIO()
-        self.client = context.wrap_bio(
-            self.into, self.outof, server_hostname="localhost"
-        )
+        self.client = context.wrap_bio(self.into, self.outof, server_hostname=name)
 
     def _shaken(self) -> None:
         self.ready += 1
@@ -57,7 +66,7 @@ class Pair:
 
 
 def server_side(files: tuple[Path, Path]) -> Certificates:
-    return Certificates(files[0], files[1], ClockLoop())
+    return Certificates([Files(*files)], ClockLoop())
 
 
 def client_context(certificate: Path) -> ssl.SSLContext:
@@ -175,13 +184,13 @@ def test_renewal_serves_the_new_and_keeps_the_old_connection(files, tmp_path):
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
     certificate.write_bytes(files[0].read_bytes())
     key.write_bytes(files[1].read_bytes())
-    certificates = Certificates(certificate, key, ClockLoop())
+    certificates = Certificates([Files(certificate, key)], ClockLoop())
     old = Pair(certificates, client_context(certificate))
     old.handshake()
     make_certificate(tmp_path / "c2.pem", tmp_path / "k2.pem")
     certificate.write_bytes((tmp_path / "c2.pem").read_bytes())
     key.write_bytes((tmp_path / "k2.pem").read_bytes())
-    certificates.use(certificate, key)
+    certificates.use([Files(certificate, key)])
     new = Pair(certificates, client_context(certificate))
     new.handshake()
     old.client.write(b"a1 NOOP\r\n")
@@ -193,8 +202,7 @@ def test_a_bad_new_certificate_keeps_the_old_one(files, tmp_path):
     certificates = server_side(files)
     (tmp_path / "bad.pem").write_text("no certificate")
     with pytest.raises(CertificateError):
-        certificates.use(tmp_path / "bad.pem", files[1])
-    assert certificates.certificate == files[0]
+        certificates.use([Files(tmp_path / "bad.pem", files[1])])
     pair = Pair(certificates, client_context(files[0]))
     pair.handshake()
     assert pair.ready == 1
@@ -224,3 +232,115 @@ def test_the_end_is_said_only_after_the_handshake(files):
     assert pair.layer.end()
     pair.move()
     assert pair.client.read(10) == b""
+
+
+# -- names, client certificates, channel bindings
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def issue(authority: Authority, *names: Any, **more: Any) -> Files:
+    return Files(*authority.issue(*names, **more))
+
+
+def wanted_name(certificates: Certificates, authority: Authority, name: str) -> str:
+    """Give the common name of the certificate that a client gets who asks for one."""
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.check_hostname = False
+    pair = Pair(certificates, context, name=name)
+    pair.handshake()
+    told: Any = pair.client.getpeercert()
+    return str(told["subject"][0][0][1])
+
+
+def test_clients_get_the_certificate_of_the_name_they_ask_for(authority):
+    certificates = Certificates(
+        [
+            issue(authority, "default", ["mail.example.org"]),
+            issue(authority, "exact", ["imap.example.net", "x.example.com"]),
+            issue(authority, "wildcard", ["*.example.com"]),
+        ],
+        ClockLoop(),
+    )
+    for name, common_name in (
+        ("mail.example.org", "default"),
+        ("nobody.example.org", "default"),
+        ("imap.example.net", "exact"),
+        ("IMAP.Example.NET", "exact"),
+        ("x.example.com", "exact"),
+        ("y.example.com", "wildcard"),
+        ("a.b.example.com", "default"),
+    ):
+        assert wanted_name(certificates, authority, name) == common_name, name
+
+
+def test_a_client_may_show_a_certificate(authority, tmp_path):
+    certificates = Certificates(
+        [issue(authority, "server", ["localhost"])],
+        ClockLoop(),
+        client_ca=authority.certificate,
+    )
+    mine = issue(authority, "ann", ["ann"], client=True)
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    without = Pair(certificates, context)
+    without.handshake()
+    without.move()
+    assert without.layer.channel().certificate is None
+    context.load_cert_chain(mine.certificate, mine.key)
+    shown = Pair(certificates, context)
+    shown.handshake()
+    shown.move()
+    pem = ssl.PEM_cert_to_DER_cert(mine.certificate.read_text())
+    assert shown.layer.channel().certificate == pem
+    stranger = issue(Authority(tmp_path), "ann", ["ann"], client=True)
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.load_cert_chain(stranger.certificate, stranger.key)
+    refused = Pair(certificates, context)
+    refused.handshake()  # in TLS 1.3 the client's part is over before it is told
+    with pytest.raises(ssl.SSLError):
+        refused.move()
+        refused.client.read(1)
+    assert refused.ready == 0
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_channel_bindings_are_those_of_the_client(authority, version):
+    """RFC 9266 and RFC 5929: an OpenSSL client computes the same."""
+    files = issue(authority, "server", ["localhost"])
+    certificates = Certificates([files], ClockLoop())
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    numbers = {ssl.TLSVersion.TLSv1_2: SSL.TLS1_2_VERSION}
+    context.set_max_proto_version(numbers.get(version, SSL.TLS1_3_VERSION))
+    client = SSL.Connection(context, None)
+    client.set_connect_state()
+    pair = Pair(certificates, ssl.create_default_context())
+    for _ in range(6):
+        with contextlib.suppress(SSL.WantReadError):
+            client.do_handshake()
+        with contextlib.suppress(SSL.WantReadError):
+            pair.layer.received(client.bio_read(65_536))
+        if pair.tcp.waiting:
+            client.bio_write(bytes(pair.tcp.waiting))
+            pair.tcp.waiting.clear()
+    bindings = pair.layer.channel().bindings
+    der = ssl.PEM_cert_to_DER_cert(files.certificate.read_text())
+    assert bindings["tls-server-end-point"] == hashlib.sha256(der).digest()
+    assert channel_of(client).bindings.keys() == bindings.keys() - {
+        "tls-server-end-point"
+    }
+    if version is ssl.TLSVersion.TLSv1_3:
+        label = b"EXPORTER-Channel-Binding"
+        assert bindings["tls-exporter"] == client.export_keying_material(label, 32, b"")
+    else:
+        assert "tls-exporter" not in bindings
+
+
+def test_unusable_authorities_are_told_in_words(authority, tmp_path):
+    files = issue(authority, "server", ["localhost"])
+    (tmp_path / "bad.pem").write_text("no certificate")
+    for bad in ("bad.pem", "none.pem"):
+        with pytest.raises(CertificateError, match="client_ca"):
+            load_contexts([files], tmp_path / bad)

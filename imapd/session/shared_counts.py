@@ -1,0 +1,87 @@
+"""Counts that several workers keep together, each its own part.
+
+A worker tells the others every change of a count of its own, and all of them once a
+minute. What it told holds for a while: the counts of a worker that died fade away.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailstore.lanes import Runtime
+
+_AGAIN_SECONDS = 60.0
+_HOLD_SECONDS = 150.0  # two notes may be lost
+_PER_NOTE = 20
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    count: int
+    at: float
+
+
+class SharedCounts:
+    """The counts of this worker and what the others told. Event thread only."""
+
+    def __init__(self, runtime: Runtime, tell: Callable[[bytes], None]) -> None:
+        self._runtime = runtime
+        self._tell = tell
+        self._me = secrets.token_hex(4)
+        self._own: dict[Key, int] = {}
+        self._others: dict[Key, dict[str, _Told]] = {}
+        runtime.later(_AGAIN_SECONDS, self._again)
+
+    def set(self, kind: str, key: str, count: int) -> None:
+        """Set our part of a count."""
+        if count:
+            self._own[kind, key] = count
+        else:
+            self._own.pop((kind, key), None)
+        self._note([[kind, key, count]])
+
+    def count(self, kind: str, key: str) -> int:
+        """Give what the other workers have of a count."""
+        told = self._others.get((kind, key))
+        if not told:
+            return 0
+        since = self._runtime.monotonic() - _HOLD_SECONDS
+        return sum(one.count for one in told.values() if one.at >= since)
+
+    def hear(self, data: bytes) -> None:
+        """Take a note of another worker."""
+        try:
+            who, counts = json.loads(data)
+            for kind, key, count in counts:
+                self._take(str(who), (str(kind), str(key)), int(count))
+        except (ValueError, TypeError):
+            return
+
+    def _take(self, who: str, key: Key, count: int) -> None:
+        told = self._others.setdefault(key, {})
+        if count:
+            told[who] = _Told(count, self._runtime.monotonic())
+        else:
+            told.pop(who, None)
+        if not told:
+            del self._others[key]
+
+    def _note(self, counts: list[list[object]]) -> None:
+        self._tell(json.dumps([self._me, counts]).encode("ascii"))
+
+    def _again(self) -> None:
+        counts: list[list[object]] = [[*key, n] for key, n in self._own.items()]
+        for at in range(0, len(counts), _PER_NOTE):
+            self._note(counts[at : at + _PER_NOTE])
+        since = self._runtime.monotonic() - _HOLD_SECONDS
+        for key, told in list(self._others.items()):
+            for who in [who for who, one in told.items() if one.at < since]:
+                del told[who]
+            if not told:
+                del self._others[key]
+        self._runtime.later(_AGAIN_SECONDS, self._again)

@@ -1,0 +1,56 @@
+"""The directory's database, as its parts share it: reading, writing, its state."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from mailstore.index import accounts
+from mailstore.index.database import Database
+
+T = TypeVar("T")
+
+
+class DirectoryDatabase:
+    """One connection for reading on the event thread, one for writing, behind a lock.
+
+    Several processes may have the directory open; all see the others' changes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._writer = Database.open(path, schema="directory")
+        self._writer.set_durable(True)
+        self.reader = Database.open(path, writer=False, schema="directory")
+        self._writing = threading.Lock()
+        self._seen = -1
+        self._generation = 0
+
+    def write(self, work: Callable[[Database], T]) -> T:
+        """Change something on which a proof may rest; durable when it returns."""
+
+        def change(database: Database) -> T:
+            result = work(database)
+            accounts.next_generation(database)
+            return result
+
+        return self.note(change)
+
+    def note(self, work: Callable[[Database], T]) -> T:
+        """Write something that ends no proof."""
+        with self._writing, self._writer.transaction():
+            return work(self._writer)
+
+    def generation(self) -> int:
+        """Give a number that differs after every `write`, also of other processes."""
+        seen = self.reader.data_version()
+        if seen != self._seen:
+            self._generation = accounts.generation(self.reader)
+            self._seen = seen
+        return self._generation
+
+    def close(self) -> None:
+        """Close both connections."""
+        self.reader.close()
+        self._writer.close()
