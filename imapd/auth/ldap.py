@@ -1,20 +1,25 @@
 """People whom an LDAP server knows: found by a search, proved by bind or compare.
 
-It blocks; who calls it does so on threads. TLS is verified, referrals are not
-followed, and nothing that a user types becomes part of a DN or of a filter's syntax.
+It blocks; who calls it does so on threads. It keeps this true:
+
+* TLS is verified or there is no connection; StartTLS comes before any bind.
+* Nothing that a user types becomes part of a DN or of a filter's syntax.
+* A password that is empty is never sent: such a bind succeeds (RFC 4513 §5.1.2).
+* A name that nobody has makes the requests of one that somebody has.
+* Referrals are not followed.
 """
 
 from __future__ import annotations
 
 import queue
+import re
 import secrets
 import ssl
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from imapd.auth.desk import Person
 from mailstore.errors import Unavailable
@@ -24,13 +29,17 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
     from ldap3.core.exceptions import LDAPException
-    from ldap3.utils.conv import escape_filter_chars
+    from ldap3.operation.search import parse_filter
+    from ldap3.utils.conv import escape_bytes
     from ldap3.utils.dn import parse_dn
 
-_SUCCESS, _COMPARE_TRUE = 0, 6
-_DENIED = frozenset({5, 16, 32, 34, 48, 49, 50, 53, 19})
+_SUCCESS, _SIZE_LIMIT, _COMPARE_TRUE = 0, 4, 6
+_DENIED = frozenset({5, 16, 19, 32, 34, 48, 49, 50, 53})
 """Results that say no to who tried (RFC 4511 §4.1.9), and not that the server fails."""
-_NO_SUCH_OBJECT = 32
+
+# ldap3 raises the last four on answers that it cannot read.
+_FAULTS = (LDAPException, OSError, ValueError, LookupError, TypeError, AttributeError)
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +61,46 @@ class LdapSettings:
     cache_seconds: int = 60
 
     def __post_init__(self) -> None:
-        if not self.urls or not all(_is_ldap(url) for url in self.urls):
-            raise ValueError("urls begin with ldap:// or ldaps://")
-        if "{user}" not in self.filter:
-            raise ValueError("filter has no {user}")
+        if not self.urls:
+            raise ValueError("urls are missing")
+        for url in self.urls:
+            _split(url)
+        if not self.base.strip() or not self.name_attribute.strip():
+            raise ValueError("base and name_attribute are missing")
+        _check_filter(self.filter)
         if self.method not in ("bind", "compare"):
             raise ValueError("method is bind or compare")
-        if not self.base or not self.name_attribute:
-            raise ValueError("base and name_attribute are missing")
+        if self.bind_dn and not self.bind_password:
+            # It would be an unauthenticated bind, which looks like success.
+            raise ValueError("bind_dn has no password")
+        if self.timeout_seconds < 1 or self.connections < 1:
+            raise ValueError("timeout_seconds and connections are 1 at least")
 
 
-def _is_ldap(url: str) -> bool:
+def _split(url: str) -> SplitResult:
     parts = urlsplit(url)
-    return parts.scheme in ("ldap", "ldaps") and bool(parts.hostname)
+    if parts.scheme not in ("ldap", "ldaps"):
+        raise ValueError(f"urls begin with ldap:// or ldaps://, not as {url!r}")
+    if not parts.hostname or parts.username is not None:
+        raise ValueError(f"urls are scheme, host and perhaps port, not {url!r}")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"urls end with host or port, not as {url!r}")
+    try:
+        usable = parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"urls: the port of {url!r} cannot be")
+    return parts
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    dn: str
-    person: Person
+def _check_filter(text: str) -> None:
+    if "{user}" not in text:
+        raise ValueError("filter has no {user}")
+    try:
+        parse_filter(text.replace("{user}", "x"), None, False, False, None, False)
+    except _FAULTS as error:
+        raise ValueError(f"filter cannot be read: {error}") from None
 
 
 class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
@@ -95,62 +125,73 @@ class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # ldap3 has no types
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    dn: str
+    person: Person
+
+
 class LdapDirectory:
-    """`imapd.auth.desk.PasswordSource` over LDAP; used by several threads."""
+    """`imapd.auth.desk.PasswordSource` over LDAP; used by several threads.
+
+    Raises `OSError` when the file of trust anchors cannot be read.
+    """
 
     name = "ldap"
 
     def __init__(self, settings: LdapSettings) -> None:
         self._settings = settings
         self.cache_seconds = settings.cache_seconds
+        self._urls = tuple(map(_split, settings.urls))
         # Made once: it fails at the start when the anchors cannot be read.
         self._tls = _VerifiedTls(settings.ca)
         # Service connections that wait for work; a None stands for one to be made.
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._closing = threading.Lock()
+        self._closed = False
         for _ in range(settings.connections):
             self._idle.put(None)
 
     def check(self, name: str, password: bytes) -> Person | None:
         """Give who has this name and password. Raises `Unavailable`."""
-        # An empty password would be an unauthenticated bind, which succeeds
-        # (RFC 4513 §5.1.2).
-        if not password or 0 in password or "\x00" in name:
+        if not password or 0 in password or not _is_utf8(password):
             return None
-        try:
-            secret = password.decode("utf-8")
-        except UnicodeDecodeError:
+        if not _can_be_sent(name):
             return None
         entry = self._find(name)
-        # A name that nobody has makes the requests of one that somebody has.
-        dn = f"cn={secrets.token_hex(8)},{self._settings.base}"
-        if entry is not None:
+        if entry is None:
+            dn = f"cn={secrets.token_hex(8)},{self._settings.base}"
+        else:
             dn = entry.dn
         if self._settings.method == "bind":
-            right = self._binds(dn, secret)
+            right = self._binds(dn, password)
         else:
-            right = self._compares(dn, secret)
+            right = self._compares(dn, password)
         return entry.person if right and entry is not None else None
 
     def find(self, name: str) -> Person | None:
         """Give who has this name, without a proof. Raises `Unavailable`."""
-        entry = self._find(name)
+        entry = self._find(name) if _can_be_sent(name) else None
         return None if entry is None else entry.person
 
     def close(self) -> None:
-        """Close the connections that wait."""
+        """Close the connections; those at work when their work is done."""
+        with self._closing:
+            self._closed = True
         while True:
             try:
                 connection = self._idle.get_nowait()
             except queue.Empty:
                 return
             if connection is not None:
-                _unbind(connection)
+                _close(connection)
 
     # -- requests
 
     def _find(self, name: str) -> _Entry | None:
         settings = self._settings
-        query = settings.filter.replace("{user}", escape_filter_chars(name))
+        # Every octet is escaped, for ldap3 strips white space of values.
+        user = escape_bytes(name.encode("utf-8"))
         attributes = [settings.name_attribute]
         if settings.group_attribute:
             attributes.append(settings.group_attribute)
@@ -158,150 +199,196 @@ class LdapDirectory:
         def search(connection: Any) -> Any:  # noqa: ANN401 - ldap3 has no types
             connection.search(
                 settings.base,
-                query,
+                settings.filter.replace("{user}", user),
                 attributes=attributes,
                 size_limit=2,  # enough to see that it is not one
                 time_limit=settings.timeout_seconds,
+                auto_escape=False,  # it guesses whether a value is escaped
             )
             return connection.result, list(connection.response or ())
 
         result, response = self._as_service(search)
-        if result["result"] not in (_SUCCESS, 4, _NO_SUCH_OBJECT):
+        if result["result"] not in (_SUCCESS, _SIZE_LIMIT):
             raise _unavailable(f"search: {result['description']}")
         found = [one for one in response if one["type"] == "searchResEntry"]
-        return self._entry(found[0]) if len(found) == 1 else None
+        if result["result"] == _SIZE_LIMIT or len(found) != 1:
+            return None
+        return self._entry(found[0])
 
     def _entry(self, found: Any) -> _Entry | None:  # noqa: ANN401 - ldap3's
         settings = self._settings
-        values = _texts(found["raw_attributes"], settings.name_attribute)
-        if len(values) != 1:
+        values = _values(found["raw_attributes"], settings.name_attribute)
+        if len(values) != 1 or not values[0] or not _is_utf8(values[0]):
             return None
+        if not found["dn"]:
+            return None  # a bind as nobody would succeed
         groups = None
         if settings.group_attribute:
-            held = _texts(found["raw_attributes"], settings.group_attribute)
-            groups = tuple(_group_name(value) for value in held)
-        return _Entry(found["dn"], Person(values[0], groups))
+            held = _values(found["raw_attributes"], settings.group_attribute)
+            names = [_group_name(value) for value in held if _is_utf8(value)]
+            groups = tuple(dict.fromkeys(filter(None, names)))
+        return _Entry(found["dn"], Person(values[0].decode("utf-8"), groups))
 
-    def _compares(self, dn: str, password: str) -> bool:
+    def _compares(self, dn: str, password: bytes) -> bool:
         def compare(connection: Any) -> Any:  # noqa: ANN401 - ldap3's
             connection.compare(dn, "userPassword", password)
             return connection.result
 
         result = self._as_service(compare)
+        if result["result"] != _COMPARE_TRUE and result["result"] not in _DENIED:
+            raise _unavailable(f"compare: {result['description']}")
         return bool(result["result"] == _COMPARE_TRUE)
 
-    def _binds(self, dn: str, password: str) -> bool:
+    def _binds(self, dn: str, password: bytes) -> bool:
         connection = self._connect(dn, password)
         if connection is None:
             return False
-        _unbind(connection)
+        _close(connection)
         return True
 
     # -- connections
 
-    @contextmanager
-    def _service(self) -> Iterator[list[Any]]:
-        """Lend a service connection in a list; what lies there at the end is kept."""
+    def _as_service(self, work: Any) -> Any:  # noqa: ANN401 - of ldap3's connections
+        """Run ``work`` on a service connection; on a new one if the old is dead."""
         try:
-            held = [self._idle.get(timeout=self._settings.timeout_seconds)]
+            connection = self._idle.get(timeout=self._settings.timeout_seconds)
         except queue.Empty:
             raise _unavailable("all connections are busy") from None
         try:
-            yield held
-        finally:
-            self._idle.put(held[0])
-
-    def _as_service(self, work: Any) -> Any:  # noqa: ANN401 - of ldap3's connections
-        """Run ``work`` on a service connection; on a new one if the old is dead."""
-        with self._service() as held:
-            if held[0] is not None:
+            if connection is not None:
                 try:
-                    return work(held[0])
-                except (LDAPException, OSError):
-                    _unbind(held[0])
-                    held[0] = None
-            connection = self._connect(
-                self._settings.bind_dn, self._settings.bind_password
-            )
-            if connection is None:
-                raise _unavailable("the service account is refused")
-            held[0] = connection
+                    return work(connection)
+                except _FAULTS:
+                    _close(connection)
+                    connection = None
+            connection = self._connect_service()
             try:
                 return work(connection)
-            except (LDAPException, OSError) as error:
-                _unbind(connection)
-                held[0] = None
+            except _FAULTS as error:
+                _close(connection)
+                connection = None
                 raise _unavailable(str(error)) from None
+        finally:
+            self._give_back(connection)
 
-    def _server(self, url: str) -> Any:  # noqa: ANN401 - ldap3's
-        # Made anew for each connection: ldap3 keeps an address that failed once as
-        # failed for minutes.
-        return ldap3.Server(
-            url,
-            use_ssl=url.startswith("ldaps:"),
+    def _give_back(self, connection: Any) -> None:  # noqa: ANN401 - ldap3's
+        with self._closing:
+            kept = None if self._closed else connection
+            self._idle.put(kept)
+        if connection is not None and kept is None:
+            _close(connection)
+
+    def _connect_service(self) -> Any:  # noqa: ANN401 - ldap3's
+        settings = self._settings
+        connection = self._connect(settings.bind_dn, settings.bind_password.encode())
+        if connection is None:
+            raise _unavailable("the service account is refused")
+        return connection
+
+    def _connect(self, dn: str, password: bytes) -> Any:  # noqa: ANN401 - ldap3's
+        """Connect and bind; None when the server says no to name and password."""
+        reasons = []
+        for url in self._urls:
+            connection = self._new(url, dn, password)
+            try:
+                connection.open(read_server_info=False)
+                if self._settings.start_tls and url.scheme == "ldap":
+                    _start_tls(connection)
+                connection.bind(read_server_info=False)
+                result = connection.result
+                code = int(result["result"])
+            except _FAULTS as error:
+                _close(connection)
+                reasons.append(f"{url.netloc}: {error}")
+                continue
+            if code == _SUCCESS:
+                return connection
+            _close(connection)
+            if code in _DENIED:
+                return None
+            reasons.append(f"{url.netloc}: bind: {result['description']}")
+        raise _unavailable("; ".join(reasons))
+
+    def _new(self, url: SplitResult, dn: str, password: bytes) -> Any:  # noqa: ANN401
+        # A server of its own: ldap3 keeps in it that an address failed, for minutes,
+        # and that *a* connection is open, which hides that another failed.
+        server = ldap3.Server(
+            url.hostname,
+            port=url.port,
+            use_ssl=url.scheme == "ldaps",
             tls=self._tls,
             get_info=ldap3.NONE,
             connect_timeout=self._settings.timeout_seconds,
         )
-
-    def _connect(self, dn: str, password: str) -> Any:  # noqa: ANN401 - ldap3's
-        """Connect and bind; None when the server says no to name and password."""
-        error: Exception | None = None
-        for url in self._settings.urls:
-            connection = ldap3.Connection(
-                self._server(url),
-                user=dn or None,
-                password=password if dn else None,
-                authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
-                auto_referrals=False,
-                receive_timeout=self._settings.timeout_seconds,
-                check_names=False,
-                read_only=True,
-                raise_exceptions=False,
-            )
-            try:
-                connection.open()
-                if self._settings.start_tls and url.startswith("ldap:"):
-                    connection.start_tls()
-                if connection.bind():
-                    return connection
-            except (LDAPException, OSError) as failed:
-                error = failed
-                _unbind(connection)
-                continue
-            code = connection.result["result"]
-            _unbind(connection)
-            if code in _DENIED:
-                return None
-            error = LDAPException(connection.result["description"])
-        raise _unavailable(str(error))
+        return ldap3.Connection(
+            server,
+            user=dn or None,
+            # Octets: texts are put through SASLprep, which refuses some.
+            password=password if dn else None,
+            authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
+            auto_referrals=False,
+            receive_timeout=self._settings.timeout_seconds,
+            check_names=False,
+            read_only=True,
+            raise_exceptions=False,
+        )
 
 
-def _unbind(connection: Any) -> None:  # noqa: ANN401 - ldap3's
+def _start_tls(connection: Any) -> None:  # noqa: ANN401 - ldap3's
+    started = connection.start_tls(read_server_info=False)
+    if not started or not isinstance(connection.socket, ssl.SSLSocket):
+        raise LDAPException("StartTLS failed")
+
+
+def _close(connection: Any) -> None:  # noqa: ANN401 - ldap3's
     held = connection.socket
     try:
         connection.unbind()
-    except (LDAPException, OSError):
+    except _FAULTS:
         pass  # it is gone already
     finally:
         if held is not None:  # ldap3 leaves it open when something failed
             held.close()
 
 
-def _texts(attributes: Any, name: str) -> list[str]:  # noqa: ANN401 - ldap3's
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _can_be_sent(name: str) -> bool:
+    """Tell whether a name is one at all; half a surrogate pair is none."""
+    try:
+        return bool(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
+
+
+def _values(attributes: Any, name: str) -> list[bytes]:  # noqa: ANN401 - ldap3's
     """Give an attribute's values; names of attributes have no case."""
     for key, values in attributes.items():
         if key.lower() == name.lower():
-            return [value.decode("utf-8", "replace") for value in values]
+            return list(values)
     return []
 
 
-def _group_name(value: str) -> str:
+def _group_name(value: bytes) -> str:
     """Give the name of a group from its DN, or a value that is no DN as it is."""
+    text = value.decode("utf-8")
     try:
-        return str(parse_dn(value)[0][1])
-    except (LDAPException, IndexError):
-        return value
+        first = str(parse_dn(text)[0][1])
+    except _FAULTS:
+        return text
+    octets = _ESCAPED.sub(_unescape, first.encode("utf-8"))
+    return octets.decode("utf-8") if _is_utf8(octets) else ""
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    escaped = match[1]
+    return bytes.fromhex(escaped.decode()) if len(escaped) == 2 else escaped
 
 
 def _unavailable(detail: str) -> Unavailable:
