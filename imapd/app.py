@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from imapd import __version__, logs
 from imapd.config import Config, ConfigError, Problem, load
 from imapd.logins import auth_options, directory_options, elsewhere
+from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from mailstore.service import Store, StoreOptions
 
 if TYPE_CHECKING:
     from imapd.auth import Throttle
+    from imapd.net.bus import DatagramBus
     from imapd.net.certificates import Pair
     from imapd.net.lanes import TwistedRuntime
     from imapd.net.loop import Loop
@@ -120,6 +122,7 @@ class Application:
     """One worker, wired: call `start`, run the loop, then `close`.
 
     ``bus`` makes the change bus once there is a runtime; None: one worker only.
+    ``worker`` is its number among them.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Application:
         config: Config,
         loop: Loop,
         bus: Callable[[Loop, TwistedRuntime], ChangeBus] | None = None,
+        worker: int = 0,
     ) -> None:
         from imapd.net.imap import Door
         from imapd.net.lanes import TwistedRuntime
@@ -138,7 +142,10 @@ class Application:
         self.config = config
         self.version = __version__
         self._limits = config.limits
-        self.log = logs.Sessions(commands=config.log.commands)
+        self._metrics = Metrics(worker)
+        self.log = logs.Sessions(
+            commands=config.log.commands, count=self._metrics.event
+        )
         registry = registry_of(config)
         self._certificates = self._load_certificates(loop)
         self.runtime = TwistedRuntime(
@@ -164,7 +171,9 @@ class Application:
             certificates=self._certificates,
             plaintext_login=config.auth.allow_plaintext_without_tls,
         )
-        self.server: Server = Server(loop, self.runtime, door)
+        self._metrics.gauge(CONNECTIONS, lambda: admission.connections)
+        self._metrics.gauge(STRANGERS, lambda: admission.strangers)
+        self.server: Server = Server(loop, self.runtime, door, self._metrics.text)
 
     def _open_store(self) -> Store:
         options = store_options(self.config)
@@ -200,6 +209,13 @@ class Application:
         bus.hear(b"login", throttle.hear)
         admission.share(self.runtime, lambda note: bus.tell(b"count", note))
         bus.hear(b"count", admission.hear)
+        bus.hear(b"metrics", self._metrics.hear)
+        self._tell_metrics(bus)
+
+    def _tell_metrics(self, bus: DatagramBus) -> None:
+        for note in self._metrics.notes():
+            bus.tell(b"metrics", note)
+        self.runtime.later(TELL_SECONDS, lambda: self._tell_metrics(bus))
 
     def _load_certificates(self, loop: Loop) -> Certificates | None:
         from imapd.net.tls import Certificates

@@ -21,7 +21,7 @@ import re
 import secrets
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -218,14 +218,24 @@ def failure(error: BaseException, **facts: object) -> str:
 class Sessions:
     """The port `imapd.session.context.SessionLog`."""
 
-    def __init__(self, *, commands: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        commands: bool = False,
+        count: Callable[[str, dict[str, object]], None] | None = None,
+    ) -> None:
         self.commands = commands
+        self._count = count
 
     def event(self, kind: str, **facts: object) -> None:
-        """Log one event of one session; commands only when they are wanted."""
+        """Count and log one event; commands are logged only when they are wanted."""
+        if self._count is not None:
+            self._count(kind, facts)
         if kind != "command" or self.commands:
             event(kind, **facts)
 
     def failure(self, error: BaseException, **facts: object) -> str:
-        """Log an unexpected error; gives an id for the client."""
+        """Count and log an unexpected error; gives an id for the client."""
+        if self._count is not None:
+            self._count("failure", facts)
         return failure(error, **facts)

@@ -55,7 +55,8 @@ def serve(
     )
     try:
         loop = new_loop()
-        application = Application(config, loop, _bus_of(worker))
+        number = 0 if worker is None else worker.index
+        application = Application(config, loop, _bus_of(worker), number)
         try:
             _Process(application, loop, writer, worker).run(endpoints, ready)
         finally:

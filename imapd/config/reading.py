@@ -160,6 +160,13 @@ class _Reader:
                     f"[[listen]] address {listen.text} is there twice",
                 )
             seen.add(listen.address)
+            if listen.protocol == "metrics" and (
+                listen.tls != "none" or listen.proxy_from
+            ):
+                self._problem(
+                    ("listen", index, "protocol"),
+                    '[[listen]] "metrics" wants tls = "none" and no proxy_from',
+                )
 
     def _check_tls(self, config: Config) -> None:
         tls: TlsSettings = config.tls

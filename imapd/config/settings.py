@@ -75,7 +75,12 @@ class StoreSettings:
 class Listen:
     """One address that the server listens on."""
 
-    protocol: str = _setting("imap", Choice(("imap",)), "what is spoken there")
+    protocol: str = _setting(
+        "imap",
+        Choice(("imap", "metrics")),
+        "what is spoken there; `metrics` is HTTP for Prometheus, `/metrics`, and wants "
+        '`tls = "none"`',
+    )
     address: tuple[str, int] = _setting(
         ("127.0.0.1", 1143),
         Address(),

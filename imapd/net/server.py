@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.protocol import Factory
@@ -37,12 +37,20 @@ class _Factory(Factory):
 class Server:
     """The ports and connections of one worker.
 
-    ``door`` is what all addresses share; each gets its own kind of TLS.
+    ``door`` is what all addresses share; each gets its own kind of TLS. ``metrics``
+    writes the page for monitoring.
     ``goodbye_seconds`` is how long clients may take to close after BYE.
     """
 
-    def __init__(self, loop: Loop, runtime: TwistedRuntime, door: Door) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        runtime: TwistedRuntime,
+        door: Door,
+        metrics: Callable[[], bytes] = bytes,
+    ) -> None:
         self._loop = loop
+        self._metrics = metrics
         self._runtime = runtime
         self._door = door
         self._live = door.live
@@ -58,14 +66,22 @@ class Server:
     def listen(self, endpoints: Iterable[Endpoint]) -> None:
         """Accept connections; takes over the descriptors."""
         for endpoint in endpoints:
-            door = dataclasses.replace(
-                self._door, tls=endpoint.tls, proxy_from=endpoint.proxy_from
-            )
             port = self._loop.adoptStreamPort(
-                endpoint.descriptor, endpoint.family, _Factory(door)
+                endpoint.descriptor, endpoint.family, self._factory(endpoint)
             )
             os.close(endpoint.descriptor)  # the port has its own
             self._ports.append(port)
+
+    def _factory(self, endpoint: Endpoint) -> Any:  # noqa: ANN401 - Twisted's
+        if endpoint.protocol == "metrics":
+            from imapd.net.http import metrics_site
+
+            return metrics_site(self._loop, self._metrics)
+        return _Factory(
+            dataclasses.replace(
+                self._door, tls=endpoint.tls, proxy_from=endpoint.proxy_from
+            )
+        )
 
     def stop(self, text: str = "the server is stopping") -> None:
         """Begin to end; the loop stops when everything has. Harmless to repeat."""

@@ -69,6 +69,7 @@ LAYERS = (
     ),
     Layer("imapd.config", ("imapd.session.limits", "imapd.session.mechanisms")),
     Layer("imapd.logs", ()),
+    Layer("imapd.metrics", ("prometheus_client",)),
     Layer(
         "imapd.net",
         (
@@ -102,6 +103,7 @@ ONLY_IN = {
     "bcrypt": ("mailstore",),
     "zstandard": ("mailstore",),
     "click": ("imapd.cli",),
+    "prometheus_client": ("imapd.metrics",),
     "sqlite3": (),
     "asyncio": (),
     "imapd.net": (

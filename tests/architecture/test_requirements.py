@@ -11,6 +11,7 @@ from tests.architecture.source import ROOT, imports, modules
 DISTRIBUTIONS = {
     "OpenSSL": "twisted",  # twisted[tls]
     "jwt": "pyjwt",
+    "prometheus_client": "prometheus-client",
     "pyasn1_modules": "pyasn1-modules",
     "zope": "twisted",
     "twisted": "twisted",

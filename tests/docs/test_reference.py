@@ -14,6 +14,7 @@ from imapd.cli.reference import reference_page as cli_page
 from imapd.config.reference import reference_page as config_page
 from imapd.features import ALL
 from imapd.logs import EVENT_LEVELS
+from imapd.metrics import METRICS
 from imapd.session.faults import CODES
 from imapd.session.limits import Limits
 from imapd.session.login import REFUSALS
@@ -145,3 +146,8 @@ def test_every_event_of_the_log():
     names = {10: "debug", 20: "info", 30: "warning", 40: "error"}
     for event, level in told.items():
         assert names[EVENT_LEVELS.get(event, 20)] == level, event
+
+
+def test_every_metric():
+    rows = page("reference/metrics.md").rows("metric", "kind", "label", "meaning")
+    assert rows == [[one.name, one.kind, one.label, one.doc] for one in METRICS]

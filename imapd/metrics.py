@@ -1,0 +1,123 @@
+"""Numbers for monitoring: what happened, by the log's own events, and what is open.
+
+Each worker counts for itself and tells the others its numbers now and then; whichever
+is asked gives those of all, by worker. A worker that begins anew counts from zero, as
+Prometheus expects of counters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+TELL_SECONDS = 2.0
+_PER_NOTE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """A metric as it is documented; ``label`` beside the worker, if it has one."""
+
+    name: str
+    kind: str
+    label: str
+    doc: str
+
+
+EVENTS = MetricSpec(
+    "imapd_events_total", "counter", "event", "entries of the log, written or not"
+)
+LOGINS = MetricSpec(
+    "imapd_logins_total", "counter", "mechanism", "logins that succeeded"
+)
+CONNECTIONS = MetricSpec("imapd_connections", "gauge", "", "connections that are open")
+STRANGERS = MetricSpec(
+    "imapd_connections_unauthenticated", "gauge", "", "those that are not logged in"
+)
+METRICS = (EVENTS, LOGINS, CONNECTIONS, STRANGERS)
+
+_Key = tuple[str, str]  # metric, value of its label
+
+
+@dataclass(slots=True)
+class _Worker:
+    numbers: dict[_Key, float] = field(default_factory=dict)
+
+
+class Metrics(Collector):
+    """The numbers of this worker and what the others told. Event thread only."""
+
+    def __init__(self, worker: int = 0) -> None:
+        self._worker = str(worker)
+        self._counts: Counter[_Key] = Counter()
+        self._gauges: dict[str, Callable[[], float]] = {}
+        self._others: dict[str, _Worker] = {}
+        self._told: dict[_Key, float] = {}
+
+    def event(self, kind: str, facts: dict[str, object]) -> None:
+        """Count an entry of the log."""
+        self._counts[EVENTS.name, kind] += 1
+        if kind == "login":
+            self._counts[LOGINS.name, str(facts.get("mechanism", ""))] += 1
+
+    def gauge(self, spec: MetricSpec, read: Callable[[], float]) -> None:
+        """Have a number read when it is asked for."""
+        self._gauges[spec.name] = read
+
+    # -- several workers
+
+    def notes(self) -> Iterable[bytes]:
+        """Write what changed since the last time, for the other workers."""
+        now = self._numbers()
+        changed = [
+            [*key, value] for key, value in now.items() if self._told.get(key) != value
+        ]
+        self._told = now
+        for at in range(0, len(changed), _PER_NOTE):
+            yield json.dumps([self._worker, changed[at : at + _PER_NOTE]]).encode()
+
+    def hear(self, note: bytes) -> None:
+        """Take a note of another worker."""
+        try:
+            worker, numbers = json.loads(note)
+            for name, label, value in numbers:
+                held = self._others.setdefault(str(worker), _Worker())
+                held.numbers[str(name), str(label)] = float(value)
+        except (ValueError, TypeError):
+            return
+
+    def _numbers(self) -> dict[_Key, float]:
+        gauges = {(name, ""): float(read()) for name, read in self._gauges.items()}
+        return {**self._counts, **gauges}
+
+    # -- asked for
+
+    def collect(self) -> Iterable[Metric]:
+        """Give all numbers of all workers, as prometheus_client wants them."""
+        all_ = {who: held.numbers for who, held in self._others.items()}
+        all_[self._worker] = self._numbers()
+        for spec in METRICS:
+            labels = ["worker", spec.label] if spec.label else ["worker"]
+            family: CounterMetricFamily | GaugeMetricFamily
+            if spec.kind == "counter":
+                family = CounterMetricFamily(spec.name, spec.doc, labels=labels)
+            else:
+                family = GaugeMetricFamily(spec.name, spec.doc, labels=labels)
+            for worker, numbers in sorted(all_.items()):
+                for (name, label), value in sorted(numbers.items()):
+                    if name == spec.name:
+                        values = [worker, label] if spec.label else [worker]
+                        family.add_metric(values, value)
+            yield family
+
+    def text(self) -> bytes:
+        """Write all numbers in Prometheus's text format."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
