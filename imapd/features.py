@@ -26,6 +26,7 @@ from imapd.commands import (
 from imapd.commands import list as list_
 from imapd.extensions import (
     children,
+    compress,
     enable,
     id,  # noqa: A004 - the RFC's name
     idle,
@@ -68,4 +69,5 @@ ALL: tuple[Feature, ...] = (
     uidplus.FEATURE,
     unselect.FEATURE,
     move.FEATURE,
+    compress.FEATURE,
 )

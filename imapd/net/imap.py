@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from imapd.net.compress import Inflater
 from imapd.net.output import Output
 from imapd.net.proxy_header import ProxyHeader, ProxyHeaderError, read_header
 from imapd.net.tls import Certificates, TlsLayer
@@ -70,6 +71,7 @@ class ImapProtocol(Protocol):
         self._door = door
         self._output: Output
         self._tls: TlsLayer | None = None
+        self._inflater: Inflater | None = None
         self._connection: Connection | None = None
         self._ticket: Ticket | None = None
         self._handshake: Timer | None = None
@@ -86,7 +88,9 @@ class ImapProtocol(Protocol):
         self.transport.setTcpNoDelay(1)
         self.transport.setTcpKeepAlive(1)  # else IDLE from a dead network stays
         runtime, limits = door.services.runtime, door.services.limits
-        self._output = Output(self.transport, runtime, limits, self._new_tls)
+        self._output = Output(
+            self.transport, runtime, limits, self._new_tls, self._new_inflater
+        )
         if not door.proxy_from:
             self._admit()
         elif door.trusts(self._address):
@@ -105,8 +109,8 @@ class ImapProtocol(Protocol):
             self._take_header(data)
         elif self._tls is not None:
             self._tls.received(data)
-        elif self._connection is not None:
-            self._connection.receive(data)
+        else:
+            self._decrypted(data)
 
     def readConnectionLost(self) -> None:
         """The client sends no more (and may still read)."""
@@ -237,8 +241,25 @@ class ImapProtocol(Protocol):
             self._begin()
 
     def _decrypted(self, data: bytes) -> None:
+        if self._inflater is not None:
+            self._inflater.feed(data)
+        else:
+            self._inflated(data)
+
+    def _inflated(self, data: bytes) -> None:
         if self._connection is not None:
             self._connection.receive(data)
+
+    def _new_inflater(self) -> Inflater:
+        output, connection = self._output, self._connection
+        assert connection is not None
+        self._inflater = Inflater(
+            self._door.services.runtime,
+            self._inflated,
+            output.hold_reading,
+            connection.give_up,
+        )
+        return self._inflater
 
     def _start_handshake_timer(self) -> None:
         services = self._door.services

@@ -2,7 +2,7 @@
 
 `Output` is the session's transport. It keeps what the socket does not take, feeds
 it in chunks, and tells the session to wait meanwhile. TLS lies between it and the
-socket when it was started.
+socket when it was started, and DEFLATE before TLS (RFC 4978 §3).
 
 A small answer is sent at once when nothing lies before it: handing it to Twisted
 costs another turn of the loop, which is half of what a NOOP takes. Large answers go
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from imapd.net.compress import Deflater
 from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.faults import ConnectionGone
 from imapd.session.limits import Limits
@@ -30,6 +31,7 @@ from imapd.session.reply import CHUNK
 from mailstore.lanes import Future, Runtime, Timer
 
 if TYPE_CHECKING:
+    from imapd.net.compress import Inflater
     from imapd.net.tls import TlsLayer
 
 _SMALL = 16_384
@@ -88,7 +90,8 @@ class Output:
     """The way out of one connection; the port `imapd.session.reply.Transport`.
 
     ``tcp`` is a connected Twisted transport. ``new_tls`` begins TLS on it; it gets
-    the transport that TLS is to use. ``limits`` are asked for each time.
+    the transport that TLS is to use. ``new_inflater`` is told that what comes from
+    the client is compressed from here on. ``limits`` are asked for each time.
     """
 
     def __init__(
@@ -97,12 +100,16 @@ class Output:
         runtime: Runtime,
         limits: Callable[[], Limits],
         new_tls: Callable[[], TlsLayer] | None = None,
+        new_inflater: Callable[[], Inflater] | None = None,
     ) -> None:
         self._tcp = tcp
         self._socket = Socket(tcp)
         self._wire: Socket | TlsLayer = self._socket
         self._tls: TlsLayer | None = None
         self._new_tls = new_tls
+        self._new_inflater = new_inflater
+        self._deflater: Deflater | None = None
+        self._inflater: Inflater | None = None
         self._runtime = runtime
         self._limits = limits
         self._queue: deque[bytes] = deque()
@@ -113,6 +120,7 @@ class Output:
         self._finished = False
         self._session_paused = False
         self._crowd_paused = False
+        self._held = False  # the inflater has enough
         self._room: list[Future[None]] = []
         self._timer: Timer | None = None
         tcp.registerProducer(self, True)
@@ -133,7 +141,7 @@ class Output:
         if self._lost or self._closing or not data:
             return
         if len(data) <= CHUNK and not self._full and not self._queue:
-            self._wire.write(data)
+            self._send(data)
             return
         for start in range(0, len(data), CHUNK):
             self._queue.append(data[start : start + CHUNK])
@@ -172,18 +180,32 @@ class Output:
         """Begin a TLS handshake as the server; later bytes are encrypted."""
         if self._tls is not None or self._new_tls is None or self._lost:
             raise RuntimeError("TLS cannot begin here")
-        while self._queue:  # what was written before goes out in the clear
-            self._socket.write(self._queue.popleft())
-        self._queued = 0
+        self._send_all()  # what was written before goes out in the clear
         self._tls = self._wire = self._new_tls()
         self._tls.begin(self._socket)
+
+    def start_compression(self) -> None:
+        """Compress what is written from here on; later bytes are inflated."""
+        if self._deflater is not None or self._new_inflater is None or self._lost:
+            raise RuntimeError("compression cannot begin here")
+        self._send_all()
+        self._deflater = Deflater()
+        self._inflater = self._new_inflater()
+
+    def hold_reading(self, held: bool) -> None:
+        """Take no more bytes from the socket while what came is being inflated."""
+        if held != self._held:
+            self._held = held
+            self._apply_pause()
 
     def close(self) -> None:
         """Send what is written, then close."""
         if self._closing or self._lost:
             return
         self._closing = True
-        self._session_paused = False  # what still comes is read, and dropped
+        if self._inflater is not None:
+            self._inflater.close()
+        self._session_paused = self._held = False  # what still comes is dropped
         self._crowd_paused = False
         self._apply_pause()
         if not self._queue:
@@ -200,6 +222,8 @@ class Output:
         """The connection is gone."""
         self._lost = True
         self._socket.lost()
+        if self._inflater is not None:
+            self._inflater.close()
         self._stop_timer()
         self._queue.clear()
         self._queued = 0
@@ -247,11 +271,21 @@ class Output:
 
     # -- inside
 
+    def _send(self, data: bytes) -> None:
+        if self._deflater is not None:
+            data = self._deflater.deflate(data)
+        self._wire.write(data)
+
+    def _send_all(self) -> None:
+        while self._queue:
+            self._send(self._queue.popleft())
+        self._queued = 0
+
     def _feed(self) -> None:
         while self._queue and not self._full:
             piece = self._queue.popleft()
             self._queued -= len(piece)
-            self._wire.write(piece)
+            self._send(piece)
         if self._closing and not self._queue and not self._finished:
             self._finish()
 
@@ -280,7 +314,10 @@ class Output:
     def _apply_pause(self) -> None:
         if self._lost:
             return
-        if self._session_paused or self._crowd_paused:
+        paused = self._session_paused or self._crowd_paused
+        if paused or self._held:
             self._tcp.pauseProducing()
         else:
             self._tcp.resumeProducing()
+        if self._inflater is not None:
+            (self._inflater.pause if paused else self._inflater.resume)()

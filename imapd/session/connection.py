@@ -79,6 +79,7 @@ class Connection:
             reply=self.reply,
             input=self,
             start_tls=self._start_tls,
+            start_compression=self._start_compression,
             end=self._end,
         )
 
@@ -117,6 +118,11 @@ class Connection:
         if self._gone or self._ending:
             return
         self._say_bye(Bye(text, "UNAVAILABLE"))
+
+    def give_up(self, text: str) -> None:
+        """Say BYE: what the client sends cannot be read any more."""
+        if not self._gone and not self._ending:
+            self._say_bye(Bye(text))
 
     # -- the port `Input` of a running command
 
@@ -312,6 +318,10 @@ class Connection:
         self.session.client_id = ()
         self._transport.start_tls()
         self.session.secure = True
+
+    def _start_compression(self) -> None:
+        self._transport.start_compression()
+        self.session.compressed = True
 
     def _end(self) -> None:
         """Close when everything is sent."""

@@ -89,6 +89,7 @@ class Context:
     reply: Reply
     input: Input
     start_tls: Callable[[], None]
+    start_compression: Callable[[], None]
     end: Callable[[], None]  # close once everything is sent
     tag: bytes = b""
 

@@ -50,6 +50,10 @@ class Transport(Protocol):
         """Begin a TLS handshake as the server; later bytes are decrypted."""
         ...
 
+    def start_compression(self) -> None:
+        """Compress by DEFLATE both ways from here on (RFC 4978 §3)."""
+        ...
+
     def close(self) -> None:
         """Send what is written, then close."""
         ...

@@ -38,6 +38,7 @@ class SessionState:
     channel: Callable[[], Channel] = lambda: NO_CHANNEL  # as TLS knows it by now
     offered: Callable[[Channel], tuple[str, ...]] = lambda _: ()  # SASL mechanisms
     starttls: bool = False  # the listener offers it
+    compressed: bool = False  # by a COMPRESS of this connection
     account: Account | None = None
     user: str = ""  # whose account it is
     admin: str | None = None  # who acts for them

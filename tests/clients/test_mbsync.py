@@ -1,13 +1,14 @@
 """mbsync (isync): a Maildir and an account, kept the same in both directions.
 
 It relies on what the server must never get wrong: UIDs and UIDVALIDITY that stay,
-APPENDUID, headers found by SEARCH or FETCH, flags in both directions.
+APPENDUID, headers found by SEARCH or FETCH, flags in both directions. All it says and
+reads is compressed (RFC 4978): it uses that wherever it is offered.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.clients.programs import needed_program, run
 from tests.support.client import Client
 from tests.support.responses import Fetch
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, running_server
 
 pytestmark = pytest.mark.net
 
@@ -54,6 +55,14 @@ Sync = Callable[[], str]
 def message(number: int, size: int = 40) -> bytes:
     head = b"From: a@example.org\r\nSubject: mail %d\r\n\r\n" % number
     return head + b"x" * size + b"\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Give a server whose log tells each command."""
+    folder = tmp_path_factory.mktemp("server")
+    with running_server(folder, more_config="commands = true") as made:
+        yield made
 
 
 @pytest.fixture(params=["IMAPS", "STARTTLS"])
@@ -179,6 +188,7 @@ def test_both_sides_become_the_same(box: tuple[str, Sync, Path], server: ServerP
         sync()
         assert sorted(path.name for path in folder.glob("*/*")) == before
         assert far(client, name) == wanted
+    assert '"command": "COMPRESS"' in server.log
 
 
 def test_mailboxes_are_made_on_the_other_side(

@@ -16,11 +16,12 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import (
@@ -95,6 +96,8 @@ class Client:
         self._tags = 0
         self._early: list[Response] = []
         self.literal_plus = False
+        self._deflater: Any = None
+        self._inflater: Any = None
         greeting = self.read()
         assert isinstance(greeting, Status), f"no greeting: {greeting}"
         assert greeting.tag is None
@@ -159,12 +162,12 @@ class Client:
             plus = b"+" if self.literal_plus else b""
             data += b"{%d%s}\r\n" % (len(literal), plus)
             if not self.literal_plus:
-                self._socket.sendall(data)
+                self.raw(data)
                 data = b""
                 if not self._wait_for_go(tag):
                     return tag
             data += literal + piece
-        self._socket.sendall(data + b"\r\n")
+        self.raw(data + b"\r\n")
         return tag
 
     def wait(self, tag: str) -> Answer:
@@ -250,6 +253,14 @@ class Client:
         self._socket = context.wrap_socket(self._socket, server_hostname=host)
         return answer
 
+    def compress(self, bits: int = -15) -> Answer:
+        """COMPRESS; ``bits`` is the window of what this side sends (RFC 4978)."""
+        answer = self.ok("COMPRESS DEFLATE")
+        assert not self._parser.pending, "plain octets behind COMPRESS's OK"
+        self._deflater = zlib.compressobj(6, zlib.DEFLATED, bits)
+        self._inflater = zlib.decompressobj(-15)
+        return answer
+
     @contextmanager
     def idle(self) -> Iterator[Idle]:
         """IDLE for the length of a ``with`` block; then DONE, which has to end OK."""
@@ -265,7 +276,10 @@ class Client:
     # -- octets
 
     def raw(self, data: bytes) -> None:
-        """Send octets as they are."""
+        """Send octets as they are, compressed if that was agreed on."""
+        if self._deflater is not None:
+            data = self._deflater.compress(data)
+            data += self._deflater.flush(zlib.Z_SYNC_FLUSH)
         self._socket.sendall(data)
 
     def read(self) -> Response:
@@ -279,6 +293,8 @@ class Client:
                 raise Disconnected(str(error)) from error
             if not data:
                 raise Disconnected(f"with {self._parser.pending!r} unfinished")
+            if self._inflater is not None:
+                data = self._inflater.decompress(data)
             self._parser.feed(data)
         return found
 

@@ -159,6 +159,7 @@ class Session:
         self.raw = b""
         self.closed = False
         self.paused = False
+        self.compressed = False
         self.connection = Connection(
             world.services,
             self,
@@ -196,6 +197,9 @@ class Session:
 
     def start_tls(self) -> None:
         self.secure = True
+
+    def start_compression(self) -> None:
+        self.compressed = True
 
     def close(self) -> None:
         self.closed = True

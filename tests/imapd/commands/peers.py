@@ -157,6 +157,7 @@ class Peer:
             reply=Reply(cast("Any", self.wire)),
             input=nothing,
             start_tls=lambda: None,
+            start_compression=lambda: None,
             end=self._end,
         )
 

@@ -46,6 +46,10 @@ async def run_secure(context: Context, _: Bare) -> Completed:
     return Completed("begin TLS", then=context.start_tls)
 
 
+async def run_squeeze(context: Context, _: Bare) -> Completed:
+    return Completed("squeezed", then=context.start_compression)
+
+
 async def run_much(context: Context, _: Bare) -> Completed:
     """Answer with 8 MB, waiting for room as a long answer does."""
     for _number in range(1_000):
@@ -59,6 +63,7 @@ TRIAL = Feature(
     rfc=(),
     commands=(
         bare("SECURE", run_secure, States.ANY, "RFC 3501 §6.2.1"),
+        bare("SQUEEZE", run_squeeze, States.ANY, "RFC 4978 §3"),
         bare("MUCH", run_much, States.ANY, "RFC 3501 §7"),
     ),
 )
