@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imapd.commands.fetch.items import UID, macro
-from imapd.commands.fetch.plan import Environment, Plan
-from imapd.commands.fetch.render import Sender
 from imapd.session.context import Context
 from imapd.session.faults import No, fault_of
+from imapd.session.fetch_plan import Environment, Plan
+from imapd.session.fetch_sender import Sender
 from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.session.plugs import FetchItem, parse_fetch_item
 from imapd.session.registry import Completed, Registry

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
-from imapd.commands.fetch.plan import Answers, Piece
 from imapd.session.context import Context
 from imapd.session.faults import ConnectionGone
+from imapd.session.fetch_plan import Answers, Piece
 from imapd.session.plugs import Derived, Literal
 from imapd.session.reply import CHUNK
 from mailstore.blobs import BlobReader

@@ -1,4 +1,4 @@
-"""A FETCH compiled once per command: columns, one template, and how a batch is made.
+"""A FETCH compiled once: columns, one template, and how a batch is made.
 
 It must not send anything. A batch whose values are all at hand is one ``%`` over one
 template; only what reads a blob is put together message by message::

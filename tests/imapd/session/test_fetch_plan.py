@@ -5,8 +5,8 @@ from typing import Any, cast
 import pytest
 
 from imapd.commands.fetch.items import FLAGS, RFC822_SIZE, UID, BodySection
-from imapd.commands.fetch.plan import Answers, Environment, Plan
-from imapd.commands.fetch.render import Sender
+from imapd.session.fetch_plan import Answers, Environment, Plan
+from imapd.session.fetch_sender import Sender
 from imapd.session.plugs import Literal
 from imapd.session.reply import CHUNK
 from imapd.syntax.section import Section
