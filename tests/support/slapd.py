@@ -59,6 +59,8 @@ class Slapd:
     def __init__(self, folder: Path) -> None:
         assert PROGRAM is not None
         self.folder = folder
+        # A copy, because AppArmor lets Debian's own read its own folders alone.
+        self._program = Path(shutil.copy(PROGRAM, folder / "slapd"))
         self.certificates: Certificates = make_certificates(folder)
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "data").mkdir()
@@ -75,9 +77,10 @@ class Slapd:
                 key=self.certificates.key,
             )
         )
-        (folder / "people.ldif").write_text(_ldif(), encoding="utf-8")
+        people = folder / "people.ldif"
+        people.write_text(_ldif(), encoding="utf-8")
         subprocess.run(
-            ["/usr/sbin/slapadd", "-f", self._config, "-l", folder / "people.ldif"],
+            [self._program, "-T", "add", "-f", self._config, "-l", people],
             check=True,
             capture_output=True,
         )
@@ -92,10 +95,9 @@ class Slapd:
         return f"ldaps://127.0.0.1:{self.tls_port}"
 
     def start(self) -> None:
-        assert PROGRAM is not None
         urls = f"{self.url}/ {self.tls_url}/"
         self._process = subprocess.Popen(
-            [PROGRAM, "-f", self._config, "-h", urls, "-d", "0"],
+            [self._program, "-f", self._config, "-h", urls, "-d", "0"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
