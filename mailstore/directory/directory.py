@@ -325,10 +325,20 @@ class Directory:
             key = lookup_key(name)
         except InvalidName:
             key = name
-        text = f"{hash_}\x00{key}".encode("utf-8", "surrogatepass")
-        secret = accounts.secret(self._database.reader)
-        salt = hmac.new(secret, text, hashlib.sha256).digest()[:_SALT]
-        return ScramOffer(salt, self._options.scram_iterations)
+        reader = self._database.reader
+        secret = accounts.secret(reader)
+        named = f"{hash_}\x00{key}".encode("utf-8", "surrogatepass")
+        place = hmac.new(secret, named, hashlib.sha256).hexdigest()
+        # People's counts may differ, since each holds until its password is changed:
+        # nobody has the count of some person, and another salt with another count.
+        count = (
+            credentials.iterations_near(reader, place, hash_)
+            or credentials.iterations_near(reader, "", hash_)
+            or self._options.scram_iterations
+        )
+        counted = b"%b\x00%d" % (named, count)
+        salt = hmac.new(secret, counted, hashlib.sha256).digest()[:_SALT]
+        return ScramOffer(salt, count)
 
     def recoverable(self, name: str) -> tuple[AccountId, bytes] | None:
         """Give an account with its password in clear, where that is kept."""

@@ -77,6 +77,16 @@ def salt(database: Database, account: AccountId, hash_: str) -> SaltRow | None:
     return None if row is None else SaltRow(*row)
 
 
+def iterations_near(database: Database, account: str, hash_: str) -> int | None:
+    """Give the count of the person whose id is the next to ``account``."""
+    row = database.one(
+        "SELECT iterations FROM scram_salt WHERE account >= ? AND hash = ?"
+        " ORDER BY account LIMIT 1",
+        (account, hash_),
+    )
+    return None if row is None else int(row[0])
+
+
 def set_salt(database: Database, account: AccountId, hash_: str, row: SaltRow) -> None:
     """Set a person's salt; keys made with another one are dropped."""
     database.execute(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
+import hmac
 import imaplib
 import json
 import re
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from OpenSSL import SSL
 from scramp import ScramClient
 
 from tests.clients.programs import needed_program, run
@@ -131,6 +134,78 @@ def test_scram_bound_to_the_channel(server: ServerProcess, mechanism: str):
             return str(said).encode()
 
         assert client.authenticate(mechanism, answer)[0] == "OK"
+
+
+class OverOpenSsl:
+    """A connection by OpenSSL, which tells what Python's ssl keeps to itself."""
+
+    def __init__(self, server: ServerProcess, tcp: socket.socket) -> None:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.load_verify_locations(str(server.certificates.authority))
+        context.set_verify(SSL.VERIFY_PEER)
+        tcp.settimeout(None)
+        self.tls = SSL.Connection(context, tcp)
+        self.tls.set_tlsext_host_name(b"localhost")
+        self.tls.set_connect_state()
+        self.tls.do_handshake()
+        self._read = b""
+        assert self._line().startswith(b"* OK")
+
+    def _line(self) -> bytes:
+        while b"\r\n" not in self._read:
+            self._read += self.tls.recv(4_096)
+        line, _, self._read = self._read.partition(b"\r\n")
+        return line
+
+    def say(self, line: str) -> str:
+        """Send a line; give the next one that is not untagged."""
+        self.tls.sendall(line.encode() + b"\r\n")
+        while (answer := self._line()).startswith(b"* "):
+            pass
+        return answer.decode()
+
+
+def test_scram_bound_to_the_keys_of_tls_1_3(server: ServerProcess):
+    """RFC 9266 §2: `tls-exporter`; the client's side of RFC 5802 §3 by hand."""
+    with socket.create_connection(("127.0.0.1", server.tls_port), 30) as tcp:
+        client = OverOpenSsl(server, tcp)
+        assert client.tls.get_protocol_version_name() == "TLSv1.3"
+        label = b"EXPORTER-Channel-Binding"
+        exported = bytes(client.tls.export_keying_material(label, 32, b""))
+
+        def encoded(octets: bytes) -> str:
+            return base64.b64encode(octets).decode()
+
+        def decoded(answer: str) -> bytes:
+            assert answer.startswith("+ "), answer
+            return base64.b64decode(answer[2:])
+
+        def authenticate(binding: bytes) -> str:
+            header, bare = b"p=tls-exporter,,", b"n=alice,r=clientnonce"
+            answer = client.say(
+                f"a AUTHENTICATE SCRAM-SHA-256-PLUS {encoded(header + bare)}"
+            )
+            first = decoded(answer)
+            nonce, salt, count = (part[2:] for part in first.split(b","))
+            unproved = f"c={encoded(header + binding)},r={nonce.decode()}".encode()
+            signed = b",".join((bare, first, unproved))
+            salted = hashlib.pbkdf2_hmac(
+                "sha256", b"alice's", base64.b64decode(salt), int(count)
+            )
+            key = hmac.digest(salted, b"Client Key", "sha256")
+            signature = hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")
+            proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
+            answer = client.say(encoded(unproved + b",p=" + encoded(proof).encode()))
+            if answer.startswith("+"):
+                own = hmac.digest(salted, b"Server Key", "sha256")
+                verified = hmac.digest(own, signed, "sha256")
+                assert decoded(answer) == b"v=" + base64.b64encode(verified)
+                answer = client.say("")
+            return answer
+
+        # As somebody in the middle would have it: other keys on this side.
+        assert authenticate(b"!" * 32).startswith("a NO [AUTHENTICATIONFAILED]")
+        assert authenticate(exported).startswith("a OK")
 
 
 def test_a_certificate_lets_in(server: ServerProcess, authority: Authority):

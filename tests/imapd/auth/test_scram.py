@@ -18,11 +18,12 @@ from imapd.session.credentials import (
     LoginRefused,
     MalformedExchange,
 )
-from mailstore.directory import Proof, ScramOffer
+from mailstore.directory import Directory, Proof, ScramOffer
 from mailstore.directory.passwords import saslprep, scram_form, scram_keys
 from mailstore.index.credentials import PASSWORD, KeyRow
 from mailstore.model import AccountId
 from tests.imapd.auth.desk import BOUND, HERE, Desk
+from tests.mailstore.stores import CHEAP
 
 SCRAMS = ("SCRAM-SHA-1", "SCRAM-SHA-256")
 
@@ -273,6 +274,31 @@ def test_nobody_gets_a_salt_like_everybody(desk):
         wrong.value.code,
         wrong.value.reason,
     )
+
+
+def test_counts_of_nobody_are_those_of_people(desk, tmp_path):
+    """A changed setting holds for new passwords: old counts must not tell who is."""
+    desk.directory.close()
+    options = dataclasses.replace(CHEAP, scram_iterations=8_192)
+    desk.directory = Directory(tmp_path / "directory.db", desk.runtime, options)
+    for number in range(20):
+        desk.directory.create(f"new{number}", b"x")
+    desk.directory.set_password("bob", b"y")
+
+    def offers():
+        names = [f"nobody{number}" for number in range(60)]
+        return [desk.directory.scram(name, "SHA-256", "imap") for name in names]
+
+    before = offers()
+    assert offers() == before
+    assert len({offer.salt for offer in before}) == 60
+    # All are counts of people; whose, is chance, since ids are.
+    assert {offer.iterations for offer in before} <= {4_096, 8_192}
+    # Who gets another count gets another salt, as somebody with a new password does.
+    desk.directory.set_password("ann", b"z")
+    for old, new in zip(before, offers(), strict=True):
+        assert new.iterations == 8_192
+        assert (old.salt == new.salt) == (old.iterations == new.iterations)
 
 
 def test_app_passwords_prove_too(desk):
