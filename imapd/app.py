@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imapd import __version__, logs
-from imapd.config import Config, ConfigError, Problem, load
+from imapd.config import (
+    Config,
+    ConfigError,
+    Problem,
+    load,
+    parse_config,
+    read_text,
+)
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from mailstore.service import Store, StoreOptions
@@ -41,15 +48,19 @@ def store_options(config: Config) -> StoreOptions:
     )
 
 
-def load_checked(path: Path) -> Config:
+def load_checked(path: Path, text: str | None = None) -> Config:
     """Read a configuration and try what it names: features, certificate and key.
 
-    Raises `ConfigError`.
+    With ``text`` the file is not read: that was in it. Raises `ConfigError`.
     """
     from imapd.features import ALL
     from imapd.net.certificates import CertificateError, load_contexts
 
-    config = load(path, feature_names=[feature.name for feature in ALL])
+    if text is None:
+        text = read_text(path)
+    config = parse_config(
+        text, path.absolute(), feature_names=[feature.name for feature in ALL]
+    )
     pairs = certificate_pairs(config)
     if pairs:
         try:

@@ -51,7 +51,8 @@ def command(settings: Settings, workers: int | None, worker: str | None) -> int:
     first = settings.given is None and not Path(FILE_NAME).exists()
     if first:
         settings = _first_home()
-    config = _checked(settings)
+    text = _text(settings)
+    config = _checked(settings, text)
     count = workers or config.server.workers or len(os.sched_getaffinity(0))
     from imapd.net.listen import AddressError, open_endpoints
 
@@ -64,14 +65,20 @@ def command(settings: Settings, workers: int | None, worker: str | None) -> int:
         _explain(config, rows[0])
     if count == 1:
         return _serve_here(config, rows[0])
-    return _supervise(config, rows)
+    return _supervise(config, text, rows)
 
 
-def _checked(settings: Settings) -> Config:
-    """Read the configuration and try what can be tried before a port is open."""
+def _text(settings: Settings) -> str:
+    from imapd.config import read_text
+
+    return read_text(settings.path)
+
+
+def _checked(settings: Settings, text: str) -> Config:
+    """Understand the configuration and try what can be tried before a port is open."""
     from imapd.app import load_checked
 
-    return load_checked(settings.path)
+    return load_checked(settings.path, text)
 
 
 def _announce(endpoints: Iterable[Endpoint]) -> None:
@@ -92,23 +99,57 @@ def _work(settings: Settings, text: str) -> int:
     from imapd.process import serve
 
     spec = WorkerSpec.from_json(text)
-    return serve(_checked(settings), spec.endpoints, worker=spec)
+    config = _checked(settings, spec.read_settings())
+    return serve(config, spec.endpoints, worker=spec)
 
 
-def _supervise(config: Config, rows: tuple[tuple[Endpoint, ...], ...]) -> int:
-    from imapd.app import log_writer
+def _supervise(
+    config: Config, text: str, rows: tuple[tuple[Endpoint, ...], ...]
+) -> int:
     from imapd.net.workers import Supervisor
 
     def command_line(spec: WorkerSpec) -> list[str]:
         program = [sys.executable, "-m", "imapd", "serve"]
         return [*program, "--config", str(config.path), "--worker", spec.as_json()]
 
-    writer = log_writer(config)
-    writer.start()
+    held = _Held(config, text)
+    held.writer.start()
     try:
-        return Supervisor(rows, command_line, lambda: _announce(rows[0])).run()
+        return Supervisor(
+            rows,
+            command_line,
+            lambda: _announce(rows[0]),
+            settings=lambda: held.text,
+            hangup=held.renew,
+        ).run()
     finally:
-        writer.stop()
+        held.writer.stop()
+
+
+class _Held:
+    """The configuration that holds, as text, and the supervisor's own log."""
+
+    def __init__(self, config: Config, text: str) -> None:
+        from imapd.app import log_writer
+
+        self.text = text
+        self.writer = log_writer(config)
+        self._path = config.path
+
+    def renew(self) -> None:
+        """Read the file again. The workers log what is wrong with it."""
+        from imapd.app import load_checked
+        from imapd.config import ConfigError, read_text
+
+        self.writer.reopen()
+        assert self._path is not None
+        try:
+            text = read_text(self._path)
+            config = load_checked(self._path, text)
+        except ConfigError:
+            return
+        self.text = text
+        self.writer.set_level(config.log.level)
 
 
 def _first_home() -> Settings:

@@ -3,7 +3,13 @@
 ``python -m imapd.config`` prints the reference page.
 """
 
-from imapd.config.reading import ConfigError, Problem, load, parse_config
+from imapd.config.reading import (
+    ConfigError,
+    Problem,
+    load,
+    parse_config,
+    read_text,
+)
 from imapd.config.reference import as_data, as_toml, commented_default, reference_page
 from imapd.config.settings import (
     DEFAULT_LISTEN,
@@ -36,6 +42,7 @@ __all__ = [
     "load",
     "parse_config",
     "read_address",
+    "read_text",
     "reference_page",
     "write_address",
 ]

@@ -54,15 +54,19 @@ def load(path: Path, *, feature_names: Collection[str] | None = None) -> Config:
     ``feature_names`` are the names that ``[features] off`` may hold; without them
     they are not checked. Raises `ConfigError` with every problem found.
     """
+    return parse_config(read_text(path), path.absolute(), feature_names=feature_names)
+
+
+def read_text(path: Path) -> str:
+    """Read the text of a configuration file. Raises `ConfigError`."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(path, (Problem(None, "is not UTF-8"),)) from error
     except OSError as error:
         raise ConfigError(
             path, (Problem(None, f"cannot be read: {error.strerror}"),)
         ) from error
-    return parse_config(text, path.absolute(), feature_names=feature_names)
 
 
 def parse_config(

@@ -7,12 +7,16 @@ connections that wait in them are served by the next one.
 
 A worker says on its control socket when it accepts connections; when that socket
 closes because the supervisor is gone, the worker stops too.
+
+Workers get the configuration as text that was found right, never the file: it may be
+wrong, or half written, by the time that a worker has to be replaced.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import selectors
 import signal
 import socket
@@ -36,13 +40,19 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a worker is handed: numbers of inherited descriptors."""
+    """What a worker is handed: numbers of inherited descriptors.
+
+    ``run`` counts all workers that the supervisor ever started; ``settings`` holds the
+    text of the configuration.
+    """
 
     index: int
+    run: int
     endpoints: tuple[Endpoint, ...]
     control: int
     inbox: int
     others: tuple[int, ...]
+    settings: int
 
     def as_json(self) -> str:
         """Write it for the command line."""
@@ -68,7 +78,13 @@ class WorkerSpec:
     def descriptors(self) -> tuple[int, ...]:
         """All descriptors that it inherits."""
         listening = (endpoint.descriptor for endpoint in self.endpoints)
-        return (*listening, self.control, self.inbox, *self.others)
+        return (*listening, self.control, self.inbox, *self.others, self.settings)
+
+    def read_settings(self) -> str:
+        """Take the text of the configuration."""
+        with os.fdopen(self.settings, "rb") as file:
+            file.seek(0)
+            return file.read().decode("utf-8")
 
 
 @dataclass(eq=False, slots=True)
@@ -84,11 +100,16 @@ class _Slot:
     restart_at: float | None = field(default=None)
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Supervisor:
     """Runs one worker process per row of endpoints.
 
     ``command`` gives the command line for a spec; ``announce`` is called once, when
-    all workers accept connections.
+    all workers accept connections. ``settings`` gives the text of the configuration
+    that holds; ``hangup`` is called on SIGHUP, before the workers hear of it.
     """
 
     def __init__(
@@ -96,10 +117,16 @@ class Supervisor:
         rows: Sequence[Sequence[Endpoint]],
         command: Callable[[WorkerSpec], list[str]],
         announce: Callable[[], None],
+        *,
+        settings: Callable[[], str] = str,
+        hangup: Callable[[], None] = _nothing,
     ) -> None:
         self._rows = rows
         self._command = command
         self._announce = announce
+        self._settings = settings
+        self._hangup = hangup
+        self._runs = 0
         self._announced = False
         self._stopping = False
         self._code = 0
@@ -160,6 +187,10 @@ class Supervisor:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             self._stop()
         elif signal.SIGHUP in numbers:
+            try:
+                self._hangup()
+            except Exception as error:  # noqa: BLE001 - the workers live by this process
+                logs.failure(error, where="hangup")
             self._signal(signal.SIGHUP)
 
     def _stop(self, code: int = 0) -> None:
@@ -179,8 +210,10 @@ class Supervisor:
     def _spawn(self, slot: _Slot) -> None:
         slot.restart_at = None
         ours, theirs = socket.socketpair()
+        settings = _in_memory(self._settings())
         spec = WorkerSpec(
             slot.index,
+            self._runs,
             tuple(self._rows[slot.index]),
             theirs.fileno(),
             self._pairs[slot.index][0].fileno(),
@@ -189,11 +222,14 @@ class Supervisor:
                 for index, pair in enumerate(self._pairs)
                 if index != slot.index
             ),
+            settings,
         )
+        self._runs += 1
         slot.process = subprocess.Popen(  # noqa: S603 - our own program
             self._command(spec), pass_fds=spec.descriptors, stdin=subprocess.DEVNULL
         )
         theirs.close()
+        os.close(settings)
         slot.control, slot.ready, slot.started = ours, False, time.monotonic()
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, slot)
@@ -243,6 +279,14 @@ class Supervisor:
             "worker-died", worker=slot.index, code=code, restart_seconds=slot.delay
         )
         slot.delay = min(slot.delay * 2, LONGEST_DELAY)
+
+
+def _in_memory(text: str) -> int:
+    """Make a file without a name that holds a text; gives its descriptor."""
+    descriptor = os.memfd_create("imapd-settings")
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(text.encode("utf-8"))
+    return descriptor
 
 
 def _ignore(*_: object) -> None:

@@ -162,7 +162,7 @@ def test_workers_end_when_their_supervisor_is_killed(start):
 @given(st.integers(0, 9), st.lists(st.integers(3, 99), max_size=3))
 def test_a_spec_is_read_as_it_was_written(index, others):
     endpoints = (Endpoint("imap", "none", ("::1", 143), 10, 5),)
-    spec = WorkerSpec(index, endpoints, 6, 7, tuple(others))
+    spec = WorkerSpec(index, index + 2, endpoints, 6, 7, tuple(others), 100)
     assert WorkerSpec.from_json(spec.as_json()) == spec
-    assert spec.descriptors == (5, 6, 7, *others)
+    assert spec.descriptors == (5, 6, 7, *others, 100)
     json.loads(spec.as_json())
