@@ -73,10 +73,14 @@ def test_command_lines_in_examples_exist(one: Page):
         words = shlex.split(line.partition(" #")[0])
         assert words[0] in COMMANDS, line
         command = main.get_command(context, words.pop(0))
-        if isinstance(command, click.Group):
+        while isinstance(command, click.Group):
             command = command.get_command(context, words.pop(0))
         assert command is not None, line
-        known = {name for param in command.params for name in param.opts}
+        known = {
+            name
+            for param in command.params
+            for name in (*param.opts, *param.secondary_opts)
+        }
         wanted = {word.partition("=")[0] for word in words if word.startswith("--")}
         assert wanted <= known, line
 
