@@ -28,6 +28,7 @@ from imapd.extensions import (
     children,
     compress,
     enable,
+    esearch,
     id,  # noqa: A004 - the RFC's name
     idle,
     literal_plus,
@@ -59,6 +60,7 @@ ALL: tuple[Feature, ...] = (
     close.FEATURE,
     expunge.FEATURE,
     search.FEATURE,
+    esearch.FEATURE,
     fetch.FEATURE,
     store.FEATURE,
     copy.FEATURE,

@@ -1,14 +1,22 @@
 """The specs that a feature hands in for fetch items, search keys and status items.
 
-Fetch items and search keys are open unions: the commands FETCH and SEARCH know
-only these ports, never an item's name. What several commands do with items and keys
-is in `imapd.session.search_program` and, for one item, `parse_fetch_item`.
+Fetch items, search keys and return options are open unions: the commands FETCH and
+SEARCH know only these ports, never an item's name. What several commands do with
+them is in `imapd.session.search_program`, `imapd.session.searching` and, for one
+item, `parse_fetch_item`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +27,7 @@ from mailstore.service import Mailbox
 
 if TYPE_CHECKING:
     from imapd.session.registry import Registry
+    from imapd.session.search_result import Searching, SearchResult
     from imapd.session.view import View
 
 
@@ -177,6 +186,48 @@ class SearchKeySpec:
     name: str
     parse: Callable[[Cursor, Registry], SearchKey]
     rfc: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReturnSpec:
+    """A return option of SEARCH or SORT (RFC 4466 §2.6), and what it does.
+
+    ``parse`` and ``unparse`` are those of its argument, without the space before it;
+    None: it has none. Of options with one ``group`` a command may have one.
+    ``chooses`` gives the messages that it tells of, in any order, None for all that
+    were found; without it the option says nothing about messages. ``data`` gives its
+    item of the ESEARCH response in pieces, none of them if there is nothing to say.
+
+    ``begin`` comes before anything is looked for, ``finish`` when the answer was
+    written, ``fail`` instead of it when the command ends with NO.
+    """
+
+    name: str
+    rfc: str
+    parse: Callable[[Cursor], Any] | None = None
+    unparse: Callable[[Any], bytes] | None = None
+    group: str = ""
+    chooses: Callable[[SearchResult, Any], Sequence[int] | None] | None = None
+    data: Callable[[SearchResult, Any], AsyncIterator[bytes]] | None = None
+    answers: bool = True  # False: an ESEARCH response isn't due for its sake
+    begin: Callable[[Searching, Any], None] | None = None
+    finish: Callable[[SearchResult, Any], Awaitable[None]] | None = None
+    fail: Callable[[Searching, Any], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDataSpec:
+    """A number that an answer carries because of what was searched for.
+
+    Behind the messages of SEARCH or SORT it is ``(NAME value)``, in ESEARCH ``NAME
+    value`` (RFC 7162 §3.1.5, RFC 4731 §3.2). ``value`` gets the UIDs that are told
+    of, at least one.
+    """
+
+    name: str
+    rfc: str
+    wanted: Callable[[Predicate], bool]
+    value: Callable[[Mailbox, Sequence[int]], Awaitable[int | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from imapd.session.plugs import (
     FetchItemSpec,
     ListAttributes,
+    SearchDataSpec,
     SearchKeySpec,
+    SearchReturnSpec,
     StatusItemSpec,
 )
 from imapd.wire.cursor import Cursor
@@ -97,6 +99,9 @@ class Feature:
     commands: tuple[CommandSpec, ...] = ()
     fetch_items: tuple[FetchItemSpec, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
+    search_returns: tuple[SearchReturnSpec, ...] = ()
+    sort_returns: tuple[SearchReturnSpec, ...] = ()
+    search_data: tuple[SearchDataSpec, ...] = ()
     status_items: tuple[StatusItemSpec, ...] = ()
     list_attributes: tuple[ListAttributes, ...] = ()
     enables: tuple[str, ...] = ()
@@ -107,7 +112,15 @@ class RegistryError(Exception):
     """The enabled features do not fit together; the server must not start."""
 
 
-_Spec = TypeVar("_Spec", CommandSpec, FetchItemSpec, SearchKeySpec, StatusItemSpec)
+_Spec = TypeVar(
+    "_Spec",
+    CommandSpec,
+    FetchItemSpec,
+    SearchDataSpec,
+    SearchKeySpec,
+    SearchReturnSpec,
+    StatusItemSpec,
+)
 
 
 def _merge(what: str, specs: Iterable[_Spec]) -> Mapping[str, _Spec]:
@@ -129,6 +142,9 @@ class Registry:
     commands: Mapping[str, CommandSpec] = field(repr=False)
     fetch_items: Mapping[str, FetchItemSpec] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
+    search_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
+    sort_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
+    search_data: Mapping[str, SearchDataSpec] = field(repr=False)
     status_items: Mapping[str, StatusItemSpec] = field(repr=False)
     list_attributes: tuple[ListAttributes, ...] = field(repr=False)
     enables: frozenset[str]
@@ -157,6 +173,13 @@ class Registry:
             commands=_merge("command", (c for f in chosen for c in f.commands)),
             fetch_items=_merge("item", (i for f in chosen for i in f.fetch_items)),
             search_keys=_merge("key", (k for f in chosen for k in f.search_keys)),
+            search_returns=_merge(
+                "return option", (r for f in chosen for r in f.search_returns)
+            ),
+            sort_returns=_merge(
+                "return option", (r for f in chosen for r in f.sort_returns)
+            ),
+            search_data=_merge("data", (d for f in chosen for d in f.search_data)),
             status_items=_merge("item", (s for f in chosen for s in f.status_items)),
             list_attributes=tuple(a for f in chosen for a in f.list_attributes),
             enables=frozenset(name for f in chosen for name in f.enables),

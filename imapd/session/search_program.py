@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -148,20 +148,21 @@ def lower_keys(
     where = Environment(context.selected.view, codec, now)
     predicate = And(tuple([key.lower(where) for key in keys]))
     most = context.services.limits().search_keys
-    if _count(predicate) > most:
+    if sum(1 for _ in leaves(predicate)) > most:
         raise No(f"a search may have {most} keys at most", "LIMIT")
     return predicate
 
 
-def _count(predicate: Predicate) -> int:
-    """Count the terms that are no lists; the depth is bounded by the grammar."""
+def leaves(predicate: Predicate) -> Iterator[Predicate]:
+    """Give the terms that are no lists; the depth is bounded by the grammar."""
     match predicate:
         case And(terms) | Or(terms):
-            return sum([_count(term) for term in terms])
+            for term in terms:
+                yield from leaves(term)
         case Not(term):
-            return _count(term)
+            yield from leaves(term)
         case _:
-            return 1
+            yield predicate
 
 
 def known_to(view: View, found: Sequence[int]) -> Sequence[int]:

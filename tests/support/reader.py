@@ -148,6 +148,19 @@ class Reader:
             self.refuse(f"a number below {limit}")
         return int(text)
 
+    def uid_set(self) -> tuple[int, ...]:
+        """``uid-set`` in its order (RFC 4315 §4), spelt out."""
+        found: list[int] = []
+        while True:
+            first = self.nz_number()
+            last = self.nz_number() if self.accept(b":") else first
+            step = 1 if last >= first else -1
+            if abs(last - first) > 1_000_000:
+                self.refuse("a set of bounded size")
+            found += range(first, last + step, step)
+            if not self.accept(b","):
+                return tuple(found)
+
     def date_time(self) -> dt.datetime:
         found = _DATE_TIME.match(self.data, self.at)
         if found is None or found[2] not in _MONTHS:

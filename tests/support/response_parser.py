@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
+from tests.support.esearch_reader import esearch
 from tests.support.reader import Malformed
 
 _LITERAL = re.compile(rb"~?\{([0-9]{1,10})\}\Z")
@@ -143,19 +144,6 @@ class ResponseReader(BodyReader):
         if len(set(names)) != len(names):
             self.refuse("each capability once")
         return frozenset(names)
-
-    def uid_set(self) -> tuple[int, ...]:
-        """``uid-set`` in its order (RFC 4315 §4), spelt out."""
-        found: list[int] = []
-        while True:
-            first = self.nz_number()
-            last = self.nz_number() if self.accept(b":") else first
-            step = 1 if last >= first else -1
-            if abs(last - first) > 1_000_000:
-                self.refuse("a set of bounded size")
-            found += range(first, last + step, step)
-            if not self.accept(b","):
-                return tuple(found)
 
     def delimiter(self) -> str | None:
         if self.accept_word(b"NIL"):
@@ -380,6 +368,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "LSUB": lambda reader: _list_line(reader, lsub=True),
     "STATUS": _status_line,
     "SEARCH": _search,
+    "ESEARCH": esearch,
     "FLAGS": _flags_line,
     "ENABLED": lambda reader: r.Enabled(reader.capabilities()),
     "ID": _server_id,

@@ -190,6 +190,28 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Esearch:
+    """ESEARCH (RFC 4466 §3); sets are spelt out in their order.
+
+    ``data`` are pairs of name and value. PARTIAL is its range as text and a set, empty
+    for NIL; ADDTO and REMOVEFROM are pairs of position and set.
+    """
+
+    tag: str | None
+    uid: bool
+    data: tuple[tuple[str, object], ...] = ()
+    mailbox: str | None = None
+    uidvalidity: int | None = None
+
+    def __getitem__(self, name: str) -> object:
+        (found,) = [value for one, value in self.data if one == name]
+        return found
+
+    def __contains__(self, name: str) -> bool:
+        return any(one == name for one, _ in self.data)
+
+
+@dataclass(frozen=True, slots=True)
 class FlagsLine:
     flags: frozenset[str]
 
@@ -292,6 +314,7 @@ Untagged: TypeAlias = (
     | ListLine
     | StatusLine
     | SearchResult
+    | Esearch
     | FlagsLine
     | Exists
     | Recent

@@ -1,8 +1,9 @@
-"""The command SEARCH: grammar, inverse and handler (RFC 3501 §6.4.4, §7.2.5).
+"""The command SEARCH: grammar, inverse and handler (RFC 3501 §6.4.4, RFC 4466 §2.6).
 
 ::
 
-    search          = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)
+    search          = "SEARCH" [search-return-opts] [SP "CHARSET" SP astring]
+                      1*(SP search-key)
 
     a282 SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"
     * SEARCH 2 84 882
@@ -19,29 +20,26 @@ from dataclasses import dataclass
 from imapd.session.context import Context
 from imapd.session.plugs import SearchKey
 from imapd.session.registry import Completed, Registry
-from imapd.session.search_program import (
-    known_to,
-    lower_keys,
-    message_numbers,
-    parse_search_keys,
-)
+from imapd.session.search_program import parse_search_keys
+from imapd.session.search_result import ReturnOption, Searching
+from imapd.session.searching import parse_returns, run_searching, unparse_returns
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring
-
-_SLICE = 4_096  # numbers rendered at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """Find the messages of which all keys hold.
 
-    ``answer`` is what they are told by: their numbers or their UIDs.
+    ``answer`` is what they are told by: their numbers or their UIDs. ``returns`` is
+    None for a command without RETURN.
     """
 
     keys: tuple[SearchKey, ...]
     charset: bytes | None = None
     answer: type[NumberSet] = SequenceSet
+    returns: tuple[ReturnOption, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.keys:
@@ -50,6 +48,7 @@ class Search:
 
 def parse(answer: type[NumberSet], cursor: Cursor, registry: Registry) -> Search:
     """Take the arguments of SEARCH. Raises `Malformed`."""
+    returns = parse_returns(cursor, registry.search_returns)
     cursor.sp()
     charset = None
     if cursor.accept(b"CHARSET "):
@@ -58,12 +57,13 @@ def parse(answer: type[NumberSet], cursor: Cursor, registry: Registry) -> Search
             raise cursor.fail("no CHARSET after ENABLE UTF8=ACCEPT")
         charset = cursor.astring()
         cursor.sp()
-    return Search(parse_search_keys(cursor, registry), charset, answer)
+    return Search(parse_search_keys(cursor, registry), charset, answer, returns)
 
 
 def unparse(node: Search) -> bytes:
     """Write the command as a client would."""
-    words = [b"UID SEARCH" if node.answer is UidSet else b"SEARCH"]
+    name = b"UID SEARCH" if node.answer is UidSet else b"SEARCH"
+    words = [name + unparse_returns(node.returns)]
     if node.charset is not None:
         words.append(b"CHARSET " + client_astring(node.charset))
     words.extend([key.unparse() for key in node.keys])
@@ -71,22 +71,16 @@ def unparse(node: Search) -> bytes:
 
 
 async def run(context: Context, node: Search) -> Completed:
-    """Answer with the numbers or UIDs of the messages found, ascending."""
-    predicate = lower_keys(context, node.keys, node.charset)
-    selected = context.selected
-    found = known_to(selected.view, await selected.mailbox.search(predicate))
+    """Answer with what was found, in the order of the mailbox."""
     by_uid = node.answer is UidSet
-    reply = context.reply
-    reply.write(b"* SEARCH")
-    for at in range(0, len(found), _SLICE):
-        uids = found[at : at + _SLICE]
-        numbers = uids if by_uid else message_numbers(selected.view, uids)
-        reply.write(_joined(list(numbers)))
-        await reply.room()
-    reply.write(b"\r\n")
+    await run_searching(
+        Searching(
+            context,
+            node.keys,
+            node.charset,
+            node.returns,
+            context.registry.search_returns,
+            by_uid=by_uid,
+        )
+    )
     return Completed("UID SEARCH completed" if by_uid else "SEARCH completed")
-
-
-def _joined(numbers: list[int]) -> bytes:
-    """Render ``SP number`` for each; the text of a list is the fastest way."""
-    return (" " + str(numbers)[1:-1].replace(",", "")).encode("ascii")

@@ -1,0 +1,161 @@
+"""What a searching command found, and how it is told: as numbers or as UIDs.
+
+SEARCH gives messages in the order of the mailbox, SORT in the order that was asked
+for; both are a `SearchResult`, which return options read. RFC 4731 §3.1, RFC 5267
+§3.1. Sets are rendered piece by piece, so that a long one is never in memory as a
+whole::
+
+    * ESEARCH (TAG "A283") ALL 2,10:11
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from imapd.session.context import Context
+from imapd.session.plugs import SearchKey, SearchReturnSpec
+from imapd.session.search_program import message_numbers
+from imapd.session.view import View
+from imapd.wire.encode import ranges, render_ranges
+from mailstore.query import Predicate
+from mailstore.service import Mailbox
+
+SLICE = 4_096  # numbers rendered at a time
+
+Find = Callable[[Mailbox, Predicate], Awaitable[Sequence[int]]]
+"""Gives the UIDs of a mailbox that match, in the requested order."""
+
+
+async def in_mailbox_order(mailbox: Mailbox, predicate: Predicate) -> Sequence[int]:
+    """Find messages as SEARCH does, ascending."""
+    return await mailbox.search(predicate)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnOption:
+    """A return option with its argument, as it stands in a command."""
+
+    spec: SearchReturnSpec
+    argument: object = None
+
+    def unparse(self) -> bytes:
+        """Write the option as a client would."""
+        name = self.spec.name.encode("ascii")
+        if self.spec.unparse is None:
+            return name
+        return name + b" " + self.spec.unparse(self.argument)
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """A searching command at work.
+
+    ``returns`` is None for a command without RETURN, which is answered by ``word``
+    and numbers; ``specs`` are the options that it may have. ``find`` gives UIDs in
+    the requested order, which is that of the mailbox if ``ascending``.
+    """
+
+    context: Context
+    keys: tuple[SearchKey, ...]
+    charset: bytes | None
+    returns: tuple[ReturnOption, ...] | None
+    specs: Mapping[str, SearchReturnSpec] = field(repr=False)
+    by_uid: bool = False
+    word: bytes = b"SEARCH"
+    find: Find = field(default=in_mailbox_order, repr=False)
+    ascending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The messages that were found in one mailbox, in the requested order.
+
+    ``view`` is None for a mailbox that isn't selected: its messages have no numbers.
+    """
+
+    searching: Searching
+    mailbox: Mailbox
+    view: View | None
+    predicate: Predicate
+    uids: Sequence[int]
+
+    def told(self, uids: Sequence[int]) -> Sequence[int]:
+        """Give what the client knows messages by: their numbers, or UIDs."""
+        if self.searching.by_uid or self.view is None:
+            return uids
+        if self.searching.ascending:
+            return message_numbers(self.view, uids)
+        numbers, end = self.view.uids, self.view.exists
+        return [bisect_right(numbers, uid, 0, end) for uid in uids]
+
+    def slices(self, uids: Sequence[int]) -> Iterator[list[int]]:
+        """Give what messages are told by, a bounded number at a time."""
+        for at in range(0, len(uids), SLICE):
+            yield list(self.told(uids[at : at + SLICE]))
+
+    def set_of(self, uids: Sequence[int]) -> Iterator[bytes]:
+        """Render messages, some at least, as a sequence set in their order."""
+        return set_pieces(self.slices(uids), ascending=self.searching.ascending)
+
+    def chosen(self) -> Sequence[int]:
+        """Give the messages that the return options tell of, ascending.
+
+        It is what ``$`` stands for after SAVE (RFC 5182 §2.4, RFC 9394 §3.2), and
+        whose mod-sequences count (RFC 4731 §3.2): of all that was found, unless there
+        are only options that pick some.
+        """
+        picked: set[int] = set()
+        some = False
+        for option in self.searching.returns or ():
+            if option.spec.chooses is None:
+                continue
+            uids = option.spec.chooses(self, option.argument)
+            if uids is None:
+                some = False
+                break
+            picked.update(uids)
+            some = True
+        if some:
+            return array("I", sorted(picked))
+        return self.uids if self.searching.ascending else array("I", sorted(self.uids))
+
+
+def set_pieces(slices: Iterable[list[int]], *, ascending: bool) -> Iterator[bytes]:
+    """Render numbers, each there once, as a sequence set in their order.
+
+    A range goes on from one slice to the next. Ranges ascend always
+    (RFC 5267 §3.2).
+    """
+    pending: tuple[int, int] | None = None
+    comma = b""
+    for numbers in slices:
+        pairs = ranges(numbers) if ascending else _steps(numbers)
+        if pending is not None:
+            low, high = pairs[0]
+            if low == pending[1] + 1:
+                pairs[0] = (pending[0], high)
+            else:
+                pairs.insert(0, pending)
+        pending = pairs.pop()
+        if pairs:
+            yield comma + render_ranges(pairs)
+            comma = b","
+    if pending is not None:
+        yield comma + render_ranges([pending])
+
+
+def _steps(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Join neighbours that ascend by one, in an order that need not ascend."""
+    found: list[tuple[int, int]] = []
+    low = high = numbers[0]
+    for number in numbers[1:]:
+        if number == high + 1:
+            high = number
+        else:
+            found.append((low, high))
+            low = high = number
+    found.append((low, high))
+    return found

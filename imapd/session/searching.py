@@ -1,0 +1,164 @@
+"""What SEARCH, SORT and their like have in common: return options and the answer.
+
+RFC 4466 §2.6, §3; RFC 4731 §3.1, RFC 5267 §3. It knows no option by what it does, only
+their port `SearchReturnSpec`. Example::
+
+    a SEARCH RETURN (MIN COUNT) FLAGGED
+    * ESEARCH (TAG "a") MIN 2 COUNT 3
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from imapd.session.faults import Bad, ConnectionGone
+from imapd.session.plugs import SearchReturnSpec
+from imapd.session.search_program import known_to, lower_keys
+from imapd.session.search_result import ReturnOption, Searching, SearchResult
+from imapd.wire.cursor import Cursor
+from imapd.wire.encode import string
+
+_OPTION = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
+_DEFAULT = "ALL"  # RFC 4731 §3.1: what () stands for
+_LONG = 1_024  # octets of a piece behind which the client is waited for
+
+
+def parse_returns(
+    cursor: Cursor, specs: Mapping[str, SearchReturnSpec]
+) -> tuple[ReturnOption, ...] | None:
+    """Take ``SP "RETURN" SP "(" options ")"`` if it is there; None if it isn't.
+
+    An option that is said twice counts once. Raises `Malformed`.
+    """
+    if not specs or not cursor.accept(b" RETURN "):
+        return None
+    start = cursor.at
+    options = cursor.parenthesised(lambda: _parse_option(cursor, specs))
+    unique = tuple(dict.fromkeys(options))
+    groups = [option.spec.group for option in unique if option.spec.group]
+    names = [option.spec.name for option in unique]
+    if len(set(groups)) < len(groups) or len(set(names)) < len(names):
+        cursor.at = start
+        raise cursor.fail("return options that go together")
+    return unique
+
+
+def _parse_option(
+    cursor: Cursor, specs: Mapping[str, SearchReturnSpec]
+) -> ReturnOption:
+    start = cursor.at
+    name = cursor.need(_OPTION, "a return option")[0].decode("ascii").upper()
+    spec = specs.get(name)
+    if spec is None:
+        cursor.at = start
+        raise cursor.fail("a return option")
+    if spec.parse is None:
+        return ReturnOption(spec)
+    cursor.sp()
+    return ReturnOption(spec, spec.parse(cursor))
+
+
+def unparse_returns(returns: Sequence[ReturnOption] | None) -> bytes:
+    """Write `` RETURN (...)``, or nothing, as a client would."""
+    if returns is None:
+        return b""
+    return b" RETURN (%b)" % b" ".join([option.unparse() for option in returns])
+
+
+async def run_searching(searching: Searching) -> None:
+    """Find messages of the selected mailbox, and answer.
+
+    Raises `Bad` and `No` as `lower_keys` does, and what return options refuse.
+    """
+    context = searching.context
+    selected = context.selected
+    try:
+        predicate = lower_keys(context, searching.keys, searching.charset)
+        for option in searching.returns or ():
+            if option.spec.begin is not None:
+                option.spec.begin(searching, option.argument)
+        uids = await searching.find(selected.mailbox, predicate)
+        view = selected.view
+        if searching.ascending:
+            uids = known_to(view, uids)
+        elif max(uids, default=0) > view.largest_uid:
+            uids = [uid for uid in uids if uid <= view.largest_uid]
+        result = SearchResult(searching, selected.mailbox, view, predicate, uids)
+        await tell_result(result)
+        for option in searching.returns or ():
+            if option.spec.finish is not None:
+                await option.spec.finish(result, option.argument)
+    except (Bad, ConnectionGone):
+        raise
+    except Exception:
+        for option in searching.returns or ():
+            if option.spec.fail is not None:
+                option.spec.fail(searching, option.argument)
+        raise
+
+
+async def tell_result(result: SearchResult) -> None:
+    """Answer with what was found: SEARCH or SORT, or ESEARCH where it was asked for."""
+    returns = result.searching.returns
+    if returns is None:
+        await _tell_plainly(result)
+    elif not returns or any(option.spec.answers for option in returns):
+        await tell_esearch(result, b"(TAG %b)" % string(result.searching.context.tag))
+
+
+async def _tell_plainly(result: SearchResult) -> None:
+    """Answer with numbers alone (RFC 3501 §7.2.5, RFC 5256 §4)."""
+    reply = result.searching.context.reply
+    reply.write(b"* " + result.searching.word)
+    for numbers in result.slices(result.uids):
+        # The text of a list is the fastest way to write many numbers.
+        reply.write((" " + str(numbers)[1:-1].replace(",", "")).encode("ascii"))
+        await reply.room()
+    for name, value in await _data(result):
+        reply.write(b" (%b %d)" % (name, value))
+    reply.write(b"\r\n")
+
+
+async def tell_esearch(result: SearchResult, correlator: bytes) -> None:
+    """Answer with one ESEARCH response (RFC 4466 §3: esearch-response).
+
+    Its items are in the order of the registry, whatever order the client had.
+    """
+    searching, reply = result.searching, result.searching.context.reply
+    reply.write(b"* ESEARCH %b%b" % (correlator, b" UID" if searching.by_uid else b""))
+    for option in _ordered(searching):
+        if option.spec.data is None:
+            continue
+        first = True
+        async for piece in option.spec.data(result, option.argument):
+            reply.write(b" " + piece if first else piece)
+            first = False
+            if len(piece) >= _LONG:
+                await reply.room()
+    for name, value in await _data(result):
+        reply.write(b" %b %d" % (name, value))
+    reply.write(b"\r\n")
+
+
+def _ordered(searching: Searching) -> list[ReturnOption]:
+    if not searching.returns:
+        return [ReturnOption(searching.specs[_DEFAULT])]
+    rank = {name: at for at, name in enumerate(searching.specs)}
+    return sorted(searching.returns, key=lambda option: rank[option.spec.name])
+
+
+async def _data(result: SearchResult) -> list[tuple[bytes, int]]:
+    """Give what the search keys ask to be told beside the messages."""
+    wanted = [
+        spec
+        for spec in result.searching.context.registry.search_data.values()
+        if spec.wanted(result.predicate)
+    ]
+    chosen = result.chosen() if wanted else ()
+    found: list[tuple[bytes, int]] = []
+    for spec in wanted if chosen else ():
+        value = await spec.value(result.mailbox, chosen)
+        if value is not None:
+            found.append((spec.name.encode("ascii"), value))
+    return found
