@@ -235,7 +235,10 @@ class FilePath:
             if self.optional:
                 return None
             raise NotWanted(self.text)
-        return base / Path(value).expanduser()
+        try:
+            return base / Path(value).expanduser()
+        except RuntimeError:  # ~name, and nobody has this name
+            raise NotWanted(self.text) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imapd.config import (
@@ -269,6 +269,7 @@ def test_every_key_is_found_on_the_line_where_it_was_written(entries):
         assert lines.places[path] == line
 
 
+@example("", "~0")  # the home folder of somebody who isn't there
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_is_a_config_or_a_config_error(key, value):
     """Nothing else than `ConfigError` may leave the reader."""
