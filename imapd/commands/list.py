@@ -1,148 +1,250 @@
-"""LIST and LSUB (RFC 3501 §6.3.8, §6.3.9).
+"""LIST (RFC 3501 §6.3.8), with the grammar of options (RFC 5258 §6).
 
 ::
 
-    list            = "LIST" SP mailbox SP list-mailbox
+    list            = "LIST" [SP "(" [selection …] ")"] SP mailbox SP mbox-or-pat
+                      [SP "RETURN" SP "(" [return …] ")"]
+    mbox-or-pat     = list-mailbox / "(" list-mailbox *(SP list-mailbox) ")"
 
     A101 LIST "" ""
     * LIST (\\Noselect) "/" ""
     A101 OK LIST completed
 
-Attributes beyond ``\\Noselect`` come from other features by their `ListAttributes`.
+Attributes beyond ``\\Noselect`` and all options come from features. Where no feature
+brings an option, the old grammar is the only one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 
 from imapd.session.context import Context
-from imapd.session.faults import No
-from imapd.session.names import uses_utf8
-from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
-from imapd.syntax.mailbox import (
-    DELIMITER,
-    InvalidMailboxName,
-    ListPattern,
-    ancestors,
-    decode_name,
-    parse_mailbox,
-    render_name,
-    unparse_name,
+from imapd.session.listing import (
+    LIST_BATCH,
+    ListAnswer,
+    ListReturn,
+    ListSelectionSpec,
+    SelectionKind,
+    list_response,
+    name_attributes,
+    parse_return,
+    parse_selection,
 )
+from imapd.session.names import list_pattern, uses_utf8
+from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
+from imapd.syntax.mailbox import ListPattern, ancestors, parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
-from imapd.wire.encode import client_string
-from mailstore.model import MailboxEntry
-
-_BATCH = 256
+from imapd.wire.encode import client_string, string
+from mailstore.model import DELIMITER, INBOX, MailboxEntry
 
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """List names, of mailboxes or (LSUB) of subscriptions, as they were written."""
+    """List names; reference and patterns are as they were written.
+
+    One pattern stands without parentheses, several are a tuple. Options are None
+    where the command has no parentheses for them: as long as it has none at all, an
+    empty pattern asks for the delimiter.
+    """
 
     reference: bytes
-    pattern: bytes
-    subscribed: bool = False
+    patterns: bytes | tuple[bytes, ...]
+    selection: tuple[str, ...] | None = None
+    returns: tuple[ListReturn, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.patterns == ():
+            raise ValueError("there is at least one pattern")
+
+    @property
+    def extended(self) -> bool:
+        """Whether it is more than RFC 3501 knows (RFC 5258 §3)."""
+        plain = self.selection is None and self.returns is None
+        return not (plain and isinstance(self.patterns, bytes))
 
 
-def parse(subscribed: bool, cursor: Cursor, _: Registry) -> List:
-    """Take the arguments of either command. Raises `Malformed`."""
+def parse(cursor: Cursor, registry: Registry) -> List:
+    """Take the arguments of LIST. Raises `Malformed`."""
+    extensible = bool(registry.list_selections or registry.list_returns)
     cursor.sp()
+    selection: tuple[str, ...] | None = None
+    if extensible and cursor.peek() == b"(":
+        selection = _selection(cursor, registry)
+        cursor.sp()
     reference = parse_mailbox(cursor)
     cursor.sp()
-    pattern = cursor.list_mailbox()
+    patterns: bytes | tuple[bytes, ...]
+    if extensible and cursor.peek() == b"(":
+        patterns = cursor.parenthesised(cursor.list_mailbox, least=1)
+    else:
+        patterns = cursor.list_mailbox()
+    returns: tuple[ListReturn, ...] | None = None
+    if extensible and cursor.accept(b" RETURN "):
+        found = cursor.parenthesised(lambda: parse_return(cursor, registry))
+        returns = tuple(dict.fromkeys(found))
     cursor.end()
-    return List(reference, pattern, subscribed)
+    return List(reference, patterns, selection, returns)
+
+
+def _selection(cursor: Cursor, registry: Registry) -> tuple[str, ...]:
+    start = cursor.at
+    names = cursor.parenthesised(lambda: parse_selection(cursor, registry))
+    kinds = {registry.list_selections[name].kind for name in names}
+    if SelectionKind.MODIFIER in kinds and SelectionKind.BASE not in kinds:
+        # RFC 5258 §3.1: RECURSIVEMATCH alone, or with REMOTE only.
+        cursor.at = start
+        raise cursor.fail("a selection option that may stand alone")
+    return tuple(dict.fromkeys(names))  # RFC 5258 §3: twice is as once
 
 
 def unparse(node: List) -> bytes:
     """Write the command as a client would."""
-    name = b"LSUB" if node.subscribed else b"LIST"
-    pattern = client_string(node.pattern)
-    return b"%b %b %b" % (name, unparse_name(node.reference), pattern)
+    words = [b"LIST"]
+    if node.selection is not None:
+        words.append(b"(%b)" % " ".join(node.selection).encode("ascii"))
+    words.append(unparse_name(node.reference))
+    if isinstance(node.patterns, bytes):
+        words.append(client_string(node.patterns))
+    else:
+        words.append(b"(%b)" % b" ".join(map(client_string, node.patterns)))
+    if node.returns is not None:
+        words.append(b"RETURN (%b)" % b" ".join([r.unparse() for r in node.returns]))
+    return b" ".join(words)
 
 
 async def run(context: Context, node: List) -> Completed:
     """Tell all names that match. Raises `No` for text that is no name."""
-    name = "LSUB" if node.subscribed else "LIST"
     utf8 = uses_utf8(context)
-    if not node.pattern and not node.subscribed:
+    if node.patterns == b"" and not node.extended:
         # §6.3.8: asks for the delimiter and the root of the reference.
-        context.reply.untagged(_line("LIST", ["\\Noselect"], "", utf8=utf8))
+        context.reply.untagged(list_response("", ["\\Noselect"]))
         return Completed("LIST completed")
-    try:
-        pattern = ListPattern(
-            decode_name(node.reference, utf8=utf8), decode_name(node.pattern, utf8=utf8)
-        )
-    except InvalidMailboxName as error:
-        raise No(str(error), "CANNOT") from None
-    entries = await context.account.mailboxes()
-    if node.subscribed:
-        found = _subscribed(entries, pattern)
-    else:
-        found = _existing(context.registry, entries, pattern)
-    for at, (attributes, mailbox) in enumerate(found, 1):
-        context.reply.untagged(_line(name, attributes, mailbox, utf8=utf8))
-        if at % _BATCH == 0:
-            await context.reply.room()
-    return Completed(f"{name} completed")
-
-
-def _existing(
-    registry: Registry, entries: Iterable[MailboxEntry], pattern: ListPattern
-) -> Iterator[tuple[list[str], str]]:
-    for entry in entries:
-        if entry.exists and pattern.matches(entry.name):
-            attributes = [] if entry.selectable else ["\\Noselect"]
-            for more in registry.list_attributes:
-                attributes += more(entry)
-            yield attributes, entry.name
-
-
-def _subscribed(
-    entries: Iterable[MailboxEntry], pattern: ListPattern
-) -> Iterator[tuple[list[str], str]]:
-    """Give subscribed names, and parents that ``%`` stops at (§6.3.9)."""
-    told: set[str] = set()
-    subscribed = [entry for entry in entries if entry.subscribed]
-    names = {entry.name for entry in subscribed}
-    for entry in subscribed:
-        if pattern.matches(entry.name):
-            told.add(entry.name)
-            yield [] if entry.selectable else ["\\Noselect"], entry.name
-            continue
-        for parent in ancestors(entry.name):
-            if parent not in told | names and pattern.matches(parent):
-                told.add(parent)
-                yield ["\\Noselect"], parent
-
-
-def _line(kind: str, attributes: list[str], name: str, *, utf8: bool) -> bytes:
-    return b'%b (%b) "%b" %b' % (
-        kind.encode("ascii"),
-        " ".join(attributes).encode("ascii"),
-        DELIMITER.encode("ascii"),
-        render_name(name, utf8=utf8),
+    names = (node.patterns,) if isinstance(node.patterns, bytes) else node.patterns
+    # RFC 5258 §3: an empty one matches nothing, whatever the reference.
+    pattern = list_pattern(context, node.reference, *filter(None, names))
+    specs = context.registry.list_selections
+    selection = [specs[name] for name in node.selection or ()]
+    returns = dict.fromkeys(
+        [*(r for spec in selection for r in spec.implies), *(node.returns or ())]
     )
+    found = _select(await context.account.mailboxes(), pattern, selection)
+    while some := list(islice(found, LIST_BATCH)):
+        added = await _ask(context, list(returns), [one.entry for one in some])
+        for one, answers in zip(some, added, strict=True):
+            _tell(context, one, answers, utf8=utf8)
+        await context.reply.room()
+    return Completed("LIST completed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One name that is told.
+
+    ``wanted`` is False for one that is told for the sake of inferior names only;
+    ``criteria`` are the options that these meet (RFC 5258 §3.5).
+    """
+
+    entry: MailboxEntry
+    wanted: bool = True
+    criteria: tuple[str, ...] = ()
+
+
+def _select(
+    entries: Sequence[MailboxEntry],
+    pattern: ListPattern,
+    selection: Sequence[ListSelectionSpec],
+) -> Iterator[_Found]:
+    """Give the names that match and are wanted, in order."""
+    missing = any(spec.missing for spec in selection)
+    tests = [spec.selects for spec in selection if spec.selects is not None]
+
+    def wanted(entry: MailboxEntry) -> bool:
+        return (entry.exists or missing) and all(test(entry) for test in tests)
+
+    if not any(spec.parents for spec in selection):
+        for entry in entries:
+            if wanted(entry) and pattern.matches(entry.name):
+                yield _Found(entry)
+        return
+    criteria = tuple(
+        [spec.name for spec in selection if spec.kind is SelectionKind.BASE]
+    )
+    # By superior name: whether an inferior one that is wanted will not be told itself.
+    above: dict[str, bool] = {}
+    for entry in filter(wanted, entries):
+        untold = not pattern.matches(entry.name)
+        for parent in ancestors(entry.name):
+            above[parent] = above.get(parent, False) or untold
+    for entry in _with_names(entries, above):
+        is_wanted = wanted(entry)
+        # RFC 5258 §3.3: two reasons for telling a name, and no third.
+        if (is_wanted or above.get(entry.name)) and pattern.matches(entry.name):
+            yield _Found(entry, is_wanted, criteria if entry.name in above else ())
+
+
+def _with_names(
+    entries: Sequence[MailboxEntry], names: Iterable[str]
+) -> list[MailboxEntry]:
+    """Add names that nothing is known of: superiors of subscriptions that remained."""
+    known = {entry.name for entry in entries}
+    missing = [
+        MailboxEntry(
+            name, exists=False, selectable=False, has_children=False, subscribed=False
+        )
+        for name in names
+        if name not in known
+    ]
+    return sorted([*entries, *missing], key=_order) if missing else list(entries)
+
+
+def _order(entry: MailboxEntry) -> tuple[bool, list[str]]:
+    levels = entry.name.split(DELIMITER)
+    return levels[0] != INBOX, levels
+
+
+async def _ask(
+    context: Context, returns: Sequence[ListReturn], entries: Sequence[MailboxEntry]
+) -> list[tuple[ListAnswer, ...]]:
+    """Give, for each name, what the return options add."""
+    columns = [await option.answers(context, entries) for option in returns]
+    if not columns:
+        return [()] * len(entries)
+    return list(zip(*columns, strict=True))
+
+
+def _tell(
+    context: Context, one: _Found, answers: Sequence[ListAnswer], *, utf8: bool
+) -> None:
+    attributes = name_attributes(context.registry, one.entry)
+    extended: list[tuple[str, bytes]] = []
+    for answer in answers:
+        attributes += answer.attributes
+        extended += answer.extended
+    if one.criteria:
+        quoted = b" ".join([string(name.encode("ascii")) for name in one.criteria])
+        extended.append(("CHILDINFO", b"(%b)" % quoted))
+    say = context.reply.untagged
+    say(list_response(one.entry.name, attributes, extended, utf8=utf8))
+    if not one.wanted:
+        return  # RFC 5819 §3: nothing follows a name that is not wanted itself
+    for answer in answers:
+        for response in answer.responses:
+            say(response)
 
 
 FEATURE = Feature(
     name="LIST",
     rfc=("3501",),
-    commands=tuple(
+    commands=(
         CommandSpec(
-            name=name,
-            parse=partial(parse, subscribed),
+            name="LIST",
+            parse=parse,
             unparse=unparse,
             run=run,
             states=States.LOGGED_IN,
-            rfc=rfc,
-        )
-        for name, subscribed, rfc in (
-            ("LIST", False, "RFC 3501 §6.3.8"),
-            ("LSUB", True, "RFC 3501 §6.3.9"),
-        )
+            rfc="RFC 3501 §6.3.8",
+        ),
     ),
 )

@@ -13,17 +13,19 @@ Items are plugs: an extension brings its own by a `StatusItemSpec`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from imapd.session.context import Context
 from imapd.session.names import existing_name, uses_utf8
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
-from imapd.syntax.mailbox import parse_mailbox, render_name, unparse_name
+from imapd.session.status_items import (
+    count_recent,
+    parse_status_items,
+    status_response,
+)
+from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
-
-_ITEM = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,9 @@ def parse(cursor: Cursor, registry: Registry) -> Status:
     cursor.sp()
     mailbox = parse_mailbox(cursor)
     cursor.sp()
-    items = cursor.parenthesised(lambda: _item(cursor, registry), least=1)
+    items = parse_status_items(cursor, registry)
     cursor.end()
-    return Status(mailbox, tuple(dict.fromkeys(items)))
-
-
-def _item(cursor: Cursor, registry: Registry) -> str:
-    start = cursor.at
-    name = cursor.need(_ITEM, "a status item")[0].decode("ascii").upper()
-    if name not in registry.status_items:
-        cursor.at = start
-        raise cursor.fail("a status item")
-    return name
+    return Status(mailbox, items)
 
 
 def unparse(node: Status) -> bytes:
@@ -66,11 +59,13 @@ def unparse(node: Status) -> bytes:
 async def run(context: Context, node: Status) -> Completed:
     """Tell the counters. Raises `No` when there is no such mailbox."""
     name = existing_name(context, node.mailbox)
-    status = await context.account.status(name)
-    specs = context.registry.status_items
-    pairs = " ".join(f"{item} {specs[item].value(status)}" for item in node.items)
-    written = render_name(name, utf8=uses_utf8(context))
-    context.reply.untagged(b"STATUS %b (%b)" % (written, pairs.encode("ascii")))
+    registry = context.registry
+    status = await context.account.status(
+        name, recent=count_recent(registry, node.items)
+    )
+    context.reply.untagged(
+        status_response(registry, name, node.items, status, utf8=uses_utf8(context))
+    )
     return Completed("STATUS completed")
 
 
@@ -90,7 +85,9 @@ FEATURE = Feature(
     ),
     status_items=(
         StatusItemSpec("MESSAGES", lambda status: status.messages, _RFC),
-        StatusItemSpec("RECENT", lambda status: status.recent, _RFC),
+        StatusItemSpec(
+            "RECENT", lambda status: status.recent, _RFC, counts_recent=True
+        ),
         StatusItemSpec("UIDNEXT", lambda status: status.uidnext, _RFC),
         StatusItemSpec("UIDVALIDITY", lambda status: status.uidvalidity, _RFC),
         StatusItemSpec("UNSEEN", lambda status: status.unseen, _RFC),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from imapd.session.context import Context
 from imapd.session.faults import No
-from imapd.syntax.mailbox import InvalidMailboxName, check_name, decode_name
+from imapd.syntax.mailbox import (
+    InvalidMailboxName,
+    ListPattern,
+    check_name,
+    decode_name,
+)
 
 
 def uses_utf8(context: Context) -> bool:
@@ -29,5 +34,18 @@ def new_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:
     try:
         name = decode_name(octets, utf8=uses_utf8(context))
         return check_name(name, trailing=trailing)
+    except InvalidMailboxName as error:
+        raise No(str(error), "CANNOT") from None
+
+
+def list_pattern(context: Context, reference: bytes, *patterns: bytes) -> ListPattern:
+    """Read the reference and the patterns of LIST.
+
+    Raises `No` CANNOT for text that is no name, and for more than can be matched.
+    """
+    utf8 = uses_utf8(context)
+    try:
+        texts = [decode_name(pattern, utf8=utf8) for pattern in patterns]
+        return ListPattern(decode_name(reference, utf8=utf8), *texts)
     except InvalidMailboxName as error:
         raise No(str(error), "CANNOT") from None

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imapd.wire.cursor import Cursor
-from mailstore.model import Batch, Column, MailboxEntry, MailboxStatus
+from mailstore.model import Batch, Column, MailboxStatus
 from mailstore.query import Predicate
 from mailstore.service import Mailbox
 
@@ -232,12 +232,13 @@ class SearchDataSpec:
 
 @dataclass(frozen=True, slots=True)
 class StatusItemSpec:
-    """One STATUS item (RFC 3501 §6.3.10)."""
+    """One STATUS item (RFC 3501 §6.3.10).
+
+    ``value`` gives a number or ready text. ``counts_recent`` says that it needs
+    `MailboxStatus.recent`, which is not counted otherwise.
+    """
 
     name: str
-    value: Callable[[MailboxStatus], int]
+    value: Callable[[MailboxStatus], int | str]
     rfc: str
-
-
-ListAttributes = Callable[[MailboxEntry], Iterable[str]]
-"""Gives name attributes of one LIST answer, as ``\\HasChildren``."""
+    counts_recent: bool = False

@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionSpec
 from imapd.session.plugs import (
     FetchItemSpec,
-    ListAttributes,
     SearchDataSpec,
     SearchKeySpec,
     SearchReturnSpec,
@@ -104,6 +104,8 @@ class Feature:
     search_data: tuple[SearchDataSpec, ...] = ()
     status_items: tuple[StatusItemSpec, ...] = ()
     list_attributes: tuple[ListAttributes, ...] = ()
+    list_selections: tuple[ListSelectionSpec, ...] = ()
+    list_returns: tuple[ListReturnSpec, ...] = ()
     enables: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
 
@@ -112,15 +114,12 @@ class RegistryError(Exception):
     """The enabled features do not fit together; the server must not start."""
 
 
-_Spec = TypeVar(
-    "_Spec",
-    CommandSpec,
-    FetchItemSpec,
-    SearchDataSpec,
-    SearchKeySpec,
-    SearchReturnSpec,
-    StatusItemSpec,
-)
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Spec = TypeVar("_Spec", bound=_Named)
 
 
 def _merge(what: str, specs: Iterable[_Spec]) -> Mapping[str, _Spec]:
@@ -147,6 +146,8 @@ class Registry:
     search_data: Mapping[str, SearchDataSpec] = field(repr=False)
     status_items: Mapping[str, StatusItemSpec] = field(repr=False)
     list_attributes: tuple[ListAttributes, ...] = field(repr=False)
+    list_selections: Mapping[str, ListSelectionSpec] = field(repr=False)
+    list_returns: Mapping[str, ListReturnSpec] = field(repr=False)
     enables: frozenset[str]
     capabilities: tuple[Capability, ...] = field(repr=False)
 
@@ -182,6 +183,12 @@ class Registry:
             search_data=_merge("data", (d for f in chosen for d in f.search_data)),
             status_items=_merge("item", (s for f in chosen for s in f.status_items)),
             list_attributes=tuple(a for f in chosen for a in f.list_attributes),
+            list_selections=_merge(
+                "selection option", (s for f in chosen for s in f.list_selections)
+            ),
+            list_returns=_merge(
+                "return option", (r for f in chosen for r in f.list_returns)
+            ),
             enables=frozenset(name for f in chosen for name in f.enables),
             capabilities=tuple(c for f in chosen for c in f.capabilities),
         )

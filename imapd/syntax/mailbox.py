@@ -17,6 +17,7 @@ DELIMITER = "/"
 MAX_LEVEL = 255
 MAX_NAME = 1_000
 MAX_DEPTH = 32
+MAX_PATTERNS = 20_000
 # C0, DEL, C1, and the line ends of Unicode (RFC 5198 §2).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WILDCARDS = "*%"
@@ -107,46 +108,65 @@ def unparse_name(octets: bytes) -> bytes:
 
 
 class ListPattern:
-    """A reference and a pattern with ``*`` and ``%``, joined (§6.3.8).
+    """A reference and patterns with ``*`` and ``%``, each joined to it (§6.3.8).
 
-    All states of the pattern are followed at once, as the bits of one number: the
-    time is the name's length times the pattern's length over the size of a machine
+    All states of all patterns are followed at once, as the bits of one number: the
+    time is the name's length times the patterns' length over the size of a machine
     word, whatever the wildcards. A pattern has no use for more letters than a name
-    may have, so both are bounded. Whether a superior of a name matches, as ``%``
-    wants to know, is asked with each of `ancestors`.
+    may have, and all together have `MAX_PATTERNS` letters at most, so that both are
+    bounded. Whether a superior of a name matches, as ``%`` wants to know, is asked
+    with each of `ancestors`. Raises `InvalidMailboxName` for patterns beyond that.
     """
 
-    __slots__ = ("_inbox", "_stars", "_steps", "_tokens", "_wildcards", "text")
+    __slots__ = (
+        "_all",
+        "_begins",
+        "_ends",
+        "_inbox",
+        "_stars",
+        "_steps",
+        "_wildcards",
+        "texts",
+    )
 
-    def __init__(self, reference: str, pattern: str) -> None:
-        self.text = canonical_inbox(reference + pattern)
+    def __init__(self, reference: str, *patterns: str) -> None:
+        self.texts = tuple([canonical_inbox(reference + text) for text in patterns])
         # Wildcards that stand together match what their most general one does.
-        tokens = re.sub(r"[*%]+", _widest, self.text)
-        if sum(token not in _WILDCARDS for token in tokens) > MAX_NAME:
-            tokens = "/"  # too long for every name; no name is a delimiter
-        self._tokens = tokens
+        each = [re.sub(r"[*%]+", _widest, text) for text in dict.fromkeys(self.texts)]
+        each = [tokens for tokens in each if _letters(tokens) <= MAX_NAME]
+        if sum(map(len, each)) > MAX_PATTERNS:
+            raise InvalidMailboxName("the patterns are too long together")
+        self._all = "*" in each
         self._steps: dict[str, int] = {}  # letter: the tokens that are this letter
         self._inbox: dict[str, int] = {}  # the same, in either case
-        self._wildcards = self._stars = 0
-        for at, token in enumerate(tokens):
-            bit = 1 << at
-            if token in _WILDCARDS:
-                self._wildcards |= bit
-                self._stars |= bit if token == "*" else 0
-            else:
-                self._steps[token] = self._steps.get(token, 0) | bit
-                upper = token.upper() if token.isascii() else token
-                self._inbox[upper] = self._inbox.get(upper, 0) | bit
+        self._wildcards = self._stars = self._begins = self._ends = 0
+        place = 0
+        for tokens in each:
+            self._begins |= 1 << place
+            for token in tokens:
+                self._add(token, 1 << place)
+                place += 1
+            self._ends |= 1 << place
+            place += 1  # between two patterns: nothing leads from one to the next
+
+    def _add(self, token: str, bit: int) -> None:
+        if token in _WILDCARDS:
+            self._wildcards |= bit
+            self._stars |= bit if token == "*" else 0
+        else:
+            self._steps[token] = self._steps.get(token, 0) | bit
+            upper = token.upper() if token.isascii() else token
+            self._inbox[upper] = self._inbox.get(upper, 0) | bit
 
     def matches(self, name: str) -> bool:
-        """Tell whether the pattern names this mailbox.
+        """Tell whether one of the patterns names this mailbox.
 
         The name's INBOX, alone or as first level, matches in any case (§5.1).
         """
-        if self._tokens == "*":
+        if self._all:
             return True
-        # Bit n: the name so far may be what the first n tokens matched.
-        states = 1 | (1 & self._wildcards) << 1
+        # Bit n: the name so far may be what the tokens before the n-th matched.
+        states = self._begins | (self._begins & self._wildcards) << 1
         any_case = len("INBOX") if name.partition(DELIMITER)[0] == "INBOX" else 0
         for at, letter in enumerate(name):
             steps = (self._inbox if at < any_case else self._steps).get(letter, 0)
@@ -156,7 +176,11 @@ class ListPattern:
             states |= (states & self._wildcards) << 1
             if not states:
                 return False
-        return bool(states >> len(self._tokens))
+        return bool(states & self._ends)
+
+
+def _letters(tokens: str) -> int:
+    return sum(token not in _WILDCARDS for token in tokens)
 
 
 def _widest(found: re.Match[str]) -> str:

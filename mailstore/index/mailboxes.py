@@ -6,6 +6,8 @@ capitals. Ids and UIDVALIDITY values are never given twice (RFC 3501 §2.3.1.1).
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailstore.errors import (
@@ -66,6 +68,15 @@ def mailbox_named(database: Database, name: str) -> MailboxRow:
     return _row(values)
 
 
+def mailboxes_named(database: Database, names: Sequence[str]) -> list[MailboxRow]:
+    """Give the mailboxes among these names that can be selected, in no order."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM mailbox"
+        " WHERE name IN (SELECT value FROM json_each(?)) AND selectable"
+    )
+    return [_row(values) for values in database.all(sql, (json.dumps(list(names)),))]
+
+
 def mailbox_numbered(database: Database, mailbox: MailboxId) -> MailboxRow | None:
     """Give one mailbox, None when it was deleted."""
     sql = f"SELECT {_COLUMNS} FROM mailbox WHERE id = ? AND name IS NOT NULL"
@@ -79,13 +90,18 @@ def highestmodseq(database: Database, mailbox: MailboxId) -> int | None:
     return None if row is None else int(row[0])
 
 
-def count_recent(database: Database, mailbox: MailboxId, recent_from: int) -> int:
-    """Count the messages that no session has claimed yet."""
-    row = database.one(
-        "SELECT count(*) FROM entry WHERE mailbox = ? AND uid >= ?",
-        (mailbox, recent_from),
+def count_recent(
+    database: Database, since: Mapping[MailboxId, int]
+) -> dict[MailboxId, int]:
+    """Count, for each mailbox, the messages from a UID on: no session claimed them."""
+    if not since:
+        return {}
+    rows = database.all(
+        "SELECT j.key, (SELECT count(*) FROM entry WHERE mailbox = j.key + 0"
+        " AND uid >= j.value) FROM json_each(?) j",
+        (json.dumps(since),),
     )
-    return int(row[0]) if row else 0
+    return {MailboxId(int(mailbox)): count for mailbox, count in rows}
 
 
 # -- writing

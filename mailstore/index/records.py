@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mailstore.model import FIRST_KEYWORD_BIT, MailboxId, SpecialUse
+from mailstore.model import FIRST_KEYWORD_BIT, MailboxId, MailboxStatus, SpecialUse
 
 LOW_BITS = 64  # what one integer of SQLite holds
 LOW_KEYWORDS = LOW_BITS - FIRST_KEYWORD_BIT
@@ -48,6 +48,20 @@ class MailboxRow:
     deleted: int
     bytes: int
     recent_from: int
+
+    def status(self, recent: int) -> MailboxStatus:
+        """Give its counters; ``recent`` messages were claimed by no session."""
+        return MailboxStatus(
+            self.id,
+            self.uidvalidity,
+            self.uidnext,
+            self.highestmodseq,
+            self.messages,
+            recent,
+            self.unseen,
+            self.deleted,
+            self.bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,27 +171,39 @@ class Account:
 
     # -- mailboxes
 
-    async def status(self, name: str) -> MailboxStatus:
+    async def status(self, name: str, *, recent: bool = True) -> MailboxStatus:
         """Give a mailbox's counters (RFC 3501 §6.3.10). Raises `NotFound`."""
-        reader = self.readers.event
-        row = mailboxes.mailbox_named(reader, name)
-        if not row.selectable:
+        found = await self.statuses((name,), recent=recent)
+        if not found:
+            mailboxes.mailbox_named(self.readers.event, name)
             raise NotFound("that name has no mailbox, only inferior names")
-        opened = self.opened.get(row.id)
-        recent_from = row.recent_from
-        if opened is not None:
-            recent_from = max(recent_from, opened.state.recent_from)
-        return MailboxStatus(
-            row.id,
-            row.uidvalidity,
-            row.uidnext,
-            row.highestmodseq,
-            row.messages,
-            mailboxes.count_recent(reader, row.id, recent_from),
-            row.unseen,
-            row.deleted,
-            row.bytes,
-        )
+        return found[name]
+
+    async def statuses(
+        self, names: Sequence[str], *, recent: bool = True
+    ) -> Mapping[str, MailboxStatus]:
+        """Give the counters of mailboxes; names without one are left out.
+
+        Two statements at most, however many there are. Without ``recent`` there is
+        one, and no message is counted: `MailboxStatus.recent` is 0 then.
+        """
+        reader = self.readers.event
+        with reader.snapshot():
+            rows = mailboxes.mailboxes_named(reader, names)
+            counts = self._count_recent(reader, rows) if recent else {}
+        return {row.name: row.status(counts.get(row.id, 0)) for row in rows}
+
+    def _count_recent(
+        self, reader: Database, rows: Sequence[MailboxRow]
+    ) -> Mapping[MailboxId, int]:
+        since: dict[MailboxId, int] = {}
+        for row in rows:
+            opened = self.opened.get(row.id)
+            claimed = row.recent_from if opened is None else opened.state.recent_from
+            recent_from = max(row.recent_from, claimed)
+            if recent_from < row.uidnext:
+                since[row.id] = recent_from
+        return mailboxes.count_recent(reader, since)
 
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""

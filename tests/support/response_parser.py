@@ -110,7 +110,7 @@ def parse_response(raw: bytes) -> r.Response:
 
 _WORD = re.compile(rb"[A-Za-z][A-Za-z0-9.=+-]*")
 _KINDS = frozenset({b"OK", b"NO", b"BAD", b"PREAUTH", b"BYE"})
-_SELECTABILITY = frozenset({"\\NOSELECT", "\\MARKED", "\\UNMARKED"})
+_SELECTABILITY = frozenset({"\\NOSELECT", "\\NONEXISTENT", "\\MARKED", "\\UNMARKED"})
 
 
 class ResponseReader(BodyReader):
@@ -154,6 +154,17 @@ class ResponseReader(BodyReader):
         if len(found) != 1 or found > b"\x7f":
             self.refuse("one character")
         return found.decode("ascii")
+
+    def extended(self) -> r.Extended:
+        """``tagged-ext-val`` (RFC 5258 §6); what is in parentheses as a tuple."""
+        if not self.accept(b"("):
+            return self.astring()
+        found: list[r.Extended] = []
+        while not self.accept(b")"):
+            if found:
+                self.take(b" ")
+            found.append(self.extended())
+        return tuple(found)
 
     def section_name(self) -> str:
         """``section`` and origin, in upper case: ``[1.HEADER.FIELDS (TO)]<0>``."""
@@ -291,7 +302,19 @@ def _list_line(reader: ResponseReader, *, lsub: bool = False) -> r.ListLine:
     reader.take(b" ")
     delimiter = reader.delimiter()
     reader.take(b" ")
-    return r.ListLine(reader.mailbox(), delimiter, attributes, lsub)
+    name = reader.mailbox()
+    if lsub or not reader.accept(b" ("):
+        return r.ListLine(name, delimiter, attributes, lsub)
+    found: dict[str, r.Extended] = {}
+    while not reader.accept(b")"):
+        if found:
+            reader.take(b" ")
+        tag = reader.astring().decode("ascii").upper()
+        reader.take(b" ")
+        if tag in found:
+            reader.refuse("each tag once")
+        found[tag] = reader.extended()
+    return r.ListLine(name, delimiter, attributes, lsub, tuple(found.items()))
 
 
 def _status_line(reader: ResponseReader) -> r.StatusLine:

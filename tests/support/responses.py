@@ -163,14 +163,22 @@ class Capabilities:
     names: frozenset[str]
 
 
+Extended: TypeAlias = "bytes | tuple[Extended, ...]"
+
+
 @dataclass(frozen=True, slots=True)
 class ListLine:
-    """LIST or LSUB; ``name`` as on the wire, INBOX in upper case."""
+    """LIST or LSUB; ``name`` as on the wire, INBOX in upper case.
+
+    ``extended`` are the data items of RFC 5258 §3, tags in upper case; a value in
+    parentheses is a tuple.
+    """
 
     name: str
     delimiter: str | None
     attributes: frozenset[str] = frozenset()
     subscribed_list: bool = False
+    extended: tuple[tuple[str, Extended], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imapd.commands import create, delete, status, subscribe
+from imapd.commands import create, delete, lsub, status, subscribe
 from imapd.commands import list as list_
 from imapd.extensions import children, enable, namespace, special_use
 from imapd.extensions import id as id_
@@ -167,6 +167,16 @@ def test_subscriptions(ann):
     assert listed(ann, b'LSUB "" a*') == ["a"]
 
 
+def test_special_uses_are_told_by_lsub_too(ann):
+    """Outlook asks for nothing but LIST and LSUB."""
+    lines = ann.ok(b'LSUB "" *').of(ListLine)
+    told = {line.name: set(line.attributes) for line in lines}
+    assert told["Sent"] == {"\\HasNoChildren", "\\Sent"}
+    ann.ok(b"DELETE Sent")
+    lines = ann.ok(b'LSUB "" Sent').of(ListLine)
+    assert [set(line.attributes) for line in lines] == [{"\\Noselect"}]
+
+
 def test_modified_utf7(ann):
     ann.ok(b"CREATE Entw&APw-rfe")
     assert listed(ann, b'LIST "" Entw*') == ["Entw&APw-rfe"]
@@ -237,7 +247,7 @@ def test_inverse():
         ("SUBSCRIBE", subscribe.Subscribe(b"a")),
         ("UNSUBSCRIBE", subscribe.Subscribe(b"a", wanted=False)),
         ("LIST", list_.List(b"", b"%/*")),
-        ("LSUB", list_.List(b"a", b"", subscribed=True)),
+        ("LSUB", lsub.Lsub(b"a", b"")),
         ("STATUS", status.Status(b"x", ("MESSAGES", "UNSEEN"))),
         ("ENABLE", enable.Enable(("A", "B"))),
         ("ID", id_.Id()),
