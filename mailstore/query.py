@@ -10,6 +10,8 @@ the message itself states (RFC 3501: "disregarding time and timezone").
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -144,3 +146,20 @@ Predicate = (
     | BodyContains
     | TextContains
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How somebody follows a search while it runs.
+
+    ``cancelled`` is asked by another thread; ``progress`` is called on the event
+    thread with (steps done, steps in all), now and then. ``seconds`` of a processor's
+    time are the most that the search may take.
+    """
+
+    cancelled: Callable[[], bool] = bool  # bool() is False: never
+    progress: Callable[[int, int], None] | None = None
+    seconds: float = math.inf
+
+
+UNFOLLOWED = Following()

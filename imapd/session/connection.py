@@ -131,6 +131,11 @@ class Connection:
         """Unread bytes that are here already."""
         return self._framer.buffered
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._gone or self._ending
+
     def next_line(self) -> bytes | None:
         """Give the client's next line if it is here."""
         event = self._framer.next()

@@ -79,6 +79,11 @@ class Input(Protocol):
         """Unread bytes that are here already."""
         ...
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for an answer any more; any thread may ask."""
+        ...
+
 
 @dataclass(slots=True)
 class Context:

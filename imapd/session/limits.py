@@ -43,6 +43,9 @@ class Limits:
         "beyond it the connection ends (RFC 7888 §4)",
     )
     search_keys: int = _limit(1_000, "keys", "more only costs time")
+    search_seconds: int = _limit(
+        30, "seconds", "of a processor for one search; it ends with NO [LIMIT]"
+    )
     fetch_items: int = _limit(100, "items", "there are not that many items")
     bad_commands_before_login: int = _limit(
         3, "commands", "another protocol's client gives itself away quickly"

@@ -20,18 +20,34 @@ from imapd.session.plugs import SearchKey, SearchReturnSpec
 from imapd.session.search_program import message_numbers
 from imapd.session.view import View
 from imapd.wire.encode import ranges, render_ranges
-from mailstore.query import Predicate
+from mailstore.query import Following, Predicate
 from mailstore.service import Mailbox
 
 SLICE = 4_096  # numbers rendered at a time
 
-Find = Callable[[Mailbox, Predicate], Awaitable[Sequence[int]]]
+Find = Callable[[Mailbox, Predicate, Following], Awaitable[Sequence[int]]]
 """Gives the UIDs of a mailbox that match, in the requested order."""
 
 
-async def in_mailbox_order(mailbox: Mailbox, predicate: Predicate) -> Sequence[int]:
+async def in_mailbox_order(
+    mailbox: Mailbox, predicate: Predicate, following: Following
+) -> Sequence[int]:
     """Find messages as SEARCH does, ascending."""
-    return await mailbox.search(predicate)
+    return await mailbox.search(predicate, following)
+
+
+def following(
+    context: Context, progress: Callable[[int, int], None] | None = None
+) -> Following:
+    """Follow a search of this connection: it ends soon when the client is gone.
+
+    ``progress`` hears how many steps are done, and of how many.
+    """
+    return Following(
+        lambda: context.input.gone,
+        progress,
+        context.services.limits().search_seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,12 @@ from collections.abc import Mapping, Sequence
 from imapd.session.faults import Bad, ConnectionGone
 from imapd.session.plugs import SearchReturnSpec
 from imapd.session.search_program import known_to, lower_keys
-from imapd.session.search_result import ReturnOption, Searching, SearchResult
+from imapd.session.search_result import (
+    ReturnOption,
+    Searching,
+    SearchResult,
+    following,
+)
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import string
 
@@ -78,7 +83,7 @@ async def run_searching(searching: Searching) -> None:
         for option in searching.returns or ():
             if option.spec.begin is not None:
                 option.spec.begin(searching, option.argument)
-        uids = await searching.find(selected.mailbox, predicate)
+        uids = await searching.find(selected.mailbox, predicate, following(context))
         view = selected.view
         if searching.ascending:
             uids = known_to(view, uids)

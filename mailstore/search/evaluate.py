@@ -3,13 +3,13 @@
 Exact by the words of `mailstore.query`. It must not know SQL, threads or numbers of
 messages. Example::
 
-    evaluate(And((HasSystemFlag(SEEN), BodyContains("x"))), columns, texts, never)
+    evaluate(And((HasSystemFlag(SEEN), BodyContains("x"))), columns, texts, Watch())
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from typing import assert_never
 
@@ -34,10 +34,7 @@ from mailstore.query import (
 from mailstore.search import planes
 from mailstore.search.planes import Columns, Plane
 from mailstore.search.texts import Texts, TextTerm, TextTest
-
-
-class Cancelled(Exception):
-    """Nobody waits for the answer any more."""
+from mailstore.search.watch import Watch
 
 
 def cost(predicate: Predicate) -> int:
@@ -61,24 +58,35 @@ def evaluate(
     predicate: Predicate,
     columns: Columns,
     texts: Texts | None,
-    cancelled: Callable[[], bool],
+    watch: Watch,
 ) -> array[int]:
     """Give the UIDs that match, ascending.
 
-    ``texts`` may be None when `cost` is 0. Raises `Cancelled`.
+    ``texts`` may be None when `cost` is 0. Raises `Cancelled`, `TooMany`.
     """
-    search = _Search(columns, texts, cancelled)
+    watch.plan(_text_terms(predicate) * len(columns.uids))
+    search = _Search(columns, texts, watch)
     found = search.run(predicate, planes.everything(len(columns.uids)))
     return array("I", compress(columns.uids, found))
 
 
+def _text_terms(predicate: Predicate) -> int:
+    """Count the terms that look at texts."""
+    match predicate:
+        case And(terms) | Or(terms):
+            return sum(map(_text_terms, terms))
+        case Not(term):
+            return _text_terms(term)
+        case _:
+            return cost(predicate) > 0
+
+
 class _Search:
-    def __init__(
-        self, columns: Columns, texts: Texts | None, cancelled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, columns: Columns, texts: Texts | None, watch: Watch) -> None:
         self._columns = columns
         self._texts = texts
-        self._cancelled = cancelled
+        self._watch = watch
+        self._terms = 0  # of text, looked at
 
     def run(self, predicate: Predicate, among: Plane) -> Plane:
         """Give those of ``among`` that match."""
@@ -138,8 +146,9 @@ class _Search:
         test = TextTest(term, self._texts)
         found: list[int] = []
         for message in self._texts.messages(planes.indexes(among)):
-            if self._cancelled():
-                raise Cancelled
+            self._watch.step()
             if test(message):
                 found.append(message.at)
+        self._terms += 1
+        self._watch.jump(self._terms * len(among))
         return planes.of_indexes(len(among), found)

@@ -29,7 +29,7 @@ from mailstore.model import (
     MailboxId,
     Stored,
 )
-from mailstore.query import Predicate
+from mailstore.query import UNFOLLOWED, Following, Predicate
 from mailstore.runs import runs
 from mailstore.service.fetching import batches
 from mailstore.service.opened import Opened
@@ -41,10 +41,6 @@ if TYPE_CHECKING:
 
 
 _SMALL = 64  # messages whose flags are changed on the event thread
-
-
-def _never() -> bool:
-    return False
 
 
 class Mailbox:
@@ -164,13 +160,13 @@ class Mailbox:
         return self._account.blobs.open(ref)
 
     async def search(
-        self, predicate: Predicate, cancelled: Callable[[], bool] = _never
+        self, predicate: Predicate, following: Following = UNFOLLOWED
     ) -> array[int]:
         """Give the UIDs that match, ascending; exact (RFC 3501 §6.4.4).
 
-        ``cancelled`` is asked between messages; the answer is then worthless.
+        None, when it was cancelled. Raises `TooMany` when it took too long.
         """
-        return await search(self._account.searching, self._state, predicate, cancelled)
+        return await search(self._account.searching, self._state, predicate, following)
 
     # -- writing
 

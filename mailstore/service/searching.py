@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,10 +12,11 @@ from mailstore.index import entries
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
-from mailstore.query import Predicate
-from mailstore.search.evaluate import Cancelled, cost, evaluate
+from mailstore.query import Following, Predicate
+from mailstore.search.evaluate import cost, evaluate
 from mailstore.search.planes import Columns
 from mailstore.search.texts import MessageText
+from mailstore.search.watch import Cancelled, Watch
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 
@@ -76,25 +77,38 @@ class SearchParts:
     blobs: BlobStore
 
 
+def _watch(runtime: Runtime, following: Following) -> Watch:
+    """Begin to watch a search, on the thread that does it."""
+    progress = following.progress
+    if progress is None:
+        return Watch(following.cancelled, following.seconds)
+
+    def told(done: int, total: int) -> None:
+        runtime.deliver(lambda: progress(done, total))
+
+    return Watch(following.cancelled, following.seconds, told)
+
+
 async def search(
-    parts: SearchParts,
-    state: MailboxState,
-    predicate: Predicate,
-    cancelled: Callable[[], bool],
+    parts: SearchParts, state: MailboxState, predicate: Predicate, following: Following
 ) -> array[int]:
-    """Give the UIDs that match, ascending; none when it was cancelled."""
+    """Give the UIDs that match, ascending; none when it was cancelled.
+
+    Raises `TooMany` when it took too long.
+    """
     expensive = cost(predicate) > 0
     if not expensive and len(state.uids) <= _AT_ONCE:
-        return evaluate(predicate, columns_of(state), None, cancelled)
+        return evaluate(predicate, columns_of(state), None, Watch())
     columns = columns_of(state)
 
     def run() -> array[int]:
+        watch = _watch(parts.runtime, following)
         try:
             if not expensive:
-                return evaluate(predicate, columns, None, cancelled)
+                return evaluate(predicate, columns, None, watch)
             with parts.readers.take() as database:
                 texts = _StoredTexts(database, parts.blobs, columns.messages)
-                return evaluate(predicate, columns, texts, cancelled)
+                return evaluate(predicate, columns, texts, watch)
         except Cancelled:
             return array("I")
 

@@ -292,7 +292,9 @@ class MemoryMailbox:
                 names.append(keyword)
         return names
 
-    async def search(self, predicate: query.Predicate) -> array[int]:
+    async def search(
+        self, predicate: query.Predicate, following: query.Following | None = None
+    ) -> array[int]:
         rows = [self.box.rows[uid] for uid in sorted(self.box.rows)]
         return array("I", [r.uid for r in rows if matches(self.box, r, predicate)])
 

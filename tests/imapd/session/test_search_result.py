@@ -94,7 +94,7 @@ def answer(peer: Peer, searching: Searching) -> bytes:
     return b"".join(peer.wire.writes)
 
 
-async def backwards(mailbox: Any, _: object) -> list[int]:
+async def backwards(mailbox: Any, *_: object) -> list[int]:
     return [*list(mailbox.uids)[::-1], 4_000_000_000]
 
 

@@ -30,8 +30,9 @@ from mailstore.query import (
     Uids,
 )
 from mailstore.search import planes
-from mailstore.search.evaluate import Cancelled, cost, evaluate
+from mailstore.search.evaluate import cost, evaluate
 from mailstore.search.texts import TextTest
+from mailstore.search.watch import Cancelled, Watch
 from mailstore.service import searching
 from mailstore.service.searching import columns_of
 from tests.imapd.commands.memory_store import Box, matches
@@ -144,13 +145,13 @@ class NoTexts:
 def test_texts_are_asked_for_what_is_left_alone(stage):
     _, mailbox, _ = stage
     columns, texts = columns_of(mailbox._state), NoTexts()
-    never = lambda: False  # noqa: E731
-    evaluate(And((BodyContains("x"), Uids(((2, 3),)))), columns, texts, never)
-    evaluate(Or((BodyContains("x"), All())), columns, texts, never)
-    evaluate(And((BodyContains("x"), Nothing())), columns, texts, never)
+    watch = Watch()
+    evaluate(And((BodyContains("x"), Uids(((2, 3),)))), columns, texts, watch)
+    evaluate(Or((BodyContains("x"), All())), columns, texts, watch)
+    evaluate(And((BodyContains("x"), Nothing())), columns, texts, watch)
     assert texts.asked == [[1, 2]]
     with pytest.raises(ValueError, match="texts"):
-        evaluate(BodyContains("x"), columns, None, never)
+        evaluate(BodyContains("x"), columns, None, watch)
 
 
 def test_a_search_can_be_cancelled(stage):
@@ -158,8 +159,10 @@ def test_a_search_can_be_cancelled(stage):
     columns = columns_of(mailbox._state)
     message = home.run(_first_text(stage))
     with pytest.raises(Cancelled):
-        evaluate(BodyContains("x"), columns, NoTexts([message]), lambda: True)
-    assert not list(home.run(mailbox.search(BodyContains("e"), lambda: True)))
+        evaluate(BodyContains("x"), columns, NoTexts([message]), Watch(lambda: True))
+    assert not list(
+        home.run(mailbox.search(BodyContains("e"), query.Following(lambda: True)))
+    )
 
 
 async def _first_text(stage):
