@@ -164,16 +164,16 @@ class FlagChange:
 class Stored:
     """The result of `Mailbox.store_flags`.
 
-    ``updated`` and ``external`` hold (uid, mask). ``external`` are rows that had
-    been changed by others after ``seen_at``: they are told even under .SILENT.
-    ``failed`` are UIDs that UNCHANGEDSINCE refused (RFC 7162 §3.1.3); ``missing``
-    are UIDs that no longer exist.
+    ``updated``, ``external`` and ``failed`` hold (uid, mask). ``external`` are those
+    of ``updated`` that others had changed after ``seen_at``: they are told even under
+    .SILENT. ``failed`` were left as they are because others have changed them after
+    ``unchanged_since`` (RFC 7162 §3.1.3); ``missing`` are UIDs that no longer exist.
     """
 
     modseq: int
     updated: Sequence[tuple[int, int]]
     external: Sequence[tuple[int, int]] = ()
-    failed: Sequence[int] = ()
+    failed: Sequence[tuple[int, int]] = ()
     missing: Sequence[int] = ()
 
 

@@ -21,6 +21,7 @@ from imapd.session.faults import No
 from imapd.session.registry import (
     CommandSpec,
     Completed,
+    Effects,
     Feature,
     Registry,
     States,
@@ -94,10 +95,11 @@ FEATURE = Feature(
             run=run,
             states=States.SELECTED,
             rfc=rfc,
+            effects=effects,
         )
-        for name, numbers, rfc in (
-            ("COPY", SequenceSet, "RFC 3501 §6.4.7"),
-            ("UID COPY", UidSet, "RFC 3501 §6.4.8"),
+        for name, numbers, effects, rfc in (
+            ("COPY", SequenceSet, Effects.BY_NUMBER, "RFC 3501 §6.4.7"),
+            ("UID COPY", UidSet, Effects.NONE, "RFC 3501 §6.4.8"),
         )
     ),
 )

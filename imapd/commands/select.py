@@ -2,6 +2,8 @@
 
 ::
 
+    select          = "SELECT" SP mailbox [select-params]    (RFC 4466 §2.1)
+
     a142 SELECT INBOX
     * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)
     * 172 EXISTS
@@ -16,9 +18,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from imapd.session.context import Context
 from imapd.session.names import existing_name
+from imapd.session.parameters import (
+    SelectParameter,
+    in_order,
+    parse_parameters,
+    unparse_parameters,
+)
 from imapd.session.registry import (
     CommandSpec,
     Completed,
@@ -42,42 +51,55 @@ class Select:
 
     mailbox: bytes
     readonly: bool = False
+    parameters: tuple[SelectParameter, ...] = ()
 
 
-def _parse(*, readonly: bool, cursor: Cursor) -> Select:
+def _parse(readonly: bool, cursor: Cursor, registry: Registry) -> Select:
+    """Take the arguments of SELECT or EXAMINE. Raises `Malformed`."""
     cursor.sp()
     mailbox = parse_mailbox(cursor)
+    parameters: tuple[SelectParameter, ...] = ()
+    if cursor.peek(2) == b" (":
+        cursor.sp()
+        known = registry.select_parameters
+        parameters = parse_parameters(cursor, known, "a parameter of SELECT")
     cursor.end()
-    return Select(mailbox, readonly)
-
-
-def parse_select(cursor: Cursor, _: Registry) -> Select:
-    """Take the argument of SELECT. Raises `Malformed`."""
-    return _parse(readonly=False, cursor=cursor)
-
-
-def parse_examine(cursor: Cursor, _: Registry) -> Select:
-    """Take the argument of EXAMINE. Raises `Malformed`."""
-    return _parse(readonly=True, cursor=cursor)
+    return Select(mailbox, readonly, parameters)
 
 
 def unparse(node: Select) -> bytes:
     """Write the command as a client would."""
     name = b"EXAMINE" if node.readonly else b"SELECT"
-    return b"%b %b" % (name, unparse_name(node.mailbox))
+    written = b"%b %b" % (name, unparse_name(node.mailbox))
+    if not node.parameters:
+        return written
+    return b"%b %b" % (written, unparse_parameters(node.parameters))
 
 
 async def run(context: Context, node: Select) -> Completed:
     """Select a mailbox. A failure leaves none selected (RFC 3501 §6.3.1).
 
-    Raises `No` when there is no such mailbox.
+    Raises `No` when there is no such mailbox, `Bad` for parameters that cannot be
+    met; then nothing has changed.
     """
-    await context.deselect()
+    parameters = in_order(node.parameters, context.registry.select_parameters)
+    for parameter in parameters:
+        parameter.check(context)
+    if context.session.selected is not None:
+        await context.deselect()
+        # RFC 7162 §3.2.11: what comes before is about the old mailbox.
+        context.reply.untagged(status(b"OK", "the other mailbox is closed", "CLOSED"))
     name = existing_name(context, node.mailbox)
     mailbox = await context.account.open(name, readonly=node.readonly)
-    view = View(mailbox)
-    context.session.selected = Selected(mailbox, view)
-    _tell(context, mailbox, view)
+    selected = Selected(mailbox, View(mailbox, context.session.telling))
+    context.session.selected = selected
+    _tell(context, mailbox, selected.view)
+    for respond in context.registry.select_responses:
+        response = respond(context, selected)
+        if response is not None:
+            context.reply.untagged(response)
+    for parameter in parameters:
+        await parameter.opened(context)
     command = "EXAMINE" if node.readonly else "SELECT"
     access = "READ-ONLY" if mailbox.readonly else "READ-WRITE"
     return Completed(f"{command} completed", access)
@@ -90,7 +112,7 @@ def _tell(context: Context, mailbox: Mailbox, view: View) -> None:
     say(b"%d EXISTS" % view.exists)
     say(b"%d RECENT" % view.count_recent())
     unseen = mailbox.unseen_first()
-    if unseen is not None and unseen < view.exists:
+    if unseen is not None and unseen < view.exists and not view.telling.uid_only:
         say(status(b"OK", "first message without \\Seen", f"UNSEEN {unseen + 1}"))
     kept = () if mailbox.readonly else flags
     more = () if mailbox.readonly or mailbox.keywords_full else ("\\*",)
@@ -106,16 +128,16 @@ FEATURE = Feature(
     commands=tuple(
         CommandSpec(
             name=name,
-            parse=parse,
+            parse=partial(_parse, readonly),
             unparse=unparse,
             run=run,
             states=States.LOGGED_IN,
             rfc=rfc,
             effects=Effects.NO_SYNC,
         )
-        for name, parse, rfc in (
-            ("SELECT", parse_select, "RFC 3501 §6.3.1"),
-            ("EXAMINE", parse_examine, "RFC 3501 §6.3.2"),
+        for name, readonly, rfc in (
+            ("SELECT", False, "RFC 3501 §6.3.1"),
+            ("EXAMINE", True, "RFC 3501 §6.3.2"),
         )
     ),
 )

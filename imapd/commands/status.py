@@ -20,6 +20,7 @@ from imapd.session.names import existing_name, uses_utf8
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.session.status_items import (
+    asked_for,
     count_recent,
     parse_status_items,
     status_response,
@@ -59,6 +60,7 @@ def unparse(node: Status) -> bytes:
 async def run(context: Context, node: Status) -> Completed:
     """Tell the counters. Raises `No` when there is no such mailbox."""
     name = existing_name(context, node.mailbox)
+    asked_for(context, node.items)
     registry = context.registry
     status = await context.account.status(
         name, recent=count_recent(registry, node.items)

@@ -61,7 +61,11 @@ async def run(context: Context, node: Enable) -> Completed:
         for name in node.names
         if name in context.registry.enables and name not in session.enabled
     ]
-    session.enabled.update(new)
+    for name in new:
+        session.enabled.add(name)
+        enabling = context.registry.enables[name]
+        if enabling.enable is not None:
+            enabling.enable(session)
     context.reply.untagged(" ".join(("ENABLED", *new)).encode("ascii"))
     return Completed("ENABLE completed")
 

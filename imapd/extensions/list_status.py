@@ -20,6 +20,7 @@ from imapd.session.listing import ListAnswer, ListReturn, ListReturnSpec
 from imapd.session.names import uses_utf8
 from imapd.session.registry import Capability, Feature, Registry
 from imapd.session.status_items import (
+    asked_for,
     count_recent,
     parse_status_items,
     status_response,
@@ -49,6 +50,7 @@ class StatusReturn:
 
         A name that has no mailbox (any more) gets ``\\Noselect`` instead (§2).
         """
+        asked_for(context, self.items)
         names = [entry.name for entry in entries if entry.selectable]
         registry, utf8 = context.registry, uses_utf8(context)
         found = await context.account.statuses(

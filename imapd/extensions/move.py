@@ -24,6 +24,7 @@ from imapd.session.registry import (
     Capability,
     CommandSpec,
     Completed,
+    Effects,
     Feature,
     Registry,
     States,
@@ -100,10 +101,11 @@ FEATURE = Feature(
             run=run,
             states=States.SELECTED,
             rfc=rfc,
+            effects=effects,
         )
-        for name, numbers, rfc in (
-            ("MOVE", SequenceSet, "RFC 6851 §3.1"),
-            ("UID MOVE", UidSet, "RFC 6851 §3.2"),
+        for name, numbers, effects, rfc in (
+            ("MOVE", SequenceSet, Effects.BY_NUMBER, "RFC 6851 §3.1"),
+            ("UID MOVE", UidSet, Effects.NONE, "RFC 6851 §3.2"),
         )
     ),
 )

@@ -97,6 +97,7 @@ class Context:
     start_compression: Callable[[], None]
     end: Callable[[], None]  # close once everything is sent
     tag: bytes = b""
+    counts_by_number: bool = False  # the running command does: no EXPUNGE during it
 
     @property
     def registry(self) -> Registry:

@@ -7,13 +7,13 @@ reply. Whatever a handler raises ends here and nowhere else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
-from imapd.session.responses import response_text
+from imapd.session.responses import response_text, status
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor, Malformed
 from imapd.wire.framing import Frame, Literal
@@ -112,6 +112,7 @@ async def run_frame(context: Context, frame: Frame) -> str:
         _finish(context, Bad("a command begins with a tag and a space"))
         return "BAD"
     context.tag = head.tag
+    context.counts_by_number = False
     effects = Effects.NO_SYNC
     try:
         spec, node = _understand(context, frame, head)
@@ -133,8 +134,9 @@ async def run_frame(context: Context, frame: Frame) -> str:
     if isinstance(outcome, Fault):
         _forget(frame)
     if not effects & Effects.NO_SYNC and not isinstance(outcome, Bad):
-        removals = not effects & Effects.HOLDS_REMOVALS
+        removals = not (effects & Effects.HOLDS_REMOVALS or context.counts_by_number)
         await _tell(context, removals=removals, with_uid=head.name.startswith("UID "))
+        outcome = _with_news(context, outcome)
     _finish(context, outcome)
     if isinstance(outcome, Fault):
         return outcome.status.decode("ascii")
@@ -149,6 +151,8 @@ def _understand(context: Context, frame: Frame, head: Head) -> tuple[CommandSpec
         raise _poisoned(frame)
     spec = find_spec(context.registry, head)
     check_state(spec, context.session.state)
+    if spec.effects & Effects.BY_NUMBER and context.session.telling.uid_only:
+        raise Bad(f"{spec.name}: messages have UIDs here, no numbers", "UIDREQUIRED")
     node = parse_command(
         context.registry,
         spec,
@@ -197,6 +201,19 @@ async def _tell(context: Context, *, removals: bool, with_uid: bool) -> None:
         await selected.view.tell(context.reply, removals=removals, with_uid=with_uid)
     except StoreError as error:
         context.services.log.event("store", error=str(error), id=context.session.id)
+
+
+def _with_news(context: Context, outcome: Completed | Fault) -> Completed | Fault:
+    """Put the code that the view owes its client into the reply, or before it."""
+    selected = context.session.selected
+    code = selected.view.code() if selected is not None else None
+    if code is None:
+        return outcome
+    if isinstance(outcome, Completed) and outcome.code is None:
+        # RFC 7162 §3.2.7, §3.2.9: in the tagged OK of EXPUNGE and its like.
+        return replace(outcome, code=code)
+    context.reply.untagged(status(b"OK", "told up to here", code))
+    return outcome
 
 
 def _finish(context: Context, outcome: Completed | Fault) -> None:

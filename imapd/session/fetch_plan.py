@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from imapd.session.context import Context
 from imapd.session.plugs import Derived, FetchEnvironment, FetchItem, Literal, Rendering
 from imapd.session.view import View
 from mailstore.model import ROW_COLUMNS, SEEN, Batch, Column
@@ -24,6 +25,7 @@ Piece = bytes | Literal | Derived
 class Environment:
     """What compiling an item may ask for; see `FetchEnvironment`."""
 
+    context: Context
     mailbox: Mailbox
     view: View
 
@@ -49,7 +51,13 @@ class Plan:
     columns: frozenset[Column]
     sets_seen: bool
     renderings: tuple[Rendering, ...] = field(repr=False)
-    template: bytes = field(repr=False)
+    start: bytes = field(repr=False)  # with %d for what names the message
+    items: bytes = field(repr=False)
+
+    @property
+    def template(self) -> bytes:
+        """One response, for ``%``."""
+        return self.start + self.items
 
     @classmethod
     def of(cls, items: Sequence[FetchItem], environment: FetchEnvironment) -> Plan:
@@ -68,12 +76,16 @@ class Plan:
             columns=frozenset(columns),
             sets_seen=sets_seen,
             renderings=renderings,
-            template=b"* %d FETCH (" + names + b")\r\n",
+            start=b"* %%d %b (" % environment.view.telling.fetch,
+            items=names + b")\r\n",
         )
 
-    def render(self, batch: Batch, numbers: Sequence[int]) -> Answers:
-        """Make the answers for messages whose numbers are aligned with the batch."""
-        columns: list[Iterable[object]] = [numbers]
+    def render(self, batch: Batch, names: Sequence[int]) -> Answers:
+        """Make the answers for messages; ``names`` are aligned with the batch.
+
+        A message is named by its number, or in some sessions by its UID.
+        """
+        columns: list[Iterable[object]] = [names]
         ready = True
         for rendering in self.renderings:
             values = rendering.values(batch)
@@ -84,11 +96,11 @@ class Plan:
         if not ready:
             return Answers(messages=self._pieces(columns))
         rows = zip(*columns, strict=True)
+        template = self.template
         if self.columns <= ROW_COLUMNS:
-            count = len(numbers)
             flat = tuple(chain.from_iterable(rows))
-            return Answers(rows=((self.template * count) % flat,))
-        return Answers(rows=map(self.template.__mod__, rows))
+            return Answers(rows=((template * len(names)) % flat,))
+        return Answers(rows=map(template.__mod__, rows))
 
     def unseen(self, batch: Batch, left_out: Container[int]) -> list[int]:
         """Give the UIDs that are to get \\Seen, ascending.
@@ -108,8 +120,8 @@ class Plan:
         self, columns: Sequence[Iterable[object]]
     ) -> Iterator[tuple[Piece, ...]]:
         """Put each message together, blobs apart."""
-        for number, *values in zip(*columns, strict=True):
-            pieces: list[Piece] = [b"* %d FETCH (" % number]
+        for name, *values in zip(*columns, strict=True):
+            pieces: list[Piece] = [self.start % name]
             for rendering, value in zip(self.renderings, values, strict=True):
                 if isinstance(value, Literal | Derived):
                     pieces.append(rendering.name + b" ")

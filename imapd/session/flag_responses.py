@@ -8,13 +8,16 @@ know why they are told. Example::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from imapd.session.reply import Reply
 from imapd.session.responses import flag_list
-from imapd.session.view import View
 from mailstore.model import Stored
+
+if TYPE_CHECKING:
+    from imapd.session.view import View
 
 _BATCH = 512
 
@@ -58,29 +61,87 @@ class FlagTexts:
 
 def rows_of(stored: Stored) -> Sequence[tuple[int, int]]:
     """Give all (uid, mask) rows that a change of flags looked at; UIDs ascend."""
-    if not stored.external:
+    others = [*stored.external, *stored.failed]
+    if not others:
         return stored.updated
-    return sorted({**dict(stored.external), **dict(stored.updated)}.items())
+    return sorted({**dict(others), **dict(stored.updated)}.items())
+
+
+class _Lines:
+    """FETCH responses of flags, in the form that the session is told them in."""
+
+    def __init__(self, view: View, *, with_uid: bool) -> None:
+        self._view = view
+        self._texts = FlagTexts(view)
+        self._telling = telling = view.telling
+        # RFC 7162 §3.2.4: UID and MODSEQ go together.
+        self._with_uid = (with_uid or telling.modseqs) and not telling.uid_only
+        self._loud = self._line(b"FLAGS %b")
+        self._silent = self._line(b"")
+
+    def _line(self, flags: bytes) -> bytes:
+        items = [
+            b"UID %d" if self._with_uid else b"",
+            flags,
+            b"MODSEQ (%d)" if self._telling.modseqs else b"",
+        ]
+        return b"* %%d %b (%b)\r\n" % (
+            self._telling.fetch,
+            b" ".join(filter(None, items)),
+        )
+
+    def render(
+        self,
+        rows: Sequence[tuple[int, int]],
+        modseqs: Sequence[int],
+        silent: Collection[int],
+    ) -> bytes:
+        """Render a batch, by one ``%`` unless only some are silent."""
+        uids, masks = zip(*rows, strict=True)
+        quiet = [uid in silent for uid in uids] if silent else [False]
+        names: list[Sequence[object]] = [self._view.names(uids)]
+        if self._with_uid:
+            names.append(uids)
+        flags = [] if all(quiet) else [self._texts.render(uids, masks)]
+        ends = [modseqs] if self._telling.modseqs else []
+        values = zip(*names, *flags, *ends, strict=True)
+        if all(quiet) or not any(quiet):
+            line = self._silent if all(quiet) else self._loud
+            return (line * len(uids)) % tuple(chain.from_iterable(values))
+        place = len(names)
+        return b"".join(
+            [
+                self._silent % (*row[:place], *row[place + 1 :])
+                if silently
+                else self._loud % row
+                for silently, row in zip(quiet, values, strict=True)
+            ]
+        )
 
 
 async def tell_flags(
-    view: View, reply: Reply, rows: Sequence[tuple[int, int]], *, with_uid: bool
+    view: View,
+    reply: Reply,
+    rows: Sequence[tuple[int, int]],
+    *,
+    with_uid: bool,
+    silent: Collection[int] = (),
 ) -> None:
     """Send FETCH responses for (uid, mask) rows; UIDs ascend and are of the view.
 
-    The view is told, so that the client doesn't hear it twice.
+    Of ``silent`` ones the flags are left out: with mod-sequences these alone are
+    told (RFC 7162 §3.1.3), without them nothing is. The view notes what was told, so
+    that the client doesn't hear it twice.
     """
-    texts = FlagTexts(view)
-    line = b"* %d FETCH (FLAGS %b)\r\n"
-    if with_uid:
-        line = b"* %d FETCH (UID %d FLAGS %b)\r\n"
+    # Before the first wait: afterwards others may have changed the messages again.
+    modseqs: Sequence[int] = ()
+    if view.telling.modseqs:
+        modseqs = view.mailbox.modseqs([uid for uid, _ in rows])
+    view.absorb(rows, modseqs)
+    if silent and not view.telling.modseqs:
+        rows, silent = [row for row in rows if row[0] not in silent], ()
+    lines = _Lines(view, with_uid=with_uid)
     for at in range(0, len(rows), _BATCH):
-        uids, masks = zip(*rows[at : at + _BATCH], strict=True)
-        columns: list[Sequence[object]] = [view.numbers(uids)]
-        if with_uid:
-            columns.append(uids)
-        columns.append(texts.render(uids, masks))
-        values = chain.from_iterable(zip(*columns, strict=True))
-        reply.write((line * len(uids)) % tuple(values))
+        end = at + _BATCH
+        reply.write(lines.render(rows[at:end], modseqs[at:end], silent))
         await reply.room()
-    view.absorb(dict(rows))

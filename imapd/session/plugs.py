@@ -26,6 +26,7 @@ from mailstore.query import Predicate
 from mailstore.service import Mailbox
 
 if TYPE_CHECKING:
+    from imapd.session.context import Context
     from imapd.session.registry import Registry
     from imapd.session.search_result import Searching, SearchResult
     from imapd.session.view import View
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 class FetchEnvironment(Protocol):
     """What compiling a fetch item may ask for, once per command."""
+
+    @property
+    def context(self) -> Context:
+        """The session, and the command that runs in it."""
+        ...
 
     @property
     def mailbox(self) -> Mailbox:
@@ -149,6 +155,11 @@ class SearchEnvironment(Protocol):
     """What lowering a search key may ask for."""
 
     @property
+    def context(self) -> Context:
+        """The session, and the command that runs in it."""
+        ...
+
+    @property
     def view(self) -> View:
         """The session's view: numbers become UIDs by it."""
         ...
@@ -235,10 +246,12 @@ class StatusItemSpec:
     """One STATUS item (RFC 3501 §6.3.10).
 
     ``value`` gives a number or ready text. ``counts_recent`` says that it needs
-    `MailboxStatus.recent`, which is not counted otherwise.
+    `MailboxStatus.recent`, which is not counted otherwise; ``asked`` is told of each
+    command that asks for the item, before its answer.
     """
 
     name: str
     value: Callable[[MailboxStatus], int | str]
     rfc: str
     counts_recent: bool = False
+    asked: Callable[[Context], None] | None = None

@@ -13,6 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionSpec
+from imapd.session.parameters import (
+    FetchModifierSpec,
+    SelectParameterSpec,
+    SelectResponse,
+    StoreModifierSpec,
+)
 from imapd.session.plugs import (
     FetchItemSpec,
     SearchDataSpec,
@@ -43,6 +49,7 @@ class Effects(enum.Flag):
 
     NONE = 0
     HOLDS_REMOVALS = enum.auto()  # no EXPUNGE during it (RFC 3501 §7.4.1)
+    BY_NUMBER = enum.auto()  # it takes or tells message numbers, not UIDs
     ARGUMENTS_SECRET = enum.auto()  # its arguments never reach a log
     NO_SYNC = enum.auto()  # the view is not told of changes after it
 
@@ -90,6 +97,17 @@ class Capability:
 
 
 @dataclass(frozen=True, slots=True)
+class Enabling:
+    """A name that ENABLE takes (RFC 5161), and what is done when it is enabled.
+
+    ``SessionState.enabled`` has the name from then on.
+    """
+
+    name: str
+    enable: Callable[[SessionState], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """A unit of the specification that can be listed, documented and switched off."""
 
@@ -98,6 +116,10 @@ class Feature:
     capabilities: tuple[Capability, ...] = ()
     commands: tuple[CommandSpec, ...] = ()
     fetch_items: tuple[FetchItemSpec, ...] = ()
+    fetch_modifiers: tuple[FetchModifierSpec, ...] = ()
+    store_modifiers: tuple[StoreModifierSpec, ...] = ()
+    select_parameters: tuple[SelectParameterSpec, ...] = ()
+    select_responses: tuple[SelectResponse, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
     search_returns: tuple[SearchReturnSpec, ...] = ()
     sort_returns: tuple[SearchReturnSpec, ...] = ()
@@ -106,7 +128,7 @@ class Feature:
     list_attributes: tuple[ListAttributes, ...] = ()
     list_selections: tuple[ListSelectionSpec, ...] = ()
     list_returns: tuple[ListReturnSpec, ...] = ()
-    enables: tuple[str, ...] = ()
+    enables: tuple[Enabling, ...] = ()
     requires: tuple[str, ...] = ()
 
 
@@ -140,6 +162,10 @@ class Registry:
     features: tuple[Feature, ...]
     commands: Mapping[str, CommandSpec] = field(repr=False)
     fetch_items: Mapping[str, FetchItemSpec] = field(repr=False)
+    fetch_modifiers: Mapping[str, FetchModifierSpec] = field(repr=False)
+    store_modifiers: Mapping[str, StoreModifierSpec] = field(repr=False)
+    select_parameters: Mapping[str, SelectParameterSpec] = field(repr=False)
+    select_responses: tuple[SelectResponse, ...] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
     search_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
     sort_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
@@ -148,7 +174,7 @@ class Registry:
     list_attributes: tuple[ListAttributes, ...] = field(repr=False)
     list_selections: Mapping[str, ListSelectionSpec] = field(repr=False)
     list_returns: Mapping[str, ListReturnSpec] = field(repr=False)
-    enables: frozenset[str]
+    enables: Mapping[str, Enabling] = field(repr=False)
     capabilities: tuple[Capability, ...] = field(repr=False)
 
     @classmethod
@@ -173,6 +199,16 @@ class Registry:
             features=chosen,
             commands=_merge("command", (c for f in chosen for c in f.commands)),
             fetch_items=_merge("item", (i for f in chosen for i in f.fetch_items)),
+            fetch_modifiers=_merge(
+                "fetch modifier", (m for f in chosen for m in f.fetch_modifiers)
+            ),
+            store_modifiers=_merge(
+                "store modifier", (m for f in chosen for m in f.store_modifiers)
+            ),
+            select_parameters=_merge(
+                "select parameter", (p for f in chosen for p in f.select_parameters)
+            ),
+            select_responses=tuple(r for f in chosen for r in f.select_responses),
             search_keys=_merge("key", (k for f in chosen for k in f.search_keys)),
             search_returns=_merge(
                 "return option", (r for f in chosen for r in f.search_returns)
@@ -189,7 +225,7 @@ class Registry:
             list_returns=_merge(
                 "return option", (r for f in chosen for r in f.list_returns)
             ),
-            enables=frozenset(name for f in chosen for name in f.enables),
+            enables=_merge("ENABLE name", (e for f in chosen for e in f.enables)),
             capabilities=tuple(c for f in chosen for c in f.capabilities),
         )
 

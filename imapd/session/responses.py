@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from imapd.wire.encode import render_ranges
 from mailstore.model import FIRST_KEYWORD_BIT, SYSTEM_FLAGS
 
 _SYSTEM = tuple(SYSTEM_FLAGS.items())
+_RANGES_A_LINE = 1_000
 _PRINTABLE = {ord(c): None for c in map(chr, (*range(32), 127))}
 
 
@@ -60,25 +62,24 @@ def flag_names(names: Iterable[str]) -> bytes:
     return b"(%b)" % " ".join(names).encode("ascii")
 
 
-def fetch_flags(
-    number: int,
-    uid: int,
-    mask: int,
-    keywords: tuple[str, ...],
-    *,
-    recent: bool,
-    with_uid: bool,
-) -> bytes:
-    """Render one FETCH response of flags, as a change is told (RFC 3501 §7.4.2)."""
-    flags = flag_list(mask, keywords, recent=recent)
-    if with_uid:
-        return b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, flags)
-    return b"* %d FETCH (FLAGS %b)\r\n" % (number, flags)
-
-
 def expunges(numbers_descending: Sequence[int]) -> bytes:
     """Render EXPUNGE responses (§7.4.1), highest number first.
 
     From the highest down, no earlier line shifts a later one.
     """
     return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers_descending])
+
+
+def vanished(ranges: Sequence[tuple[int, int]], *, earlier: bool = False) -> bytes:
+    """Render VANISHED responses for UIDs in closed ranges (RFC 7162 §3.2.10).
+
+    ``earlier``: what vanished before the client knew of the mailbox's present
+    state; it moves no numbers. A line stays short enough for a client's buffer.
+    """
+    name = b"* VANISHED (EARLIER) " if earlier else b"* VANISHED "
+    return b"".join(
+        [
+            name + render_ranges(ranges[at : at + _RANGES_A_LINE]) + b"\r\n"
+            for at in range(0, len(ranges), _RANGES_A_LINE)
+        ]
+    )

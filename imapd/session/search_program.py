@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import compress
 
 from imapd.session.context import Context
@@ -48,6 +48,11 @@ class NumberKey:
         view = environment.view
         if isinstance(self.numbers, UidSet):
             return Uids(self.numbers.resolve(view.largest_uid))
+        if view.telling.uid_only:
+            raise Bad("messages have UIDs here, no numbers", "UIDREQUIRED")
+        if view.telling.vanished:
+            # RFC 7162 §3.2.10.2: no VANISHED during a search that counts by number.
+            environment.context.counts_by_number = True
         found = self.numbers.resolve(view.exists)
         if found and found[-1][1] > view.exists:
             raise Bad(f"there is no message {found[-1][1]}, only {view.exists}")
@@ -110,9 +115,9 @@ def parse_search_keys(cursor: Cursor, registry: Registry) -> tuple[SearchKey, ..
 class Environment:
     """What lowering a key may ask for; see `SearchEnvironment`."""
 
+    context: Context
     view: View
     codec: str
-    clock: Callable[[], float] = field(repr=False)
 
     @property
     def recent(self) -> Sequence[tuple[int, int]]:
@@ -128,7 +133,7 @@ class Environment:
 
     def now(self) -> float:
         """Wall clock in seconds."""
-        return self.clock()
+        return self.context.services.runtime.now()
 
 
 def lower_keys(
@@ -144,8 +149,7 @@ def lower_keys(
     if codec is None:
         # RFC 3501 §7.1: BADCHARSET tells which ones are possible.
         raise No("unknown charset", f"BADCHARSET ({' '.join(CHARSETS)})")
-    now = context.services.runtime.now
-    where = Environment(context.selected.view, codec, now)
+    where = Environment(context, context.selected.view, codec)
     predicate = And(tuple([key.lower(where) for key in keys]))
     most = context.services.limits().search_keys
     if sum(1 for _ in leaves(predicate)) > most:

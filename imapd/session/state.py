@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.registry import States
+from imapd.session.telling import Telling
 from imapd.session.view import View
 from mailstore.service import Account, Mailbox
 
@@ -45,6 +46,7 @@ class SessionState:
     login_failures: int = 0
     selected: Selected | None = None
     enabled: set[str] = field(default_factory=set)
+    telling: Telling = field(default_factory=Telling)
     client_id: tuple[tuple[str, str | None], ...] = ()
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imapd.session.context import Context
 from imapd.session.registry import Registry
 from imapd.syntax.mailbox import render_name
 from imapd.wire.cursor import Cursor
@@ -36,6 +37,13 @@ def _item(cursor: Cursor, registry: Registry) -> str:
 def count_recent(registry: Registry, items: Sequence[str]) -> bool:
     """Tell whether \\Recent messages have to be counted, which takes time."""
     return any(registry.status_items[item].counts_recent for item in items)
+
+
+def asked_for(context: Context, items: Sequence[str]) -> None:
+    """Let items know, once per command, that they are asked for."""
+    for asked in [context.registry.status_items[item].asked for item in items]:
+        if asked is not None:
+            asked(context)
 
 
 def status_response(

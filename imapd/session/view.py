@@ -7,7 +7,9 @@ which the client was told. Invariants:
   never shift inside a command (RFC 3501 §7.4.1, RFC 2180 §4);
 * while nothing was expunged it shares the mailbox's array of UIDs and copies
   nothing; ``exists`` is the length that the client knows of;
-* removals that may not be told yet are held, and their messages keep their numbers.
+* removals that may not be told yet are held, and their messages keep their numbers;
+* ``settled`` is a mod-sequence up to which the client was told everything, removals
+  too. It is what a client may come back with (RFC 7162 §3.2).
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from collections.abc import Mapping, Sequence
 from itertools import compress
 
 from imapd.session.faults import Bad
+from imapd.session.flag_responses import tell_flags
 from imapd.session.reply import Reply
-from imapd.session.responses import expunges, fetch_flags
+from imapd.session.responses import expunges, vanished
+from imapd.session.telling import Telling
 from imapd.syntax.sequence import NumberSet, SequenceSet
+from imapd.wire.encode import ranges
 from mailstore.service import Mailbox
-
-_BATCH = 512
 
 
 class View:
@@ -32,22 +35,27 @@ class View:
     __slots__ = (
         "_held",
         "_known",
+        "_owed",
         "_recent",
         "_top",
         "_uids",
         "exists",
         "mailbox",
         "modseq",
+        "settled",
+        "telling",
     )
 
-    def __init__(self, mailbox: Mailbox) -> None:
+    def __init__(self, mailbox: Mailbox, telling: Telling | None = None) -> None:
         self.mailbox = mailbox
+        self.telling = telling or Telling()
         self._uids = mailbox.uids
         self.exists = len(self._uids)
-        self.modseq = mailbox.modseq
+        self.modseq = self.settled = mailbox.modseq
+        self._owed = False  # the client waits for HIGHESTMODSEQ
         self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
-        self._known: Mapping[int, int] = {}
+        self._known: Mapping[int, object] = {}
         self._recent: list[tuple[int, int]] = []
         self._claim_recent()
 
@@ -80,6 +88,10 @@ class View:
             return list(range(first, last + 1))
         table, end = self._uids, self.exists
         return [bisect_left(table, uid, 0, end) + 1 for uid in uids]
+
+    def names(self, uids: Sequence[int]) -> Sequence[int]:
+        """Give what responses name ascending UIDs of the view by."""
+        return uids if self.telling.uid_only else self.numbers(uids)
 
     def resolve(self, numbers: NumberSet) -> array[int]:
         """Give the UIDs that a set names, ascending, each once.
@@ -132,13 +144,30 @@ class View:
 
     # -- changes
 
-    def absorb(self, masks: Mapping[int, int]) -> None:
-        """Note flags that the client knows already, by UID.
+    def absorb(
+        self, rows: Sequence[tuple[int, int]], modseqs: Sequence[int] = ()
+    ) -> None:
+        """Note (uid, mask) rows that the client knows already.
 
         The next `tell` leaves out a change to exactly this mask: STORE's own
-        answers, and .SILENT (RFC 3501 §6.4.6).
+        answers, and .SILENT (RFC 3501 §6.4.6). A client that is told mod-sequences
+        knows those in ``modseqs``: the same mask with another one is news.
         """
+        masks: Mapping[int, object] = dict(rows)
+        if modseqs:
+            told = zip(rows, modseqs, strict=True)
+            masks = {uid: (mask, modseq) for (uid, mask), modseq in told}
         self._known = {**self._known, **masks} if self._known else masks
+
+    def code(self) -> str | None:
+        """Give the response code that the client waits for, and note that it came.
+
+        HIGHESTMODSEQ tells up to where it was told everything. It is due when
+        removals were told, and while they are held back behind mod-sequences that
+        are above theirs (RFC 7162 §3.2, §6).
+        """
+        owed, self._owed = self._owed, False
+        return f"HIGHESTMODSEQ {self.settled}" if owed else None
 
     def behind(self) -> bool:
         """Tell whether `tell` would have anything to say."""
@@ -154,34 +183,60 @@ class View:
         if not self.behind():
             self._known = {}
             return
-        changes = self.mailbox.changes(self.modseq)
-        known, self._known = self._known, {}
+        changes = self.mailbox.changes(self.modseq, settled=self.settled)
         top = self._top
         new = [uid for uid in changes.new if uid > top]
-        changed = [(u, m) for u, m in changes.changed if u <= top and known.get(u) != m]
+        changed = self._unknown(changes.changed)
         self._held.update(u for u in changes.vanished if self.number(u) is not None)
         before = self.exists
+        self._owed = self._owed or (self.telling.modseqs and bool(self._held))
         if removals and self._held:
-            reply.write(expunges(self._drop_held()))
+            reply.write(self._removals())
             before = self.exists
         self._take_new(new)
         self.modseq = changes.modseq
+        if not self._held:
+            self.settled = self.modseq
         if self.exists != before:
             self._claim_recent()
             reply.untagged(b"%d EXISTS" % self.exists)
             reply.untagged(b"%d RECENT" % self.count_recent())
-        await self._tell_flags(reply, changed, with_uid=with_uid)
+        await tell_flags(self, reply, changed, with_uid=with_uid)
+        self._known = {}
 
-    def _drop_held(self) -> list[int]:
-        """Take held removals out of the view; gives their numbers, descending."""
-        gone = sorted(n for u in self._held if (n := self.number(u)) is not None)
+    def _unknown(self, changed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Leave out what the client knows, and what it wasn't told of at all."""
+        known, top = self._known, self._top
+        rows = [row for row in changed if row[0] <= top]
+        if not known:
+            return rows
+        if not self.telling.modseqs:
+            return [row for row in rows if known.get(row[0]) != row[1]]
+        modseqs = self.mailbox.modseqs([uid for uid, _ in rows])
+        return [
+            row
+            for row, modseq in zip(rows, modseqs, strict=True)
+            if known.get(row[0]) != (row[1], modseq)
+        ]
+
+    def _removals(self) -> bytes:
+        """Take what is held out of the view, and render that."""
+        gone = sorted(u for u in self._held if self.number(u) is not None)
+        numbers = self._drop_held(gone)
+        if self.telling.vanished or self.telling.uid_only:
+            return vanished(ranges(gone))
+        return expunges(numbers)
+
+    def _drop_held(self, gone: Sequence[int]) -> list[int]:
+        """Take UIDs out of the view; gives their numbers, descending."""
+        numbers = self.numbers(gone)
         keep = bytearray(b"\x01") * self.exists
-        for number in gone:
+        for number in numbers:
             keep[number - 1] = 0
         self._uids = array("I", compress(self._uids[: self.exists], keep))
         self.exists = len(self._uids)
         self._held.clear()
-        return gone[::-1]
+        return numbers[::-1]
 
     def _take_new(self, new: Sequence[int]) -> None:
         current = self.mailbox.uids
@@ -193,23 +248,3 @@ class View:
             own.extend(new)
             self._uids, self.exists = own, len(own)
         self._top = max(self._top, self.largest_uid)
-
-    async def _tell_flags(
-        self, reply: Reply, changed: Sequence[tuple[int, int]], *, with_uid: bool
-    ) -> None:
-        keywords = self.mailbox.keywords
-        for at, (uid, mask) in enumerate(changed, 1):
-            number = self.number(uid)
-            if number is not None:
-                reply.write(
-                    fetch_flags(
-                        number,
-                        uid,
-                        mask,
-                        keywords,
-                        recent=self.is_recent(uid),
-                        with_uid=with_uid,
-                    )
-                )
-            if at % _BATCH == 0:
-                await reply.room()

@@ -112,12 +112,24 @@ class Mailbox:
         """Give the index in ``uids`` of the first message without \\Seen."""
         return self._state.first_unseen()
 
-    def changes(self, since: int) -> Changes:
+    def modseqs(self, uids: Sequence[int]) -> list[int]:
+        """Give the mod-sequences of messages, ascending by UID, in the same order.
+
+        One that is gone has changed by now: it gets the mailbox's own.
+        """
+        state = self._state
+        found = [state.modseq] * len(uids)
+        for start, stop, at in runs(uids, state.uids):
+            found[at : at + stop - start] = state.modseqs[start:stop].tolist()
+        return found
+
+    def changes(self, since: int, *, settled: int | None = None) -> Changes:
         """Give what happened behind a mod-sequence, at least.
 
-        The session says by this that it was told everything up to ``since``.
+        The session says by this that it was told everything up to ``settled``, or
+        else up to ``since``: what was removed later is kept for it.
         """
-        self._opened.told[self] = since
+        self._opened.told[self] = since if settled is None else settled
         return self._state.changes(since)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
@@ -214,24 +226,21 @@ class Mailbox:
             work, durable=False, small=len(uids) <= _SMALL
         )
         await self._caught_up(done.delta.modseq)
-        refused = set(done.failed)
-        updated: list[tuple[int, int]] = []
+        rows: list[tuple[int, int]] = []
         for start, stop, _ in runs(uids, state.uids):
-            updated += zip(
-                state.uids[start:stop], state.masks(start, stop), strict=True
-            )
-        if refused:
-            updated = [pair for pair in updated if pair[0] not in refused]
-        external = set(done.external)
-        there = {uid for uid, _ in updated} if len(updated) < len(uids) else None
+            rows += zip(state.uids[start:stop], state.masks(start, stop), strict=True)
+        missing: Sequence[int] = ()
+        if len(rows) < len(uids):
+            there = {uid for uid, _ in rows}
+            missing = tuple([uid for uid in uids if uid not in there])
+        refused, external = set(done.failed), set(done.external)
+        updated = [row for row in rows if row[0] not in refused] if refused else rows
         return Stored(
             modseq=done.delta.modseq,
             updated=updated,
-            external=[pair for pair in updated if pair[0] in external],
-            failed=tuple(done.failed),
-            missing=()
-            if there is None
-            else tuple(u for u in uids if u not in there and u not in refused),
+            external=[row for row in updated if row[0] in external],
+            failed=[row for row in rows if row[0] in refused],
+            missing=missing,
         )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Changes:

@@ -23,7 +23,7 @@ FEATURE = Feature(
             run=run,
             states=States.SELECTED,
             rfc="RFC 3501 §6.4.5",
-            effects=Effects.HOLDS_REMOVALS,
+            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
         ),
         CommandSpec(
             name="UID FETCH",

@@ -4,6 +4,7 @@
 
     fetch           = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" /
                       fetch-att / "(" fetch-att *(SP fetch-att) ")")
+                      [fetch-modifiers]                       (RFC 4466 §2.4)
 
     a654 FETCH 2:4 (FLAGS BODY[HEADER.FIELDS (DATE FROM)])
     * 2 FETCH ...
@@ -24,8 +25,16 @@ from imapd.session.faults import No, fault_of
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
 from imapd.session.flag_responses import rows_of, tell_flags
+from imapd.session.parameters import (
+    FetchModifier,
+    FetchRequest,
+    in_order,
+    parse_parameters,
+    unparse_parameters,
+)
 from imapd.session.plugs import FetchItem, parse_fetch_item
 from imapd.session.registry import Completed, Registry
+from imapd.session.view import View
 from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.errors import StoreError
@@ -40,6 +49,7 @@ class Fetch:
 
     messages: NumberSet
     items: tuple[FetchItem, ...]
+    modifiers: tuple[FetchModifier, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.items:
@@ -58,38 +68,46 @@ def parse(numbers: type[NumberSet], cursor: Cursor, registry: Registry) -> Fetch
         )
     elif items is None:
         items = (parse_fetch_item(cursor, registry),)
+    modifiers: tuple[FetchModifier, ...] = ()
+    if cursor.peek(2) == b" (":
+        cursor.sp()
+        known = registry.fetch_modifiers
+        modifiers = parse_parameters(cursor, known, "a fetch modifier")
     cursor.end()
-    return Fetch(messages, items)
+    return Fetch(messages, items, modifiers)
 
 
 def unparse(node: Fetch) -> bytes:
     """Write the command as a client would."""
     name = b"UID FETCH" if isinstance(node.messages, UidSet) else b"FETCH"
     items = b" ".join([item.unparse() for item in node.items])
-    return b"%b %b (%b)" % (name, node.messages.unparse(), items)
+    written = b"%b %b (%b)" % (name, node.messages.unparse(), items)
+    if not node.modifiers:
+        return written
+    return b"%b %b" % (written, unparse_parameters(node.modifiers))
 
 
 async def run(context: Context, node: Fetch) -> Completed:
     """Answer with one FETCH response a message, then set \\Seen where it is due.
 
-    Raises `Bad` for a number beyond the mailbox, `No` when there are too many items
-    or when a message was damaged: then it is the only one that got no answer.
+    Raises `Bad` for a number beyond the mailbox or modifiers that cannot be met,
+    `No` when there are too many items or when a message was damaged: then it is the
+    only one that got no answer.
     """
     by_uid = isinstance(node.messages, UidSet)
     most = context.services.limits().fetch_items
     if len(node.items) > most:
         raise No(f"a FETCH may have {most} items at most", "LIMIT")
     view, mailbox = context.selected.view, context.selected.mailbox
-    uids = view.resolve(node.messages)
-    # RFC 3501 §6.4.8: a UID command always tells the UID.
-    items = (UID, *node.items) if by_uid and UID not in node.items else node.items
-    plan = Plan.of(items, Environment(mailbox, view))
+    uids = await _messages(context, node)
+    plan = Plan.of(_all_items(node, view), Environment(context, mailbox, view))
     sender = Sender(context)
     unseen: list[int] = []
     found = 0
     async for batch in mailbox.fetch(uids, plan.columns):
         found += len(batch.uids)
-        left_out = await sender.send(plan.render(batch, view.numbers(batch.uids)))
+        names = view.names(batch.uids)
+        left_out = await sender.send(plan.render(batch, names))
         unseen += plan.unseen(batch, left_out)
     if unseen:
         await _set_seen(context, unseen, with_uid=by_uid)
@@ -98,6 +116,29 @@ async def run(context: Context, node: Fetch) -> Completed:
     if found < len(uids):
         return Completed("some of the messages no longer exist", "EXPUNGEISSUED")
     return Completed("UID FETCH completed" if by_uid else "FETCH completed")
+
+
+async def _messages(context: Context, node: Fetch) -> Sequence[int]:
+    """Give the UIDs of the messages that are asked for. Raises `Bad`."""
+    uids: Sequence[int] = context.selected.view.resolve(node.messages)
+    request = FetchRequest(node.messages, node.modifiers)
+    modifiers = in_order(node.modifiers, context.registry.fetch_modifiers)
+    for modifier in modifiers:
+        modifier.check(context, request)
+    for modifier in modifiers:
+        uids = await modifier.narrow(context, request, uids)
+    return uids
+
+
+def _all_items(node: Fetch, view: View) -> Sequence[FetchItem]:
+    """Give the items that are asked for, and those that go without saying."""
+    items = [*node.items]
+    for modifier in node.modifiers:
+        items += modifier.items
+    # RFC 3501 §6.4.8: a UID command always tells the UID, once.
+    if isinstance(node.messages, UidSet) and not view.telling.uid_only:
+        items = items if UID in items else [UID, *items]
+    return items
 
 
 async def _set_seen(context: Context, uids: Sequence[int], *, with_uid: bool) -> None:

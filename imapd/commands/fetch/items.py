@@ -15,6 +15,7 @@ that is what a section without octets is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -272,12 +273,13 @@ _MACROS = {
 }
 
 
+_MACRO = re.compile(rb"(ALL|FAST|FULL)(?= \(|$)", re.IGNORECASE)
+
+
 def macro(cursor: Cursor) -> tuple[FetchItem, ...] | None:
-    """Take a macro if the rest of the command is one; it stands alone (§6.4.5)."""
-    items = _MACROS.get(cursor.text[cursor.at :].upper())
-    if items is not None:
-        cursor.at = len(cursor.text)
-    return items
+    """Take a macro if there is one; no other item stands beside it (§6.4.5)."""
+    found = cursor.match(_MACRO)
+    return None if found is None else _MACROS[found[1].upper()]
 
 
 def _parse_attribute(item: FetchItem, _: Cursor) -> FetchItem:

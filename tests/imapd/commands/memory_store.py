@@ -187,7 +187,12 @@ class MemoryMailbox:
             self.box.claimed = high
         return low, high
 
-    def changes(self, since: int) -> Changes:
+    def modseqs(self, uids: Sequence[int]) -> list[int]:
+        rows = self.box.rows
+        return [rows[u].modseq if u in rows else self.box.modseq for u in uids]
+
+    def changes(self, since: int, *, settled: int | None = None) -> Changes:
+        assert settled is None or settled <= since
         rows = [self.box.rows[uid] for uid in sorted(self.box.rows)]
         return Changes(
             modseq=self.box.modseq,
@@ -223,7 +228,12 @@ class MemoryMailbox:
         return Reader(row, self.counts)
 
     async def store_flags(
-        self, uids: Sequence[int], change: FlagChange, *, seen_at: int
+        self,
+        uids: Sequence[int],
+        change: FlagChange,
+        *,
+        unchanged_since: int | None = None,
+        seen_at: int,
     ) -> Stored:
         self._check_writable()
         if change.operation is FlagOperation.REMOVE:
@@ -232,7 +242,9 @@ class MemoryMailbox:
             flags = self.box.mask(wanted)
         else:
             flags = self.box.mask(change.flags)
-        rows = [self.box.rows[uid] for uid in uids if uid in self.box.rows]
+        found = [self.box.rows[uid] for uid in uids if uid in self.box.rows]
+        limit = self.box.modseq if unchanged_since is None else unchanged_since
+        rows = [row for row in found if row.modseq <= limit]
         external = {row.uid for row in rows if row.modseq > seen_at}
         self.counts["store"] = self.counts.get("store", 0) + 1
         modseq = self.box.modseq + 1
@@ -248,6 +260,7 @@ class MemoryMailbox:
             modseq=self.box.modseq,
             updated=[(row.uid, row.mask) for row in rows],
             external=[(row.uid, row.mask) for row in rows if row.uid in external],
+            failed=[(row.uid, row.mask) for row in found if row not in rows],
             missing=[uid for uid in uids if uid not in self.box.rows],
         )
 

@@ -134,13 +134,11 @@ class Peer:
         )
         nothing = cast("Any", None)
         mailbox = cast("Any", self.mailbox)
-        self.view = View(mailbox)
         self.session = SessionState(
-            peer=PeerAddress("192.0.2.1"),
-            id="1",
-            account=cast("Any", world),
-            selected=Selected(mailbox, self.view),
+            peer=PeerAddress("192.0.2.1"), id="1", account=cast("Any", world)
         )
+        self.view = View(mailbox, self.session.telling)
+        self.session.selected = Selected(mailbox, self.view)
         chosen = limits or Limits()
         services = Services(
             registry=REGISTRY,

@@ -28,7 +28,9 @@ def peer_of(*messages: bytes, readonly: bool = False) -> Peer:
 
 
 def plan_of(peer: Peer, *items: Any) -> Plan:
-    return Plan.of(items, Environment(cast("Any", peer.mailbox), peer.view))
+    return Plan.of(
+        items, Environment(peer.context, cast("Any", peer.mailbox), peer.view)
+    )
 
 
 def batch_of(peer: Peer, plan: Plan) -> Batch:

@@ -1,5 +1,6 @@
 """Search keys that every searching command knows, and how they are lowered."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -32,7 +33,11 @@ def view_of(*uids: int) -> View:
 
 
 def environment(*uids: int) -> Environment:
-    return Environment(view_of(*uids), "utf-8", lambda: 7.5)
+    context = SimpleNamespace(
+        counts_by_number=False,
+        services=SimpleNamespace(runtime=SimpleNamespace(now=lambda: 7.5)),
+    )
+    return Environment(cast("Any", context), view_of(*uids), "utf-8")
 
 
 def test_sets_become_ranges_of_uids_without_naming_each():

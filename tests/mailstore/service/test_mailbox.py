@@ -208,7 +208,7 @@ def test_unchanged_since_refuses(home):
     since = mailbox.modseq
     store(home, mailbox, [2], ADD, "\\Flagged")
     stored = store(home, mailbox, [1, 2, 3, 8], ADD, "\\Seen", unchanged_since=since)
-    assert list(stored.failed) == [2]
+    assert list(stored.failed) == [(2, FLAGGED)]
     assert [uid for uid, _ in stored.updated] == [1, 3]
     assert list(stored.missing) == [8]
 

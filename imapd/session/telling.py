@@ -1,0 +1,34 @@
+"""How one session is told of its mailbox: the switches that features turn.
+
+Plain sessions are told ``* 3 EXPUNGE`` and ``* 3 FETCH (FLAGS (\\Seen))``. A feature
+may change the form, for the rest of the connection, by its ENABLE name or by a
+parameter; what is told, and when, is the view's business. It must not know which
+feature turned a switch::
+
+    * 3 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))     modseqs
+    * VANISHED 7,9:11                                vanished
+    * 7 UIDFETCH (FLAGS (\\Seen))                    uid_only
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Telling:
+    """One session's switches; its view and its commands share this object."""
+
+    modseqs: bool = False
+    """FETCH responses of flags carry UID and MODSEQ (RFC 7162 §3.2.4)."""
+
+    vanished: bool = False
+    """Removals are told by UID (RFC 7162 §3.2.10)."""
+
+    uid_only: bool = False
+    """No message number is told or taken (RFC 9586); implies ``vanished``."""
+
+    @property
+    def fetch(self) -> bytes:
+        """The name of the response that tells a message's items."""
+        return b"UIDFETCH" if self.uid_only else b"FETCH"
