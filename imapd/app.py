@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -254,6 +255,9 @@ class Application:
             logs.event("reload-failed", error=str(error))
         else:
             self._limits = config.limits
+            self.store.use(
+                replace(self.store.options, max_message=config.limits.message)
+            )
             self.log.commands = config.log.commands
             self.config = config
             logs.event("reload")

@@ -26,6 +26,7 @@ from imapd.commands import (
 )
 from imapd.commands import list as list_
 from imapd.extensions import (
+    appendlimit,
     children,
     compress,
     enable,
@@ -36,6 +37,7 @@ from imapd.extensions import (
     list_status,
     literal_plus,
     move,
+    multiappend,
     namespace,
     sasl_ir,
     special_use,
@@ -80,4 +82,6 @@ ALL: tuple[Feature, ...] = (
     unselect.FEATURE,
     move.FEATURE,
     compress.FEATURE,
+    multiappend.FEATURE,
+    appendlimit.FEATURE,
 )

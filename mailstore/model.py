@@ -92,6 +92,7 @@ class MailboxStatus:
     unseen: int
     deleted: int
     bytes: int
+    max_message: int = 0  # octets that a new message may have
 
 
 class MessageSink(Protocol):

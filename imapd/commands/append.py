@@ -1,147 +1,91 @@
-"""APPEND (RFC 3501 §6.3.11), with APPENDUID (RFC 4315 §3).
+"""APPEND (RFC 3501 §6.3.11, RFC 4466 §2.6), with APPENDUID (RFC 4315 §3).
 
 ::
 
-    append          = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
+    append          = "APPEND" SP mailbox 1*append-message
 
     A003 APPEND saved-messages (\\Seen) {310}
     + OK
     …
     A003 OK [APPENDUID 38505 3955] APPEND completed
 
-The head of the command is read before the message comes: whether there is such a
-mailbox, and room, is told while the client has sent nothing. The message's octets go
-straight to the store.
+What a message is, and how it comes, is `imapd.session.append_program`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imapd.session.append_program import (
+    Bringing,
+    NewMessage,
+    arrivals_of,
+    forget,
+    parse_messages,
+    take_literal,
+)
 from imapd.session.context import Context
-from imapd.session.faults import Bad, No
+from imapd.session.faults import No
 from imapd.session.names import existing_name
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
-from imapd.syntax.flags import parse_flag_list, unparse_flags
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
-from imapd.wire.cursor import Cursor, Malformed
-from imapd.wire.dates import parse_date_time, render_date_time
-from imapd.wire.framing import Literal, LiteralAnnounced, LiteralSink
+from imapd.wire.cursor import Cursor
+from imapd.wire.encode import sequence_set
+from imapd.wire.framing import LiteralAnnounced, LiteralSink
 from mailstore.errors import NotFound
-from mailstore.model import Arrival, InternalDate, MessageSink
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Store a message in a mailbox, whose name is as it was written."""
+    """Store messages in a mailbox, whose name is as it was written."""
 
     mailbox: bytes
-    flags: tuple[str, ...]
-    date: InternalDate | None
-    message: Literal
+    messages: tuple[NewMessage, ...]
+
+    def __post_init__(self) -> None:
+        if not self.messages:
+            raise ValueError("APPEND brings a message")
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    mailbox: bytes
-    flags: tuple[str, ...]
-    date: InternalDate | None
-
-
-def _head(cursor: Cursor) -> _Head:
+def _read_mailbox(cursor: Cursor) -> bytes:
     cursor.sp()
-    mailbox = parse_mailbox(cursor)
-    cursor.sp()
-    flags: tuple[str, ...] = ()
-    if cursor.peek() == b"(":
-        flags = parse_flag_list(cursor)
-        cursor.sp()
-    date = None
-    if cursor.peek() == b'"':
-        date = InternalDate(*parse_date_time(cursor))
-        cursor.sp()
-    return _Head(mailbox, flags, date)
+    return parse_mailbox(cursor)
 
 
-def parse(cursor: Cursor, _: Registry) -> Append:
+def parse(cursor: Cursor, registry: Registry) -> Append:
     """Take the arguments of APPEND. Raises `Malformed`."""
-    head = _head(cursor)
-    start = cursor.at
-    message = cursor.literal()
-    if message.binary:
-        cursor.at = start
-        raise cursor.fail("a literal without binary octets")
-    cursor.end()
-    return Append(head.mailbox, head.flags, head.date, message)
+    return Append(_read_mailbox(cursor), parse_messages(cursor, registry))
 
 
 def unparse(node: Append) -> bytes:
-    """Write the command as a client would.
-
-    A message that is in memory stands there with its octets.
-    """
-    words = [b"APPEND", unparse_name(node.mailbox)]
-    if node.flags:
-        words.append(unparse_flags(node.flags))
-    if node.date is not None:
-        words.append(render_date_time(node.date.epoch, node.date.zone))
-    octets = node.message.data or b""
-    return b"%b {%d+}\r\n%b" % (b" ".join(words), node.message.size, octets)
+    """Write the command as a client would."""
+    messages = b"".join([message.unparse() for message in node.messages])
+    return b"APPEND " + unparse_name(node.mailbox) + messages
 
 
-async def take_literal(
-    context: Context, announced: LiteralAnnounced
-) -> LiteralSink | None:
-    """Decide about a literal of APPEND before its octets come.
-
-    The message goes to the store's sink; a mailbox name may be a literal too, and
-    stays in memory. Raises `Bad`, `No` and store errors.
-    """
-    cursor = Cursor(announced.text, announced.literals)
-    cursor.utf8 = "UTF8=ACCEPT" in context.session.enabled
-    cursor.tag()
-    cursor.sp()
-    cursor.atom()
-    try:
-        head = _head(cursor)
-    except Malformed as fault:
-        most = context.services.limits().literal
-        if not announced.literals and announced.size <= most:
-            return None  # the mailbox's name; whatever is wrong shows in the end
-        raise Bad(
-            f"APPEND: {fault.wanted} wanted at octet {fault.at}", fault.code
-        ) from fault
-    if announced.size == 0:
-        raise No("an empty message cannot be kept")
-    name = existing_name(context, head.mailbox)
-    try:
-        return await context.account.admit(name, announced.size)
-    except NotFound as error:
-        raise No(error.text, "TRYCREATE") from error
+async def decide(context: Context, announced: LiteralAnnounced) -> LiteralSink | None:
+    """Decide about a literal of APPEND before its octets come."""
+    most = context.registry.append_most
+    return await take_literal(
+        context, announced, Bringing("APPEND", _read_mailbox, most)
+    )
 
 
 async def run(context: Context, node: Append) -> Completed:
-    """Store the message; when OK is said it is on the disk.
+    """Store the messages, all or none; when OK is said they are on the disk.
 
     Raises `No` TRYCREATE when there is no such mailbox, and store errors.
     """
     name = existing_name(context, node.mailbox)
-    if node.message.size == 0:
-        raise No("an empty message cannot be kept")
-    arrival = Arrival(_content(node.message), node.flags, node.date)
+    arrivals = await arrivals_of(context, node.messages)
     try:
-        appended = await context.account.append(name, (arrival,))
+        appended = await context.account.append(name, arrivals)
     except NotFound as error:
         raise No(error.text, "TRYCREATE") from error
-    code = f"APPENDUID {appended.uidvalidity} {appended.uids[0]}"
-    return Completed("APPEND completed", code)
-
-
-def _content(message: Literal) -> bytes | MessageSink:
-    if message.data is not None:
-        return message.data
-    assert message.sink is not None
-    return message.sink  # type: ignore[return-value]  # the one that `admit` gave
+    finally:
+        forget(arrivals)
+    uids = sequence_set(appended.uids).decode("ascii")
+    return Completed("APPEND completed", f"APPENDUID {appended.uidvalidity} {uids}")
 
 
 FEATURE = Feature(
@@ -155,7 +99,7 @@ FEATURE = Feature(
             run=run,
             states=States.LOGGED_IN,
             rfc="RFC 3501 §6.3.11",
-            literal_policy=take_literal,
+            literal_policy=decide,
         ),
     ),
 )

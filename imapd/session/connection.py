@@ -71,6 +71,7 @@ class Connection:
             plaintext_login=plaintext_login,
             channel=transport.channel,
             offered=services.authenticator.mechanisms,
+            limits=services.limits,
         )
         self.reply = Reply(transport)
         self._context = Context(
@@ -223,6 +224,7 @@ class Connection:
             more.succeed(None)
 
     async def _answer(self, frame: Frame) -> None:
+        self._context.arriving = None
         if not frame.text and frame.poison is None:
             return  # an empty line; some clients send one after a literal
         self._commands += 1

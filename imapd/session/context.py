@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from imapd.session.credentials import Authenticator, Client
 from imapd.session.faults import Bad
@@ -98,6 +98,7 @@ class Context:
     end: Callable[[], None]  # close once everything is sent
     tag: bytes = b""
     counts_by_number: bool = False  # the running command does: no EXPUNGE during it
+    arriving: Any = None  # what a literal policy notes of the command that comes
 
     @property
     def registry(self) -> Registry:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from imapd.session.appending import AppendDataSpec, AppendOptionSpec
 from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionSpec
 from imapd.session.parameters import (
     FetchModifierSpec,
@@ -31,6 +32,7 @@ from imapd.wire.framing import LiteralAnnounced, LiteralSink
 
 if TYPE_CHECKING:
     from imapd.session.context import Context
+    from imapd.session.limits import Limits
     from imapd.session.state import SessionState
 
 
@@ -90,10 +92,20 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A capability's text, and the states in which it holds (None: always)."""
+    """A capability's text, and the states in which it holds (None: always).
+
+    With ``value`` a limit is told behind it: ``APPENDLIMIT=67108864``.
+    """
 
     text: str
     when: Callable[[SessionState], bool] | None = None
+    value: Callable[[Limits], int] | None = None
+
+    def told(self, session: SessionState) -> str:
+        """Give it as CAPABILITY tells it."""
+        if self.value is None:
+            return self.text
+        return f"{self.text}={self.value(session.limits())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,9 @@ class Feature:
     list_selections: tuple[ListSelectionSpec, ...] = ()
     list_returns: tuple[ListReturnSpec, ...] = ()
     enables: tuple[Enabling, ...] = ()
+    append_data: tuple[AppendDataSpec, ...] = ()
+    append_options: tuple[AppendOptionSpec, ...] = ()
+    append_most: int = 1  # messages that one APPEND may bring
     requires: tuple[str, ...] = ()
 
 
@@ -175,6 +190,9 @@ class Registry:
     list_selections: Mapping[str, ListSelectionSpec] = field(repr=False)
     list_returns: Mapping[str, ListReturnSpec] = field(repr=False)
     enables: Mapping[str, Enabling] = field(repr=False)
+    append_data: Mapping[str, AppendDataSpec] = field(repr=False)
+    append_options: Mapping[str, AppendOptionSpec] = field(repr=False)
+    append_most: int
     capabilities: tuple[Capability, ...] = field(repr=False)
 
     @classmethod
@@ -218,6 +236,11 @@ class Registry:
             ),
             search_data=_merge("data", (d for f in chosen for d in f.search_data)),
             status_items=_merge("item", (s for f in chosen for s in f.status_items)),
+            append_data=_merge("data", (d for f in chosen for d in f.append_data)),
+            append_options=_merge(
+                "option", (o for f in chosen for o in f.append_options)
+            ),
+            append_most=max((f.append_most for f in chosen), default=1),
             list_attributes=tuple(a for f in chosen for a in f.list_attributes),
             list_selections=_merge(
                 "selection option", (s for f in chosen for s in f.list_selections)
@@ -232,5 +255,7 @@ class Registry:
     def capability_text(self, session: SessionState) -> str:
         """List what holds in this session's state, as CAPABILITY tells it."""
         return " ".join(
-            c.text for c in self.capabilities if c.when is None or c.when(session)
+            c.told(session)
+            for c in self.capabilities
+            if c.when is None or c.when(session)
         )

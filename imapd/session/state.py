@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from imapd.session.credentials import NO_CHANNEL, Channel
+from imapd.session.limits import Limits
 from imapd.session.registry import States
 from imapd.session.telling import Telling
 from imapd.session.view import View
@@ -47,6 +48,7 @@ class SessionState:
     selected: Selected | None = None
     enabled: set[str] = field(default_factory=set)
     telling: Telling = field(default_factory=Telling)
+    limits: Callable[[], Limits] = Limits
     client_id: tuple[tuple[str, str | None], ...] = ()
 
     @property

@@ -35,6 +35,10 @@ class Malformed(Exception):
         self.code = code
 
 
+class LiteralMissing(Malformed):
+    """The text announces a literal here that has not come yet."""
+
+
 class Cursor:
     """A position in a command's text. ``utf8`` permits UTF-8 in quoted strings."""
 
@@ -53,6 +57,11 @@ class Cursor:
     def fail(self, wanted: str, code: str | None = None) -> Malformed:
         """Give the error that ``wanted`` was expected here."""
         return Malformed(self.at, wanted, code)
+
+    @property
+    def literals_taken(self) -> int:
+        """How many literals were taken so far."""
+        return self._next_literal
 
     # -- tokens
 
@@ -124,12 +133,14 @@ class Cursor:
         return inner
 
     def literal(self) -> Literal:
-        """Take a literal, in memory or not."""
+        """Take a literal, in memory or not. Raises `LiteralMissing` before it came."""
         start = self.at
         announced = self.match(abnf.literal)
-        if announced is None or self._next_literal >= len(self._literals):
-            self.at = start
+        if announced is None:
             raise self.fail("a literal")
+        if self._next_literal >= len(self._literals):
+            self.at = start
+            raise LiteralMissing(start, "a literal")
         self._next_literal += 1
         return self._literals[self._next_literal - 1]
 

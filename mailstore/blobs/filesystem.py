@@ -67,6 +67,11 @@ class FileSystem:
         return os.open(path, os.O_RDONLY | _FLAGS)
 
     @_translated
+    def reopen(self, path: Path) -> int:
+        """Open a file that was created, for reading and writing."""
+        return os.open(path, os.O_RDWR | _FLAGS)
+
+    @_translated
     def write(self, fd: int, data: bytes, at: int) -> None:
         """Write all of the data at a position."""
         view = memoryview(data)

@@ -19,6 +19,7 @@ from mailstore.errors import NotFound, StoreError
 from mailstore.model import InternalDate
 
 ENGINES = ("packs", "files")
+_WAITING = 4 * SMALL  # octets in memory of messages that are stored together
 
 
 class BlobStore:
@@ -40,10 +41,14 @@ class BlobStore:
         engines: tuple[Engine, ...] = (self.packs, self._large, self._single)
         self._engines = {one.name: one for one in engines}
 
-    def writer(self, expected: int | None = None) -> BlobWriter:
-        """Give what takes a message's bytes; ``expected`` octets, if known."""
+    def writer(self, expected: int | None = None, waiting: int = 0) -> BlobWriter:
+        """Give what takes a message's bytes; ``expected`` octets, if known.
+
+        ``waiting`` are octets that others, which will be stored with it, hold already.
+        """
         big = expected is not None and expected > SMALL
-        return BlobWriter(self._files, self._spool, always_spool=big or self._plain)
+        spool = big or self._plain or waiting > _WAITING
+        return BlobWriter(self._files, self._spool, always_spool=spool)
 
     def add(self, content: bytes | BlobWriter, date: InternalDate) -> StoredBlob:
         """Store a message; durable only after `sync`.
@@ -59,7 +64,7 @@ class BlobStore:
             engine: Engine = self.packs
             if self._plain:
                 engine = self._single
-            elif content.fd is not None:
+            elif content.size > SMALL:
                 engine = self._large
             size, digest = content.size, content.digest
             return StoredBlob(engine.add(content, date), size, digest)

@@ -2,7 +2,8 @@
 
 Small messages stay in memory; from 1 MiB on they go straight to a file beside the
 store's own, so that a message of any size costs no memory. Digest and length are
-taken while the bytes pass.
+taken while the bytes pass. A spooled message that is complete holds no descriptor, so
+that one command may bring a thousand of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem
-from mailstore.errors import StoreError
+from mailstore.errors import NotFound, StoreError, Unavailable
 from mailstore.mime.header import Buffer
 
 SMALL = 2**20  # octets up to which a message stays in memory
@@ -36,8 +37,8 @@ class BlobWriter:
         self._fault: StoreError | None = None
         self._ended = False
         self.has_nul = False
-        self.fd: int | None = None
-        self.path: Path | None = None
+        self._fd: int | None = None
+        self._path: Path | None = None
 
     @property
     def size(self) -> int:
@@ -56,26 +57,42 @@ class BlobWriter:
         self._digest.update(chunk)
         self.has_nul = self.has_nul or 0 in chunk
         try:
-            if self.fd is None and self._size + len(chunk) > self._small:
+            if self._path is None and self._size + len(chunk) > self._small:
                 self._spool()
-            if self.fd is None:
+            if self._path is None:
                 self._parts.append(bytes(chunk))
             else:
-                self._files.write(self.fd, chunk, self._size)
+                self._files.write(self._descriptor(), chunk, self._size)
         except StoreError as error:
             self._fault = error
         self._size += len(chunk)
 
     def _spool(self) -> None:
         self._files.make_folder(self._folder)
-        self.path = self._folder / f"{secrets.token_hex(16)}.part"
-        self.fd = self._files.create(self.path)
-        assert self.fd is not None, "128 random bits don't repeat"
-        self._files.write(self.fd, b"".join(self._parts), 0)
+        self._path = self._folder / f"{secrets.token_hex(16)}.part"
+        self._fd = self._files.create(self._path)
+        assert self._fd is not None, "128 random bits don't repeat"
+        self._files.write(self._fd, b"".join(self._parts), 0)
         self._parts.clear()
+
+    def _descriptor(self) -> int:
+        """Give the spooled file's descriptor, opened again if need be."""
+        assert self._path is not None
+        if self._fd is None:
+            try:
+                self._fd = self._files.reopen(self._path)
+            except NotFound as error:
+                # The collector takes files that lie about for an hour.
+                raise Unavailable(
+                    "the upload took too long", detail=error.detail
+                ) from error
+        return self._fd
 
     def finish(self) -> None:
         """All bytes are here."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            self._files.close(fd)
 
     def check(self) -> None:
         """Raise the fault that a `write` met, if any."""
@@ -86,36 +103,39 @@ class BlobWriter:
     def buffer(self) -> Iterator[Buffer]:
         """Give the bytes for reading, mapped if they are spooled."""
         self.check()
-        if self.fd is None:
+        if self._path is None:
             yield self.content()
         elif self._size == 0:
             yield b""
         else:
-            with mmap.mmap(self.fd, self._size, access=mmap.ACCESS_READ) as data:
+            fd = self._descriptor()
+            with mmap.mmap(fd, self._size, access=mmap.ACCESS_READ) as data:
                 yield data
 
     def content(self) -> bytes:
-        """Give the bytes of a message that stayed in memory."""
+        """Give the bytes of a message that is small enough for that."""
+        if self._path is not None:
+            with self.buffer() as data:
+                return bytes(data)
         if len(self._parts) > 1:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""
 
     def take_file(self) -> tuple[int, Path]:
         """Hand the spooled file over: it is no longer this writer's to remove."""
-        if self.fd is None:
+        if self._path is None:
             self._spool()
-        assert self.fd is not None
-        assert self.path is not None
-        taken = self.fd, self.path
-        self.fd = self.path = None
+        fd, path = self._descriptor(), self._path
+        assert path is not None
+        self._fd = self._path = None
         self._ended = True
-        return taken
+        return fd, path
 
     def abort(self) -> None:
         """Forget the bytes and remove the file. Safe to call twice."""
         self._ended = True
         self._parts.clear()
-        fd, path, self.fd, self.path = self.fd, self.path, None, None
+        fd, path, self._fd, self._path = self._fd, self._path, None, None
         if fd is not None:
             self._files.close(fd)
         if path is not None:

@@ -49,7 +49,7 @@ class MailboxRow:
     bytes: int
     recent_from: int
 
-    def status(self, recent: int) -> MailboxStatus:
+    def status(self, recent: int, max_message: int) -> MailboxStatus:
         """Give its counters; ``recent`` messages were claimed by no session."""
         return MailboxStatus(
             self.id,
@@ -61,6 +61,7 @@ class MailboxRow:
             self.unseen,
             self.deleted,
             self.bytes,
+            max_message,
         )
 
 

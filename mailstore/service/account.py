@@ -36,7 +36,7 @@ from mailstore.service.arrivals import AppendJob
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.names import Names
 from mailstore.service.opened import OpenMailboxes
-from mailstore.service.options import Surroundings
+from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.readers import Readers
 from mailstore.service.searching import SearchParts
 from mailstore.writer import Lane, Outcome
@@ -59,7 +59,8 @@ class Account:
         self.users = 0
         self._folder = folder
         self._runtime = runtime = around.runtime
-        self._options = options = around.options
+        self._around = around
+        options = around.options
         self._bus = around.bus
         self._watchers: list[Callable[[], None]] = []
         for path in (folder.parent.parent, folder.parent, folder):
@@ -78,6 +79,10 @@ class Account:
         self.searching = SearchParts(runtime, self.readers, self.blobs)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
+
+    @property
+    def _options(self) -> StoreOptions:
+        return self._around.options
 
     def check_writable(self) -> None:
         """Refuse who may only read. Raises `NotPermitted`."""
@@ -191,7 +196,8 @@ class Account:
         with reader.snapshot():
             rows = mailboxes.mailboxes_named(reader, names)
             counts = self._count_recent(reader, rows) if recent else {}
-        return {row.name: row.status(counts.get(row.id, 0)) for row in rows}
+        most = self._options.max_message
+        return {row.name: row.status(counts.get(row.id, 0), most) for row in rows}
 
     def _count_recent(
         self, reader: Database, rows: Sequence[MailboxRow]
@@ -212,10 +218,12 @@ class Account:
 
     # -- arrival
 
-    async def admit(self, name: str, size: int) -> MessageSink:
+    async def admit(self, name: str, size: int, *, waiting: int = 0) -> MessageSink:
         """Agree to take a message of ``size`` octets; gives what takes its bytes.
 
-        Raises `NotFound`, `TooBig` or `Unavailable` before a byte is sent.
+        ``waiting`` are octets of messages that were admitted before, and will be
+        stored together with this one. Raises `NotFound`, `TooBig` or `Unavailable`
+        before a byte is sent.
         """
         self.check_writable()
         row = mailboxes.mailbox_named(self.readers.event, name)
@@ -224,7 +232,7 @@ class Account:
         if size > self._options.max_message:
             raise TooBig
         self.check_space(size)
-        return self.blobs.writer(size)
+        return self.blobs.writer(size, waiting)
 
     async def append(self, name: str, arrivals: Sequence[Arrival]) -> Appended:
         """Store messages in a mailbox, in order: all of them or none.

@@ -26,9 +26,12 @@ class StoreOptions:
     open_accounts: int = 256  # kept open while nobody uses them
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Surroundings:
-    """What a store works with: event loop, options, other workers."""
+    """What a store works with: event loop, options, other workers.
+
+    The options may be replaced by others while the store is open.
+    """
 
     runtime: Runtime
     options: StoreOptions

@@ -35,7 +35,6 @@ class Store:
         self, path: Path, runtime: Runtime, options: StoreOptions, bus: ChangeBus
     ) -> None:
         self.path = path
-        self.options = options
         self._runtime = runtime
         self._around = Surroundings(runtime, options, bus)
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
@@ -43,6 +42,15 @@ class Store:
         self._closed = False
         self.directory = Directory(path / "directory.db", runtime, options.directory)
         bus.subscribe(self._noticed)
+
+    @property
+    def options(self) -> StoreOptions:
+        """What an administrator chose."""
+        return self._around.options
+
+    def use(self, options: StoreOptions) -> None:
+        """Choose otherwise. How bytes are kept stays as it is for open accounts."""
+        self._around.options = options
 
     @classmethod
     def open(

@@ -6,6 +6,7 @@ import pytest
 
 from imapd.commands import append, close, select
 from imapd.extensions import idle, unselect
+from imapd.session.append_program import NewMessage, PlainData
 from imapd.session.limits import Limits
 from imapd.wire.framing import Literal
 from mailstore.model import InternalDate
@@ -252,7 +253,8 @@ def test_inverse():
         assert reparsed(name, node) == node
     literal = Literal(3, b"abc", synchronizing=False)
     for flags, when in (((), None), (("\\Seen", "k"), date)):
-        added = append.Append(b"a b", flags, when, literal)
+        message = NewMessage(PlainData(literal), flags, when)
+        added = append.Append(b"a b", (message,))
         assert reparsed("APPEND", added) == added
 
 
