@@ -7,10 +7,15 @@ be lost; receivers compare mod-sequences at every command boundary anyway.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
 from mailstore.model import AccountId, MailboxId
+
+actor: ContextVar[object | None] = ContextVar("actor", default=None)
+"""For whom a coroutine runs, if that is of interest: what it commits is marked so, and
+who caused a change need not be told of it. Every spawned coroutine has its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,10 @@ class Runtime(Protocol):
         ...
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine on the event thread beside the caller; errors are logged."""
+        """Run a coroutine on the event thread beside the caller; errors are logged.
+
+        It has a copy of the caller's context variables: what it sets is its own.
+        """
         ...
 
     def now(self) -> float:

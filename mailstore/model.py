@@ -95,6 +95,54 @@ class MailboxStatus:
     max_message: int = 0  # octets that a new message may have
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxCounts:
+    """The counters of one mailbox that tell whether something happened to it."""
+
+    id: MailboxId
+    uidvalidity: int
+    uidnext: int = 1
+    highestmodseq: int = 1
+    messages: int = 0
+    unseen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChange:
+    """Which counters of a mailbox are others than before."""
+
+    mailbox: MailboxId
+    messages: bool = False  # messages arrived or vanished
+    unseen: bool = False
+    modseq: bool = False
+    uidvalidity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NameChange:
+    """One name of the hierarchy, or one mailbox's two names, before and after.
+
+    None: there was no such name, or there is none. With ``along`` the mailbox only
+    followed a superior one to its new name.
+    """
+
+    before: MailboxEntry | None
+    after: MailboxEntry | None
+    along: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What happened to an account's mailboxes while somebody followed it.
+
+    With ``overflow`` it was more than is remembered, and the rest is empty.
+    """
+
+    names: tuple[NameChange, ...] = ()
+    mailboxes: tuple[MailboxChange, ...] = ()
+    overflow: bool = False
+
+
 class MessageSink(Protocol):
     """Takes one message's bytes as they arrive; made by `Account.admit`."""
 

@@ -216,7 +216,7 @@ class MailboxState:
     # -- watching
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call ``wake`` after each change; gives the call that ends this."""
+        """Have ``wake`` called after each change; gives the call that ends this."""
         self._watchers.append(wake)
 
         def end() -> None:
@@ -225,7 +225,7 @@ class MailboxState:
 
         return end
 
-    def wake(self) -> None:
-        """Tell the watchers that something has changed."""
-        for watcher in tuple(self._watchers):
-            watcher()
+    @property
+    def watchers(self) -> Sequence[Callable[[], None]]:
+        """What is to be called when something has changed."""
+        return self._watchers

@@ -19,11 +19,12 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from mailstore.blobs import BlobStore
 from mailstore.boot import boot_id
+from mailstore.changes import actor
 from mailstore.errors import Busy, StoreError, Unavailable
 from mailstore.index import upkeep
 from mailstore.index.database import Database
@@ -44,6 +45,7 @@ class Outcome(Generic[T_co]):
     value: T_co
     deltas: Sequence[Delta] = ()
     names_changed: bool = False
+    by: object | None = None  # the `actor` that submitted the job; set by the lane
 
 
 class Job(Protocol[T_co]):
@@ -83,6 +85,7 @@ class Simple(Generic[T]):
 class _Waiting:
     job: Job[Any]
     future: Future[Any]
+    by: object | None = field(default_factory=actor.get)
     outcome: Outcome[Any] | None = None
     error: BaseException | None = None
 
@@ -314,7 +317,11 @@ class Lane:
     # -- event thread again
 
     def _finish(self, group: _Group) -> None:
-        outcomes = [one.outcome for one in group.waiting if one.outcome is not None]
+        outcomes = [
+            one.outcome if one.by is None else replace(one.outcome, by=one.by)
+            for one in group.waiting
+            if one.outcome is not None
+        ]
         if group.committed:
             with self._lock:
                 for outcome in outcomes:

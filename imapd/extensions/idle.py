@@ -7,6 +7,9 @@
     S: * 4 EXISTS
     C: DONE
     S: A002 OK IDLE terminated
+
+Nothing is asked while nothing happens: a session waits to be woken by the mailbox, or
+once in a long while to say that it is there.
 """
 
 from __future__ import annotations
@@ -17,10 +20,8 @@ from imapd.session.context import Context
 from imapd.session.faults import Bad
 from imapd.session.registry import Capability, Completed, Feature, States
 from imapd.session.responses import status
-from imapd.session.state import Selected
+from imapd.session.watching import Moment, catch_up, tell
 from imapd.session.words import Bare, bare
-
-_TICK = 5.0  # seconds between looks at what other programs have committed
 
 
 async def run(context: Context, _: Bare) -> Completed:
@@ -33,9 +34,10 @@ async def run(context: Context, _: Bare) -> Completed:
     pulse = _Pulse(context)
     try:
         while (line := context.input.next_line()) is None:
-            if selected is not None:
-                await _tell(context, selected)
+            await catch_up(context)
+            await tell(context, Moment.IDLE)
             pulse.beat()
+            await context.reply.room()
             await context.input.wait()
     finally:
         pulse.stop()
@@ -46,34 +48,36 @@ async def run(context: Context, _: Bare) -> Completed:
     return Completed("IDLE terminated")
 
 
-async def _tell(context: Context, selected: Selected) -> None:
-    if selected.mailbox.stale():
-        await selected.mailbox.refresh()
-    if selected.view.behind():
-        await selected.view.tell(context.reply, removals=True, with_uid=False)
-        await context.reply.room()
-
-
 class _Pulse:
-    """Wakes the session now and then, and keeps address translators awake."""
+    """Says now and then that the server is there: keeps address translators awake."""
+
+    __slots__ = ("_context", "_due", "_octets", "_timer")
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._runtime = context.services.runtime
-        self._said = self._runtime.monotonic()
-        self._timer = self._runtime.later(_TICK, self._tick)
+        self._due = False
+        self._start()
+
+    def _start(self) -> None:
+        self._octets = self._context.reply.octets
+        services = self._context.services
+        seconds = services.limits().idle_heartbeat_seconds
+        self._timer = services.runtime.later(seconds, self._tick)
 
     def _tick(self) -> None:
-        self._timer = self._runtime.later(_TICK, self._tick)
-        self._context.input.wake()
+        self._due = self._context.reply.octets == self._octets
+        self._start()
+        if self._due:
+            self._context.input.wake()
 
     def beat(self) -> None:
-        """Say that the server is there, when it was silent for long."""
-        now = self._runtime.monotonic()
-        if now - self._said >= self._context.services.limits().idle_heartbeat_seconds:
-            self._said = now
-            self._context.reply.untagged(status(b"OK", "Still here"))
-            self._context.reply.flush()
+        """Say it, when nothing else was said for long."""
+        if self._due:
+            self._due = False
+            reply = self._context.reply
+            reply.untagged(status(b"OK", "Still here"))
+            reply.flush()
+            self._octets = reply.octets
 
     def stop(self) -> None:
         """End it."""

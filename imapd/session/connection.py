@@ -17,6 +17,7 @@ from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
 from imapd.session.responses import status
 from imapd.session.state import Peer, SessionState
+from imapd.session.watching import Moment, catch_up, tell
 from imapd.wire.framing import (
     Frame,
     FrameLimits,
@@ -107,6 +108,8 @@ class Connection:
         self._active = self._services.runtime.monotonic()
         if self._framer.buffered > self._services.limits().input_buffer:
             self._pause()
+        # Whoever waits next looks again: what runs now may have looked before.
+        self._signalled = True
         self._resume_live()
 
     def closed(self) -> None:
@@ -187,6 +190,9 @@ class Connection:
         """Give back what the session held."""
         session = self.session
         account, session.account = session.account, None
+        watch, session.watch = session.watch, None
+        if watch is not None:
+            watch.end()
         try:
             await self._context.deselect()
         finally:
@@ -204,10 +210,28 @@ class Connection:
     async def _next_event(self) -> Frame | LiteralAnnounced:
         while (event := self._framer.next()) is None:
             self._resume_reading()
+            if self.session.watch is not None and self._framer.resting:
+                await self._tell_between()
+                if (event := self._framer.next()) is not None:
+                    break
             await self._wait()
         if self._ending or self._gone:
             raise ConnectionGone
         return event
+
+    async def _tell_between(self) -> None:
+        """Tell what the client has asked for, while it sends nothing (RFC 5465)."""
+        context, log = self._context, self._services.log
+        try:
+            await catch_up(context)
+            await tell(context, Moment.BETWEEN)
+            await self.reply.room()
+        except (Bye, ConnectionGone):
+            raise
+        except StoreError as error:
+            log.event("store", error=str(error), id=self.session.id)
+        except Exception as error:  # noqa: BLE001 - the session survives every defect
+            log.failure(error, id=self.session.id, user=self.session.user)
 
     async def _wait(self) -> None:
         self._resume_reading()

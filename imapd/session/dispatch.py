@@ -14,6 +14,7 @@ from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
 from imapd.session.responses import response_text, status
+from imapd.session.watching import Moment, catch_up, tell
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor, Malformed
 from imapd.wire.framing import Frame, Literal
@@ -118,7 +119,7 @@ async def run_frame(context: Context, frame: Frame) -> str:
         spec, node = _understand(context, frame, head)
         effects = spec.effects
         if not effects & Effects.NO_SYNC:
-            await _catch_up(context)
+            await catch_up(context)
         outcome: Completed | Fault = await spec.run(context, node)
     except (Bye, ConnectionGone):
         _forget(frame)
@@ -186,19 +187,10 @@ def _forget(frame: Frame) -> None:
             literal.sink.abort()
 
 
-async def _catch_up(context: Context) -> None:
-    """See what other processes committed, before the command looks at anything."""
-    selected = context.session.selected
-    if selected is not None and selected.mailbox.stale():
-        await selected.mailbox.refresh()
-
-
 async def _tell(context: Context, *, removals: bool, with_uid: bool) -> None:
-    selected = context.session.selected
-    if selected is None:
-        return
     try:
-        await selected.view.tell(context.reply, removals=removals, with_uid=with_uid)
+        moment = Moment.END if removals else Moment.HOLD
+        await tell(context, moment, with_uid=with_uid)
     except StoreError as error:
         context.services.log.event("store", error=str(error), id=context.session.id)
 

@@ -10,6 +10,7 @@ from imapd.session.limits import Limits
 from imapd.session.registry import States
 from imapd.session.telling import Telling
 from imapd.session.view import View
+from imapd.session.watching import Watch
 from mailstore.service import Account, Mailbox
 
 
@@ -46,6 +47,7 @@ class SessionState:
     admin: str | None = None  # who acts for them
     login_failures: int = 0
     selected: Selected | None = None
+    watch: Watch | None = None  # what the client has asked to be told
     enabled: set[str] = field(default_factory=set)
     telling: Telling = field(default_factory=Telling)
     limits: Callable[[], Limits] = Limits

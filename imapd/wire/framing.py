@@ -165,6 +165,12 @@ class Framer:
         return len(self._buffer)
 
     @property
+    def resting(self) -> bool:
+        """Whether nothing is here of a next command."""
+        begun = self._text or self._literals or self._announced or self._poison
+        return not (begun or self._buffer or self._left)
+
+    @property
     def literal_left(self) -> int:
         """Octets still to come of the literal that is being taken or dropped."""
         return self._left

@@ -25,6 +25,7 @@ from mailstore.model import (
     DEFAULT_MAILBOXES,
     DELIMITER,
     INBOX,
+    MailboxCounts,
     MailboxId,
     SpecialUse,
 )
@@ -33,6 +34,9 @@ _COLUMNS = (
     "id, name, selectable, special_use, uidvalidity, uidnext, highestmodseq,"
     " messages, unseen, deleted, bytes, recent_from"
 )
+
+_COUNTS = "id, uidvalidity, uidnext, highestmodseq, messages, unseen"
+_THERE = "name IS NOT NULL AND selectable"
 
 
 def _row(values: tuple[Any, ...]) -> MailboxRow:
@@ -88,6 +92,19 @@ def highestmodseq(database: Database, mailbox: MailboxId) -> int | None:
     """Give a mailbox's mod-sequence, also after its deletion; None when purged."""
     row = database.one("SELECT highestmodseq FROM mailbox WHERE id = ?", (mailbox,))
     return None if row is None else int(row[0])
+
+
+def counts(database: Database, mailbox: MailboxId) -> MailboxCounts | None:
+    """Give a mailbox's counters, None when it was deleted or is a bare name."""
+    sql = f"SELECT {_COUNTS} FROM mailbox WHERE id = ? AND {_THERE}"
+    values = database.one(sql, (mailbox,))
+    return None if values is None else MailboxCounts(*values)
+
+
+def all_counts(database: Database) -> list[MailboxCounts]:
+    """Give the counters of all mailboxes."""
+    sql = f"SELECT {_COUNTS} FROM mailbox WHERE {_THERE}"
+    return [MailboxCounts(*values) for values in database.all(sql)]
 
 
 def count_recent(

@@ -37,6 +37,7 @@ from mailstore.service.mailbox import Mailbox
 from mailstore.service.names import Names
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
+from mailstore.service.overview import Follower, Overview
 from mailstore.service.readers import Readers
 from mailstore.service.searching import SearchParts
 from mailstore.writer import Lane, Outcome
@@ -62,7 +63,6 @@ class Account:
         self._around = around
         options = around.options
         self._bus = around.bus
-        self._watchers: list[Callable[[], None]] = []
         for path in (folder.parent.parent, folder.parent, folder):
             path.mkdir(mode=0o700, exist_ok=True)
         database = Database.open(folder / "index.db")
@@ -79,6 +79,8 @@ class Account:
         self.searching = SearchParts(runtime, self.readers, self.blobs)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
+        self._overview = Overview(runtime, self.readers, self._names)
+        self._looked = -1  # the database's version at the last `look`
 
     @property
     def _options(self) -> StoreOptions:
@@ -164,15 +166,12 @@ class Account:
 
         await self.lane.write(work)
 
-    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call ``wake`` when the list of names changes; gives the call that ends it."""
-        self._watchers.append(wake)
+    def follow(self, wake: Callable[[], None]) -> Follower:
+        """Give what tells of changes in all mailboxes; ``wake`` is called for each.
 
-        def end() -> None:
-            if wake in self._watchers:
-                self._watchers.remove(wake)
-
-        return end
+        It is idle until `Follower.begin`.
+        """
+        return Follower(self._overview, wake)
 
     # -- mailboxes
 
@@ -330,23 +329,39 @@ class Account:
         for outcome in outcomes:
             for delta in outcome.deltas:
                 self.opened.follow(delta)
+                self._overview.committed(delta, outcome.by)
                 self._bus.publish(ChangeNotice(self.id, delta.mailbox, delta.modseq))
+            if outcome.names_changed:
+                self._overview.renamed(outcome.by)
         if any(outcome.names_changed for outcome in outcomes):
             self._bus.publish(ChangeNotice(self.id, _NAMES, 0))
-            self._names_changed()
-
-    def _names_changed(self) -> None:
-        for wake in tuple(self._watchers):
-            wake()
 
     def noticed(self, mailbox: MailboxId) -> None:
         """Another worker has committed something."""
         if mailbox == _NAMES:
-            self._names_changed()
+            self._overview.renamed()
             return
+        self._overview.hinted(mailbox)
         opened = self.opened.get(mailbox)
         if opened is not None and self.opened.behind(opened):
             self._runtime.spawn(self.opened.catch_up(opened))
+
+    async def look(self) -> None:
+        """Look for what programs that tell nobody have committed (`imapd import`).
+
+        For those who wait to be woken; whoever runs a command looks by itself.
+        """
+        watched = self.opened.watched()
+        if not watched and not self._overview.followed:
+            return
+        version = self.readers.event.data_version()
+        if version == self._looked:
+            return
+        self._looked = version
+        for opened in watched:
+            if self.opened.behind(opened):
+                await self.opened.catch_up(opened)
+        await self._overview.suspect()
 
     async def close(self) -> None:
         """Give the account back; it stays open for the next who asks."""

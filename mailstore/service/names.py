@@ -16,7 +16,7 @@ class Names:
     def __init__(self, reader: Database) -> None:
         self._reader = reader
         self._seen = -1  # the database's version at the last comparison
-        self._version = -1
+        self.version = -1  # of the list that was read last
         self._entries: tuple[MailboxEntry, ...] = ()
 
     def entries(self) -> tuple[MailboxEntry, ...]:
@@ -26,11 +26,11 @@ class Names:
             return self._entries
         with self._reader.snapshot():
             version = mailboxes.names_version(self._reader)
-            if version != self._version:
+            if version != self.version:
                 rows = mailboxes.mailboxes(self._reader)
                 subscribed = mailboxes.subscriptions(self._reader)
                 self._entries = _entries(rows, subscribed)
-                self._version = version
+                self.version = version
         self._seen = seen
         return self._entries
 

@@ -97,7 +97,7 @@ class OpenMailboxes:
         if opened is None:
             return
         if opened.state.apply(delta):
-            opened.state.wake()
+            self._wake(opened.state)
         else:
             self._runtime.spawn(self.catch_up(opened))
 
@@ -130,8 +130,17 @@ class OpenMailboxes:
             else:
                 delta = await self._in_pool(read)
             if delta is None or (state.modseq == since and state.apply(delta)):
-                state.wake()
+                self._wake(state)
                 return
+
+    def watched(self) -> list[Opened]:
+        """Give the mailboxes whose changes somebody waits for."""
+        return [opened for opened in self._states.values() if opened.state.watchers]
+
+    def _wake(self, state: MailboxState) -> None:
+        """Tell who waits, one by one: with the sockets' turn in between if many do."""
+        for watcher in state.watchers:
+            self._runtime.deliver(watcher)
 
     async def _in_pool(self, work: Callable[[Database], T]) -> T:
         def run() -> T:

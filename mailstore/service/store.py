@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from mailstore.changes import ChangeBus, ChangeNotice, NoBus
 from mailstore.directory import Directory
-from mailstore.errors import Busy, NotFound, Unavailable
+from mailstore.errors import Busy, NotFound, StoreError, Unavailable
 from mailstore.index.database import check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.model import AccountId
@@ -24,6 +25,7 @@ from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
 _DEFAULTS = StoreOptions()
 _NO_BUS = NoBus()
 
@@ -42,6 +44,7 @@ class Store:
         self._closed = False
         self.directory = Directory(path / "directory.db", runtime, options.directory)
         bus.subscribe(self._noticed)
+        self._looks = runtime.later(_LOOK_SECONDS, self._look)
 
     @property
     def options(self) -> StoreOptions:
@@ -147,12 +150,32 @@ class Store:
         if account is not None:
             account.noticed(notice.mailbox)
 
+    def _look(self) -> None:
+        """Let every account look, for all its sessions at once."""
+        self._looks = self._runtime.later(_LOOK_SECONDS, self._look)
+        for account in self._accounts.values():
+            if account.users > 0:
+                # One by one, with the sockets' turn in between when they are many.
+                self._runtime.deliver(partial(self._look_at, account))
+
+    def _look_at(self, account: Account) -> None:
+        if self._accounts.get(account.id) is account:
+            self._runtime.spawn(_look(account))
+
     def close(self) -> None:
         """End all writing, make everything durable, close the files. Blocks."""
         self._closed = True
+        self._looks.cancel()
         while self._accounts:
             self._accounts.popitem()[1].shut()
         self.directory.close()
+
+
+async def _look(account: Account) -> None:
+    try:
+        await account.look()
+    except StoreError:
+        return  # whoever runs a command is told what is wrong; the next look may work
 
 
 async def _purge(account: Account) -> None:

@@ -153,6 +153,7 @@ class Session:
     ) -> None:
         self._world = world
         self._parser = ResponseParser()
+        self._late: list[Response] = []  # came behind a tagged response
         self._number = 0
         self.secure = secure
         self.tls_channel = channel
@@ -212,7 +213,7 @@ class Session:
 
     def read(self) -> list[Response]:
         """Give the responses that are there, strictly parsed."""
-        found = []
+        found, self._late = self._late, []
         while (response := self._parser.next()) is not None:
             found.append(response)
         assert not self._parser.pending, self._parser.pending[:200]
@@ -229,11 +230,11 @@ class Session:
         tag = f"t{self._number}"
         self.raw = b""
         found = self.feed(b"%b %b\r\n" % (tag.encode(), command))
-        assert found, "no answer"
-        last = found[-1]
-        assert isinstance(last, Status), found
-        assert last.tag == tag or last.kind == "BYE", found
-        return Answer(last, tuple(found[:-1]), self.raw)
+        for at, last in enumerate(found):
+            if isinstance(last, Status) and (last.tag == tag or last.kind == "BYE"):
+                self._late = found[at + 1 :]
+                return Answer(last, tuple(found[:at]), self.raw)
+        raise AssertionError(f"no answer: {found}")
 
     def ok(self, command: bytes) -> Answer:
         answer = self.run(command)

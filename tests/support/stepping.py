@@ -11,6 +11,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 from mailstore.lanes import Future, InlineFuture, InlineRuntime, Pool, Timer
@@ -83,7 +84,8 @@ class SteppingRuntime(InlineRuntime):
         return self.time
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._soon(lambda: self._step(work))
+        context = copy_context()
+        self._soon(lambda: context.run(self._step, work, context))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Drive a coroutine that needs no clock to its result."""
@@ -124,12 +126,16 @@ class SteppingRuntime(InlineRuntime):
         finally:
             self._stepping = False
 
-    def _step(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _step(self, work: Coroutine[Any, Any, Any], context: Context) -> None:
         try:
             waited: SteppingFuture = work.send(None)
         except StopIteration:
             return
+
+        def go_on() -> None:
+            self._soon(lambda: context.run(self._step, work, context))
+
         if waited.done():
-            self._soon(lambda: self._step(work))
+            go_on()
         else:
-            waited.then(lambda: self._soon(lambda: self._step(work)))
+            waited.then(go_on)

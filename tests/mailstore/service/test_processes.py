@@ -96,7 +96,8 @@ def test_a_notice_wakes_who_watches(pair):
     theirs = two.open()
     woken, listed = [], []
     theirs.watch(lambda: woken.append(theirs.modseq))
-    two.account.watch(lambda: listed.append(True))
+    follower = two.account.follow(lambda: listed.append(True))
+    two.run(follower.begin())
     one.append("INBOX", b"x")
     two.account.noticed(theirs.id)
     two.account.noticed(theirs.id)

@@ -1,0 +1,63 @@
+"""Which changes a session is told of, and at which moment.
+
+By itself a session hears of its selected mailbox, at the end of commands and in IDLE
+(RFC 3501 §5.2, RFC 2177). A feature by which the client chooses for itself puts a
+`Watch` into the session (RFC 5465). How things are told is not decided here.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from imapd.session.context import Context
+
+
+class Moment(enum.Enum):
+    """When changes may be told."""
+
+    BETWEEN = enum.auto()  # no command runs
+    IDLE = enum.auto()
+    HOLD = enum.auto()  # a command ends that allows no EXPUNGE (RFC 3501 §7.4.1)
+    END = enum.auto()  # any other command ends
+
+
+class Watch(Protocol):
+    """What a client has asked to be told, instead of the usual."""
+
+    async def tell(
+        self, context: Context, moment: Moment, /, *, with_uid: bool
+    ) -> None:
+        """Tell what is due, as far as the moment allows it.
+
+        Raises `ConnectionGone`, and store errors.
+        """
+        ...
+
+    def end(self) -> None:
+        """Watch no more."""
+        ...
+
+
+async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> None:
+    """Tell a session what is due at this moment.
+
+    Raises `ConnectionGone`, and store errors.
+    """
+    watch = context.session.watch
+    if watch is not None:
+        await watch.tell(context, moment, with_uid=with_uid)
+        return
+    selected = context.session.selected
+    if selected is None or moment is Moment.BETWEEN:
+        return
+    removals = moment is not Moment.HOLD
+    await selected.view.tell(context.reply, removals=removals, with_uid=with_uid)
+
+
+async def catch_up(context: Context) -> None:
+    """See what other processes have committed to the selected mailbox."""
+    selected = context.session.selected
+    if selected is not None and selected.mailbox.stale():
+        await selected.mailbox.refresh()
