@@ -230,11 +230,15 @@ class Session:
         tag = f"t{self._number}"
         self.raw = b""
         found = self.feed(b"%b %b\r\n" % (tag.encode(), command))
-        for at, last in enumerate(found):
-            if isinstance(last, Status) and (last.tag == tag or last.kind == "BYE"):
-                self._late = found[at + 1 :]
-                return Answer(last, tuple(found[:at]), self.raw)
-        raise AssertionError(f"no answer: {found}")
+        ends = [one for one in found if isinstance(one, Status)]
+        last = next((one for one in ends if one.tag == tag), None)
+        if last is None:
+            assert ends, f"no answer: {found}"
+            last = ends[-1]
+            assert last.kind == "BYE", found
+        at = found.index(last)
+        self._late = found[at + 1 :]
+        return Answer(last, tuple(found[:at]), self.raw)
 
     def ok(self, command: bytes) -> Answer:
         answer = self.run(command)
