@@ -17,6 +17,7 @@ from imapd.config import (
     parse_config,
     read_text,
 )
+from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from mailstore.service import Store, StoreOptions
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from imapd.auth import Throttle
     from imapd.net.bus import DatagramBus
     from imapd.net.certificates import Pair
+    from imapd.net.control import Control
+    from imapd.net.imap import Door
     from imapd.net.lanes import TwistedRuntime
     from imapd.net.loop import Loop
     from imapd.net.server import Server
     from imapd.net.tls import Certificates
     from imapd.session.admission import ConnectionAdmission
+    from imapd.session.context import Services
     from imapd.session.credentials import Authenticator
     from imapd.session.registry import Registry
     from mailstore.changes import ChangeBus
@@ -134,7 +138,7 @@ class Application:
     """One worker, wired: call `start`, run the loop, then `close`.
 
     ``bus`` makes the change bus once there is a runtime; None: one worker only.
-    ``worker`` is its number among them.
+    ``worker`` is its number among them, ``run`` that of its process.
     """
 
     def __init__(
@@ -143,8 +147,8 @@ class Application:
         loop: Loop,
         bus: Callable[[Loop, TwistedRuntime], ChangeBus] | None = None,
         worker: int = 0,
+        run: int = 0,
     ) -> None:
-        from imapd.net.imap import Door
         from imapd.net.lanes import TwistedRuntime
         from imapd.net.server import Server
         from imapd.session.admission import ConnectionAdmission
@@ -176,16 +180,37 @@ class Application:
             log=self.log,
             server_name=config.server.name,
             version=self.version,
+            run=run,
         )
-        door = Door(
-            services,
-            admission,
-            certificates=self._certificates,
-            plaintext_login=config.auth.allow_plaintext_without_tls,
-        )
+        door = self._make_door(services, admission)
         self._metrics.gauge(CONNECTIONS, lambda: admission.connections)
         self._metrics.gauge(STRANGERS, lambda: admission.strangers)
         self.server: Server = Server(loop, self.runtime, door, self._metrics.text)
+        self._control = self._make_control(loop, door)
+        self._control_socket: ControlSocket | None = None
+
+    def _make_door(self, services: Services, admission: ConnectionAdmission) -> Door:
+        from imapd.net.imap import Door
+
+        return Door(
+            services,
+            admission,
+            certificates=self._certificates,
+            plaintext_login=self.config.auth.allow_plaintext_without_tls,
+        )
+
+    def _make_control(self, loop: Loop, door: Door) -> Control:
+        from imapd.net.control import Control
+
+        return Control(loop, self.runtime, door.live, self.log)
+
+    def listen_to_administrators(self) -> None:
+        """Answer on a control socket. Without one, people are served all the same."""
+        try:
+            self._control_socket = open_control(control_folder(self.store.path))
+            self._control.listen(self._control_socket.socket)
+        except OSError as error:
+            logs.event("control-failed", error=str(error))
 
     def _open_store(self) -> Store:
         options = store_options(self.config)
@@ -265,6 +290,9 @@ class Application:
 
     def close(self) -> None:
         """Finish what the store was given, and end its threads."""
+        self._control.close()
+        if self._control_socket is not None:
+            self._control_socket.close()
         self.store.close()
         self._bus.close()
         self.runtime.close()

@@ -2,7 +2,7 @@
 
 ::
 
-    2026-11-24T01:02:03.004Z INFO command id=1f user=alice command=FETCH ms=3.1
+    2026-11-24T01:02:03.004Z INFO command id=0-1f user=alice command=FETCH ms=3.1
 
 Text that came from outside is escaped and cut, so that no client can forge a line
 or speak to a terminal. Writing happens in a thread of its own: a full disk or a
@@ -46,6 +46,7 @@ EVENT_LEVELS: Mapping[str, int] = {
     "worker-died": logging.ERROR,
     "reload-failed": logging.ERROR,
     "stop-stuck": logging.ERROR,
+    "control-failed": logging.WARNING,
     "failure": logging.ERROR,
 }
 """How severe each kind of event is; what is not here is `info`."""

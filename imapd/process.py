@@ -55,8 +55,8 @@ def serve(
     )
     try:
         loop = new_loop()
-        number = 0 if worker is None else worker.index
-        application = Application(config, loop, _bus_of(worker), number)
+        number, run = (0, 0) if worker is None else (worker.index, worker.run)
+        application = Application(config, loop, _bus_of(worker), number, run)
         try:
             _Process(application, loop, writer, worker).run(endpoints, ready)
         finally:
@@ -95,6 +95,7 @@ class _Process:
         self._loop.addReader(signals)
         try:
             self._application.server.listen(endpoints)
+            self._application.listen_to_administrators()
             self._loop.callLater(0, lambda: self._begin(ready))
             self._loop.run(installSignalHandlers=False)
             logs.event("stop", pid=os.getpid())

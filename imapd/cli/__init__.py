@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alias": ("imapd.cli.alias", "Have addresses lead to accounts."),
     "domain": ("imapd.cli.domain", "Add, list and remove domains."),
     "group": ("imapd.cli.group", "Say who is in which group."),
+    "session": ("imapd.cli.session", "List and end sessions."),
     "mailbox": ("imapd.cli.mailbox", "List, create, rename and delete mailboxes."),
     "import": ("imapd.cli.importing", "Bring mail in from files, mbox or Maildir."),
     "export": ("imapd.cli.exporting", "Write mail out as Maildir or mbox."),

@@ -8,7 +8,8 @@ command; timeouts other than the handshake's are the session's.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -22,6 +23,7 @@ from imapd.net.tls import Certificates, TlsLayer
 from imapd.session.admission import ConnectionAdmission, Ticket
 from imapd.session.connection import Connection
 from imapd.session.context import Services
+from imapd.session.facts import SessionFacts
 from imapd.session.responses import status
 from imapd.session.state import Peer
 from mailstore.lanes import Timer
@@ -144,6 +146,13 @@ class ImapProtocol(Protocol):
             self._connection.shutdown(text)
         else:
             self._output.abort()
+
+    def facts(self) -> SessionFacts | None:
+        """Tell an administrator of the session; None while there is none yet."""
+        if self._connection is None:
+            return None
+        version = None if self._tls is None else self._tls.version
+        return replace(self._connection.facts(), tls=version, pid=os.getpid())
 
     def abort(self) -> None:
         """Close at once."""

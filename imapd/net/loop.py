@@ -48,6 +48,10 @@ class Loop(Protocol):
         """Accept connections on a listening socket."""
         ...
 
+    def adoptStreamConnection(self, descriptor: int, family: int, factory: Any) -> Any:  # noqa: ANN401 - Twisted's types
+        """Serve a socket that is connected; it is duplicated."""
+        ...
+
     def addReader(self, reader: Any) -> None:  # noqa: ANN401 - Twisted's types
         """Watch a descriptor for reading."""
         ...

@@ -95,6 +95,13 @@ class TlsLayer:
             self._channel = channel_of(self._bio.getHandle())
         return self._channel
 
+    @property
+    def version(self) -> str | None:
+        """The protocol's version, as ``TLSv1.3``; None before the handshake's end."""
+        if not self.done:
+            return None
+        return str(self._bio.getHandle().get_protocol_version_name())
+
     def begin(self, tcp: Any) -> None:  # noqa: ANN401 - Twisted's
         """Wait for the client's hello on a connected transport."""
         self._bio.makeConnection(tcp)

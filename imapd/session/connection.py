@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 
 from imapd.session.context import Context, Services
 from imapd.session.dispatch import check_state, find_spec, read_head, run_frame
+from imapd.session.facts import SessionFacts
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
@@ -62,11 +63,14 @@ class Connection:
         self._paused = False
         self._timer: Timer | None = None
         self._began = self._active = services.runtime.monotonic()
+        self._since = services.runtime.now()
+        self._running: tuple[str, float] | None = None  # the command, and since when
+        self._octets = 0  # from the client
         self._bad = 0
         self._commands = 0
         self.session = SessionState(
             peer=peer,
-            id=f"{next(_numbers):x}",
+            id=f"{services.run:x}-{next(_numbers):x}",
             secure=secure,
             starttls=starttls,
             plaintext_login=plaintext_login,
@@ -105,6 +109,7 @@ class Connection:
         if self._gone or self._ending:
             return
         self._framer.feed(data)
+        self._octets += len(data)
         self._active = self._services.runtime.monotonic()
         if self._framer.buffered > self._services.limits().input_buffer:
             self._pause()
@@ -127,6 +132,31 @@ class Connection:
         """Say BYE: what the client sends cannot be read any more."""
         if not self._gone and not self._ending:
             self._say_bye(Bye(text))
+
+    def facts(self) -> SessionFacts:
+        """Tell an administrator what there is to know."""
+        session, now = self.session, self._services.runtime.monotonic()
+        selected = session.selected
+        name, began = self._running or (None, now)
+        return SessionFacts(
+            id=session.id,
+            user=session.user,
+            admin=session.admin,
+            address=session.peer.address,
+            protocol="imap",
+            secure=session.secure,
+            tls=None,
+            since=self._since,
+            idle=round(now - self._active, 3),
+            mailbox=None if selected is None else selected.mailbox.name,
+            readonly=selected is not None and selected.mailbox.readonly,
+            command=name,
+            command_seconds=None if name is None else round(now - began, 3),
+            commands=self._commands,
+            octets_in=self._octets,
+            octets_out=self.reply.octets,
+            client=dict(session.client_id),
+        )
 
     # -- the port `Input` of a running command
 
@@ -255,7 +285,11 @@ class Connection:
         before = self.session.state
         began = self._services.runtime.monotonic()
         octets = self.reply.octets
-        outcome = await run_frame(self._context, frame)
+        self._note_running(frame.text)
+        try:
+            outcome = await run_frame(self._context, frame)
+        finally:
+            self._running = None
         self._log_command(frame, outcome, began, octets)
         if frame.poison is not None and frame.poison.fatal:
             raise Bye(frame.poison.text)
@@ -264,6 +298,12 @@ class Connection:
             self._framer.limits = _frame_limits(
                 self._services.limits(), logged_in=self.session.account is not None
             )
+
+    def _note_running(self, text: bytes) -> None:
+        if self._running is None:  # else its first literal began it
+            head = read_head(text)
+            name = "" if head is None else head.name
+            self._running = name, self._services.runtime.monotonic()
 
     def _count_bad(self, frame: Frame, outcome: str) -> None:
         if outcome != "BAD":
@@ -318,6 +358,7 @@ class Connection:
         head = read_head(event.text)
         if head is None:
             raise Bad("a command begins with a tag and a space")
+        self._note_running(event.text)
         spec = find_spec(self._services.registry, head)
         check_state(spec, self.session.state)
         if spec.literal_policy is not None:

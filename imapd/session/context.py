@@ -42,6 +42,7 @@ class Services:
     log: SessionLog
     server_name: str = "imapd"
     version: str = ""
+    run: int = 0  # which of the processes that the supervisor started this is
 
 
 class SessionLog(Protocol):

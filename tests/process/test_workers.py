@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.process.test_serve import children, until
+from tests.process.test_serve import at_worker, children, until
+from tests.support.responses import Code, Status
 from tests.support.server import ServerProcess, running_server
 
 pytestmark = pytest.mark.net
+
+BYE = Status("BYE", "an administrator has ended this session", Code("UNAVAILABLE"))
 
 
 def replace_worker(server: ServerProcess) -> None:
@@ -22,6 +27,80 @@ def replace_worker(server: ServerProcess) -> None:
     for _ in range(12):  # whichever socket a connection lies in, it is answered
         server.client().close()
     assert len(children(server.process.pid)) == 2
+
+
+def sessions(server: ServerProcess, *more: str) -> list[dict[str, Any]]:
+    """List sessions by the command line."""
+    found = json.loads(server.imapd("session", "list", "--json", *more).stdout)
+    assert isinstance(found, list)
+    return found
+
+
+def test_sessions_of_all_workers_are_told_and_ended(tmp_path: Path):
+    with running_server(tmp_path, arguments=("--workers", "2")) as server:
+        assert sessions(server) == []
+        workers = children(server.process.pid)
+        first, second = (at_worker(server, pid, "alice") for pid in workers)
+        secure = server.client("bob", tls=True)
+        stranger = server.connect()
+        first.ok('ID ("name" "mutt")')
+        first.select("INBOX")
+        second.select("Sent", examine=True)
+        second.send("IDLE")
+        second.read()
+        found = sessions(server)
+        assert len({one["id"] for one in found}) == 4
+        assert sorted(one["user"] for one in found) == ["", "alice", "alice", "bob"]
+        by_mailbox = {one["mailbox"]: one for one in found if one["mailbox"]}
+        assert by_mailbox["INBOX"]["client"] == {"name": "mutt"}
+        assert by_mailbox["INBOX"]["pid"] == workers[0]
+        assert by_mailbox["Sent"]["command"] == "IDLE"
+        assert by_mailbox["Sent"]["readonly"]
+        assert by_mailbox["Sent"]["pid"] == workers[1]
+        (bob,) = sessions(server, "--account", "bob")
+        assert (bob["secure"], bob["tls"]) == (True, "TLSv1.3")
+        # By account, in both workers; then by id; the stranger by the address.
+        server.imapd("session", "kill", "--account", "Alice")
+        for client in (first, second):
+            assert client.read_to_end()[-1] == BYE
+            client.close()
+        secure.ok("NOOP")
+        server.imapd("session", "kill", bob["id"])
+        assert secure.read_to_end()[-1] == BYE
+        secure.close()
+        server.imapd("session", "kill", bob["id"], code=5)
+        server.imapd("session", "kill", "--address", "127.0.0.0/8")
+        assert stranger.read_to_end()[-1] == BYE
+        stranger.close()
+        until(lambda: sessions(server) == [])
+        assert server.log.count('"session-killed"') == 4
+
+
+def test_ids_are_new_in_a_worker_that_replaces_another(tmp_path: Path):
+    with running_server(tmp_path, arguments=("--workers", "2")) as server:
+        first, second = children(server.process.pid)
+        at_worker(server, first).close()
+        with at_worker(server, second) as kept:
+            os.kill(first, signal.SIGKILL)
+            until(lambda: first not in children(server.process.pid))
+            until(lambda: len(children(server.process.pid)) == 2)
+            (new,) = set(children(server.process.pid)) - {second}
+            with at_worker(server, new):
+                found = {one["id"].partition("-")[0] for one in sessions(server)}
+                assert len(found) == 2
+                assert "2" in found
+            kept.ok("NOOP")
+        assert len(list((tmp_path / "store" / "control").iterdir())) == 2
+        server.log_file.write_text("")
+    assert list((tmp_path / "store" / "control").iterdir()) == []
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path):
+    with running_server(tmp_path) as server:
+        server.kill()
+        server.imapd("session", "list", code=1)
+        server.start()
+        assert sessions(server) == []
 
 
 def test_a_worker_is_replaced_though_the_configuration_was_broken(tmp_path: Path):
