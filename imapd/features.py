@@ -27,6 +27,7 @@ from imapd.commands import (
 from imapd.commands import list as list_
 from imapd.extensions import (
     appendlimit,
+    binary,
     children,
     compress,
     enable,
@@ -84,4 +85,5 @@ ALL: tuple[Feature, ...] = (
     compress.FEATURE,
     multiappend.FEATURE,
     appendlimit.FEATURE,
+    binary.FEATURE,
 )

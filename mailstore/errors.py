@@ -87,6 +87,12 @@ class InvalidContent(StoreError):
     default = "the message contains a NUL byte"
 
 
+class UnknownEncoding(StoreError):
+    """A part's transfer encoding can't be undone: not known, or damaged."""
+
+    default = "the content's transfer encoding cannot be undone"
+
+
 class Busy(StoreError):
     """Somebody else holds what is needed; asking again later helps."""
 

@@ -171,7 +171,8 @@ class Arrival:
     content: bytes | MessageSink
     flags: tuple[str, ...] = ()
     internaldate: InternalDate | None = None  # None: now
-    binary: bool = False  # True: a NUL byte is taken (import, delivery, RFC 3516)
+    binary: bool = False  # True: a NUL byte is taken as it is (import, delivery)
+    encode_nul: bool = False  # True: parts with a NUL byte become base64 (RFC 3516)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ CODES: dict[type[errors.StoreError], str | None] = {
     errors.Expunged: "EXPUNGEISSUED",
     errors.InvalidName: "CANNOT",
     errors.InvalidContent: "CANNOT",
+    errors.UnknownEncoding: "UNKNOWN-CTE",  # RFC 3516 §4.3
     errors.Busy: "INUSE",
     errors.Unavailable: "UNAVAILABLE",
     errors.Corrupt: "CORRUPTION",

@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from imapd.session.context import Context
-from imapd.session.plugs import Derived, FetchEnvironment, FetchItem, Literal, Rendering
+from imapd.session.plugs import (
+    Converted,
+    Derived,
+    FetchEnvironment,
+    FetchItem,
+    Literal,
+    Rendering,
+)
 from imapd.session.view import View
 from mailstore.model import ROW_COLUMNS, SEEN, Batch, Column
 from mailstore.service import Mailbox
 
-Piece = bytes | Literal | Derived
+Piece = bytes | Literal | Derived | Converted
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ class Plan:
         for name, *values in zip(*columns, strict=True):
             pieces: list[Piece] = [self.start % name]
             for rendering, value in zip(self.renderings, values, strict=True):
-                if isinstance(value, Literal | Derived):
+                if isinstance(value, Literal | Derived | Converted):
                     pieces.append(rendering.name + b" ")
                     pieces.append(value)
                 else:

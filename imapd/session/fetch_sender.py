@@ -11,19 +11,29 @@ It must not know items or columns. What it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from imapd.session.context import Context
 from imapd.session.faults import ConnectionGone
 from imapd.session.fetch_plan import Answers, Piece
-from imapd.session.plugs import Derived, Literal
+from imapd.session.plugs import Converted, Derived, Literal
 from imapd.session.reply import CHUNK
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.lanes import Pool, in_pool
 
 Readers = dict[str, BlobReader]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A converted value that is too big to be kept; its size is known."""
+
+    value: Converted
+    size: int
+    has_nul: bool
 
 
 class Sender:
@@ -74,12 +84,13 @@ class Sender:
                     message = (b"".join(whole),)
                 else:
                     _probe(readers, message)
+                pieces = await self._measure(readers, message)
             except StoreError as error:
                 self._log(error)
                 self.failure = self.failure or error
                 return False
             try:
-                await self._send_pieces(readers, message)
+                await self._send_pieces(readers, pieces)
             except StoreError as error:
                 self._log(error)
                 self._context.end()
@@ -104,19 +115,56 @@ class Sender:
                 raise Corrupt(detail=f"{piece.ref} is shorter than its parts")
         return readers
 
-    async def _send_pieces(self, readers: Readers, message: Sequence[Piece]) -> None:
+    async def _measure(
+        self, readers: Readers, message: Sequence[Piece]
+    ) -> tuple[Piece | _Measured, ...]:
+        """Convert what is to be converted once, beside the sessions of others.
+
+        What can't be converted shows while nothing of the message was sent.
+        """
+        if not any(isinstance(piece, Converted) for piece in message):
+            return tuple(message)
+        runtime = self._context.services.runtime
+
+        def convert() -> tuple[Piece | _Measured, ...]:
+            return tuple(
+                [
+                    _convert(readers, piece) if isinstance(piece, Converted) else piece
+                    for piece in message
+                ]
+            )
+
+        return await in_pool(runtime, Pool.READ, convert)
+
+    async def _send_pieces(
+        self, readers: Readers, message: Sequence[Piece | _Measured]
+    ) -> None:
         for piece in message:
             match piece:
                 case bytes():
                     await self._write(piece)
                 case Derived():
                     await self._write(await self._derive(readers, piece))
+                case Converted():
+                    raise AssertionError("it was measured")
+                case _Measured():
+                    await self._send_measured(readers, piece)
                 case Literal():
                     await self._write(b"{%d}\r\n" % piece.length)
                     for start in range(0, piece.length, CHUNK):
                         count = min(CHUNK, piece.length - start)
                         data = _read(readers, piece, piece.start + start, count)
                         await self._write(data)
+
+    async def _send_measured(self, readers: Readers, piece: _Measured) -> None:
+        await self._write(_literal_head(piece.size, piece.has_nul))
+        pieces = piece.value.pieces(_octets(readers, piece.value))
+        # The way to the first octet that is told may be long.
+        runtime = self._context.services.runtime
+        data = await in_pool(runtime, Pool.READ, lambda: next(pieces, b""))
+        await self._write(data)
+        for data in pieces:
+            await self._write(data)
 
     async def _derive(self, readers: Readers, piece: Derived) -> bytes:
         """Make a value of octets; of many, beside the sessions of others."""
@@ -135,7 +183,36 @@ def _size(message: Iterable[Piece]) -> int:
     return sum([piece.length for piece in message if not isinstance(piece, bytes)])
 
 
-def _read(readers: Readers, piece: Literal | Derived, start: int, count: int) -> bytes:
+def _octets(readers: Readers, piece: Converted) -> Iterator[bytes]:
+    """Read the octets of a value that is converted, in chunks."""
+    for start in range(0, piece.length, CHUNK):
+        count = min(CHUNK, piece.length - start)
+        yield _read(readers, piece, piece.start + start, count)
+
+
+def _literal_head(size: int, has_nul: bool) -> bytes:
+    return b"~{%d}\r\n" % size if has_nul else b"{%d}\r\n" % size
+
+
+def _convert(readers: Readers, piece: Converted) -> bytes | _Measured:
+    """Convert a value; gives it if it is small. Raises store errors."""
+    kept: list[bytes] = []
+    size, has_nul = 0, False
+    for data in piece.pieces(_octets(readers, piece)):
+        size += len(data)
+        has_nul = has_nul or 0 in data
+        if size <= CHUNK and not piece.size_only:
+            kept.append(data)
+    if piece.size_only:
+        return b"%d" % size
+    if size > CHUNK:
+        return _Measured(piece, size, has_nul)
+    return _literal_head(size, has_nul) + b"".join(kept)
+
+
+def _read(
+    readers: Readers, piece: Literal | Derived | Converted, start: int, count: int
+) -> bytes:
     """Read octets of a blob, all of them. Raises `Corrupt`."""
     data = readers[piece.ref].pread(start, count)
     if len(data) != count:
@@ -149,6 +226,13 @@ def _read_whole(readers: Readers, piece: Piece) -> bytes:
     """Give a piece as it is sent."""
     if isinstance(piece, bytes):
         return piece
+    if isinstance(piece, Converted):
+        small = _convert(readers, piece)
+        if isinstance(small, bytes):
+            return small
+        # A conversion may make more of few octets.
+        data = b"".join(piece.pieces(_octets(readers, piece)))
+        return _literal_head(small.size, small.has_nul) + data
     data = _read(readers, piece, piece.start, piece.length)
     if isinstance(piece, Derived):
         return piece.render(data)

@@ -15,6 +15,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Iterator,
     Sequence,
 )
 from dataclasses import dataclass
@@ -81,12 +82,46 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class Converted:
+    """A value that is made of octets of the blob, piece by piece.
+
+    ``convert`` turns pieces of the octets, cut anywhere, into pieces of the value, each
+    time the same; a store error that it raises is that of the message. ``count`` octets
+    from ``offset`` on are told, as a string, or as a literal8 if they have a NUL
+    (RFC 3516 §4.3); with ``size_only`` how many octets the value has.
+    """
+
+    ref: str
+    start: int
+    length: int
+    convert: Callable[[Iterable[bytes]], Iterator[bytes]]
+    offset: int = 0
+    count: int | None = None
+    size_only: bool = False
+
+    def pieces(self, octets: Iterable[bytes]) -> Iterator[bytes]:
+        """Give what is told of the value, in pieces."""
+        skip, left = self.offset, self.count
+        for piece in self.convert(octets):
+            if skip >= len(piece):
+                skip -= len(piece)
+                continue
+            told = piece[skip:] if left is None else piece[skip : skip + left]
+            skip = 0
+            yield told
+            if left is not None:
+                left -= len(told)
+                if left == 0:
+                    return
+
+
+@dataclass(frozen=True, slots=True)
 class Rendering:
     """How one item of FETCH is answered, compiled once per command.
 
     The answer is ``name``, a space and a value. ``values`` gives one value for each
     message of a batch, aligned with its UIDs: what ``conversion`` (``%b`` or
-    ``%d``) takes, or, with ``reads_blobs``, `Literal` and `Derived` as well.
+    ``%d``) takes, or, with ``reads_blobs``, `Literal`, `Derived` and `Converted` too.
     """
 
     name: bytes

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.errors import InvalidContent, TooBig
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
 from mailstore.index.records import MessageRecord
+from mailstore.mime.encoding import without_nul
 from mailstore.mime.ingest import Ingested, ingest
 from mailstore.model import Arrival, InternalDate
 from mailstore.writer import Outcome
@@ -36,7 +39,8 @@ class AppendJob:
                 raise InvalidContent
             if _size(arrival) > self._most:
                 raise TooBig
-        for arrival in self._arrivals:
+        for given in self._arrivals:
+            arrival = _encode_nul(given, blobs)
             date = arrival.internaldate or InternalDate(self._now)
             seen = _look(arrival)
             stored = blobs.add(_content(arrival), date)
@@ -63,10 +67,39 @@ def _size(arrival: Arrival) -> int:
 
 def _has_nul(arrival: Arrival) -> bool:
     """Tell whether a NUL keeps the message out (RFC 3501 §4.3.1: CHAR8)."""
-    if arrival.binary:
+    if arrival.binary or arrival.encode_nul:
         return False
+    return _holds_nul(arrival)
+
+
+def _holds_nul(arrival: Arrival) -> bool:
     content = _content(arrival)
     return 0 in content if isinstance(content, bytes) else content.has_nul
+
+
+def _encode_nul(arrival: Arrival, blobs: BlobStore) -> Arrival:
+    """Put parts with NULs into base64, if that is wanted.
+
+    Raises `UnknownEncoding` where that is not possible.
+    """
+    if not (arrival.encode_nul and _holds_nul(arrival)):
+        return arrival
+    content = _content(arrival)
+    size = _size(arrival)
+    made = blobs.writer(size + size // 2)
+    try:
+        with (
+            nullcontext(content)
+            if isinstance(content, bytes)
+            else content.buffer() as data
+        ):
+            for piece in without_nul(data):
+                made.write(piece)
+        made.check()
+    except BaseException:
+        made.abort()
+        raise
+    return replace(arrival, content=made)
 
 
 def _look(arrival: Arrival) -> Ingested:

@@ -17,6 +17,7 @@ _QUOTED = re.compile(
 )
 _ESCAPED = re.compile(rb'\\(["\\])')
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\}\r\n")
+_LITERAL8 = re.compile(rb"~\{([0-9]{1,10})\}\r\n")
 _NUMBER = re.compile(rb"[0-9]+")
 _DATE_TIME = re.compile(
     rb'"([ 0-3][0-9])-([A-Z][a-z]{2})-([0-9]{4}) '
@@ -114,6 +115,18 @@ class Reader:
 
     def nstring(self) -> bytes | None:
         return None if self.accept_word(b"NIL") else self.string()
+
+    def nstring8(self) -> bytes | None:
+        """``nstring`` or ``literal8`` (RFC 3516 §7); the latter has a NUL here."""
+        literal = _LITERAL8.match(self.data, self.at)
+        if literal is None:
+            return self.nstring()
+        start, size = literal.end(), int(literal[1])
+        found = self.data[start : start + size]
+        if len(found) != size or b"\0" not in found:
+            self.refuse("a whole literal8 with a NUL")
+        self.at = start + size
+        return found
 
     def name(self) -> str:
         """A string that names something in ASCII, in upper case."""

@@ -433,8 +433,8 @@ def _msg_att(reader: ResponseReader) -> Mapping[str, object]:
         name = reader.match(_ITEM, "msg-att").decode("ascii").upper()
         parse = FETCH_ITEMS.get(name)
         if name in _SECTIONED and reader.peek(b"["):
+            parse = _SECTIONED[name]
             name += reader.section_name()
-            parse = ResponseReader.nstring
         if parse is None:
             reader.refuse("a known item")
         reader.take(b" ")
@@ -447,7 +447,11 @@ def _msg_att(reader: ResponseReader) -> Mapping[str, object]:
 
 
 _ITEM = re.compile(rb"[A-Za-z][A-Za-z0-9.]*")
-_SECTIONED = frozenset({"BODY"})
+_SECTIONED: dict[str, Callable[[ResponseReader], object]] = {
+    "BODY": ResponseReader.nstring,
+    "BINARY": ResponseReader.nstring8,
+    "BINARY.SIZE": ResponseReader.number,
+}
 FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "FLAGS": lambda reader: reader.flags(extra=frozenset({"\\RECENT"})),
     "UID": ResponseReader.nz_number,

@@ -102,7 +102,11 @@ class World:
         return session
 
     def deliver(
-        self, *contents: bytes, to: str = "INBOX", name: str = "ann"
+        self,
+        *contents: bytes,
+        to: str = "INBOX",
+        name: str = "ann",
+        binary: bool = False,
     ) -> tuple[int, ...]:
         """Put messages into a mailbox without a session."""
 
@@ -110,7 +114,9 @@ class World:
             found = self.store.directory.find(name)
             assert found is not None
             account = await self.store.account(found.id)
-            done = await account.append(to, [Arrival(data) for data in contents])
+            done = await account.append(
+                to, [Arrival(data, binary=binary) for data in contents]
+            )
             await account.close()
             return done.uids
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailstore.errors import UnknownEncoding
 from mailstore.mime import transfer
-from mailstore.mime.transfer import decode_base64, decoded
+from mailstore.mime.transfer import decode_base64, decode_exactly, decoded
 from tests.mailstore.mime.growth import grows_linearly
 
 
@@ -61,3 +62,61 @@ def test_any_bytes_can_be_decoded(data: bytes, encoding: bytes):
 @pytest.mark.parametrize("unit", [b"=", b"=A", b"A", b"=\r\n", b"==A", b" "])
 def test_the_work_is_linear(encoding: bytes, unit: bytes):
     assert grows_linearly(lambda n: whole(unit * n, encoding), 200_000)
+
+
+# -- exactly
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@given(st.binary(), st.integers(1, 9))
+def test_exact_base64_however_it_is_cut(data: bytes, size: int):
+    text = base64.encodebytes(data).replace(b"\n", b"\r\n")
+    assert b"".join(decode_exactly(cut(text, size), b"base64")) == data
+    bare = text.rstrip(b"=\r\n")
+    assert b"".join(decode_exactly(cut(bare, size), b"base64")) == data
+
+
+@given(st.binary(), st.integers(1, 9))
+def test_exact_quoted_printable_however_it_is_cut(data: bytes, size: int):
+    rows = [b"".join([b"=%02X" % octet for octet in row]) for row in cut(data, 20)]
+    text = b"= \r\n".join(rows) + b" \t"
+    assert b"".join(decode_exactly(cut(text, size), b"quoted-printable")) == data
+
+
+@given(st.text("=AF0 \t\r\nx"), st.integers(1, 9), st.integers(1, 9))
+def test_cuts_make_no_difference_to_odd_quoted_printable(text: str, one: int, two: int):
+    data = text.encode()
+    first = b"".join(decode_exactly(cut(data, one), b"quoted-printable"))
+    assert first == b"".join(decode_exactly(cut(data, two), b"quoted-printable"))
+
+
+@given(st.binary(max_size=40), st.integers(1, 9))
+def test_any_octets_are_base64_or_refused(data: bytes, size: int):
+    try:
+        found = b"".join(decode_exactly(cut(data, size), b"base64"))
+    except UnknownEncoding:
+        return
+    clean = data.translate(None, b" \t\r\n").rstrip(b"=")
+    assert base64.b64encode(found).rstrip(b"=")[: len(clean) - 1] == clean[:-1]
+
+
+@pytest.mark.parametrize("name", [b"", b"x-uuencode", b"base85"])
+def test_an_unknown_encoding_is_refused_even_of_nothing(name: bytes):
+    with pytest.raises(UnknownEncoding):
+        list(decode_exactly([], name))
+
+
+@pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable"])
+@pytest.mark.parametrize("piece", [b" ", b"\t", b"=", b"A", b"= ", b"=\r\n", b" \n"])
+def test_exact_decoding_is_linear(encoding: bytes, piece: bytes):
+    def decode(count: int) -> None:
+        try:
+            for _ in decode_exactly(cut(piece * count, 65_536), encoding):
+                pass
+        except UnknownEncoding:
+            return
+
+    grows_linearly(decode, 200_000)
