@@ -30,6 +30,7 @@ from imapd.extensions import (
     binary,
     children,
     compress,
+    digest_sha1,
     enable,
     esearch,
     id,  # noqa: A004 - the RFC's name
@@ -40,11 +41,14 @@ from imapd.extensions import (
     move,
     multiappend,
     namespace,
+    preview,
     sasl_ir,
+    savedate,
     special_use,
     status_size,
     uidplus,
     unselect,
+    xlist,
 )
 from imapd.session.registry import Feature
 
@@ -79,6 +83,10 @@ ALL: tuple[Feature, ...] = (
     special_use.FEATURE,
     list_status.FEATURE,
     status_size.FEATURE,
+    xlist.FEATURE,
+    savedate.FEATURE,
+    preview.FEATURE,
+    digest_sha1.FEATURE,
     uidplus.FEATURE,
     unselect.FEATURE,
     move.FEATURE,

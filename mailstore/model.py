@@ -241,7 +241,8 @@ class Column(enum.Enum):
     """What `Mailbox.fetch` can give for a message, by tier of cost.
 
     The first group is memory, the second one SQL statement a batch, and BLOB
-    gives the reference that `Mailbox.blob` opens.
+    gives the reference that `Mailbox.blob` opens. The third is found from the
+    message where nobody asked before.
     """
 
     FLAGS = enum.auto()  # int mask
@@ -254,6 +255,11 @@ class Column(enum.Enum):
     HEADER = enum.auto()  # bytes, packed fields (mailstore.mime.packed)
     PARTS = enum.auto()  # bytes, offset tree (mailstore.mime.sections)
     BLOB = enum.auto()  # str, opaque reference
+    SAVED = enum.auto()  # int seconds since the epoch, or None: not known
+    PREVIEW_READY = enum.auto()  # bytes, wire-ready, or None: not found yet
+
+    PREVIEW = enum.auto()  # bytes, wire-ready (RFC 8970)
+    SHA1 = enum.auto()  # bytes, hexadecimal, NIL for a damaged message
 
 
 ROW_COLUMNS = frozenset({Column.FLAGS, Column.SIZE, Column.INTERNALDATE, Column.MODSEQ})
@@ -261,7 +267,11 @@ ROW_COLUMNS = frozenset({Column.FLAGS, Column.SIZE, Column.INTERNALDATE, Column.
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """At most 512 messages; each column is aligned with ``uids``."""
+    """At most 512 messages; each column is aligned with ``uids``.
+
+    So are ``messages``, the store's own numbers: copies have one together.
+    """
 
     uids: Sequence[int]
     columns: Mapping[Column, Sequence[Any]] = field(default_factory=dict)
+    messages: Sequence[int] = ()

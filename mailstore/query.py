@@ -101,6 +101,14 @@ class SentOn:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedOn:
+    """The day on which a message came into this mailbox, in UTC (RFC 8514 §4.3)."""
+
+    compare: Compare
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModseqAtLeast:
     """Changed at or after this mod-sequence (RFC 7162 §3.1.5)."""
 
@@ -141,6 +149,7 @@ Predicate = (
     | Size
     | ArrivedOn
     | SentOn
+    | SavedOn
     | ModseqAtLeast
     | HeaderContains
     | BodyContains

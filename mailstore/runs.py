@@ -52,3 +52,14 @@ def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> in
             stride //= 2
             longest = min(longest, length + stride * 2)
     return length
+
+
+def ranges_of(uids: array[int]) -> tuple[tuple[int, int], ...]:
+    """Join ascending UIDs, each there once, to closed ranges."""
+    found: list[tuple[int, int]] = []
+    for uid in uids:
+        if found and found[-1][1] == uid - 1:
+            found[-1] = (found[-1][0], uid)
+        else:
+            found.append((uid, uid))
+    return tuple(found)

@@ -9,7 +9,8 @@
     S: * ID ("name" "imapd")
     S: a023 OK ID completed
 
-What a client says is for the log alone; nothing is decided by it (§3.3).
+What a client says is for the log, and decides nothing that a standard speaks of
+(§3.3).
 """
 
 from __future__ import annotations

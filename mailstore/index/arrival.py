@@ -135,8 +135,8 @@ def _insert_messages(database: Database, records: Sequence[MessageRecord]) -> in
     first = (int(row[0]) if row else 0) - len(records) + 1
     database.many(
         "INSERT INTO message (id, blob, size, digest, sent, sent_zone, message_id,"
-        " envelope, bodystructure, header, parts)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " envelope, bodystructure, header, parts, preview)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 id_,
@@ -150,6 +150,7 @@ def _insert_messages(database: Database, records: Sequence[MessageRecord]) -> in
                 record.bodystructure,
                 record.header,
                 record.parts,
+                record.preview,
             )
             for id_, record in enumerate(records, first)
         ),

@@ -18,7 +18,15 @@ from mailstore.index.records import LOW_KEYWORDS, EntryRow, to_mask
 from mailstore.model import MailboxId
 
 _ENTRY = "uid, flags, more, modseq, size, internaldate, zone, message"
-TEXT_COLUMNS = ("blob", "envelope", "bodystructure", "header", "parts")
+TEXT_COLUMNS = (
+    "blob",
+    "envelope",
+    "bodystructure",
+    "header",
+    "parts",
+    "preview",
+    "sha1",
+)
 
 
 def _entry(values: tuple[Any, ...]) -> EntryRow:
@@ -129,6 +137,37 @@ def texts(
     )
     with database.rows(sql, (json.dumps(list(messages)),)) as rows:
         yield from rows
+
+
+def saved(
+    database: Database, mailbox: MailboxId, uids: Sequence[int]
+) -> dict[int, int]:
+    """Give, by UID, when messages were saved in a mailbox, in seconds of the epoch.
+
+    Also for those that were removed; what is not known is left out.
+    """
+    wanted = json.dumps(list(uids))
+    return dict(
+        database.all(
+            "SELECT uid, saved FROM expunged WHERE mailbox = ? AND saved IS NOT NULL"
+            " AND uid IN (SELECT value FROM json_each(?))"
+            " UNION ALL SELECT e.uid, e.saved FROM json_each(?) j"
+            " CROSS JOIN entry e ON e.mailbox = ? AND e.uid = j.value",
+            (mailbox, wanted, wanted, mailbox),
+        )
+    )
+
+
+def saved_between(
+    database: Database, mailbox: MailboxId, since: int, before: int
+) -> array[int]:
+    """Give the UIDs of what was saved from one second to before another, ascending."""
+    rows = database.all(
+        "SELECT uid FROM entry WHERE mailbox = ? AND saved >= ? AND saved < ?"
+        " ORDER BY uid",
+        (mailbox, since, before),
+    )
+    return array("I", [row[0] for row in rows])
 
 
 def search_fields(

@@ -79,6 +79,7 @@ class MessageRecord:
     bodystructure: bytes
     header: bytes
     parts: bytes
+    preview: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,9 @@ def expunge(
     base = int(row[0])
     database.execute(
         "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
-        " internaldate, zone, at)"
-        " SELECT mailbox, ?, uid, message, flags, more, size, internaldate, zone, ?"
+        " internaldate, zone, saved, at)"
+        " SELECT mailbox, ?, uid, message, flags, more, size, internaldate, zone,"
+        " saved, ?"
         f" FROM entry WHERE {where}",
         (base + 1, now, *values),
     )

@@ -17,8 +17,10 @@ from mailstore.mime.date import sent_date
 from mailstore.mime.envelope import envelope
 from mailstore.mime.header import Buffer
 from mailstore.mime.packed import pack_header
-from mailstore.mime.scanner import scan
+from mailstore.mime.preview import preview
+from mailstore.mime.scanner import Part, scan
 from mailstore.mime.sections import pack
+from mailstore.mime.wire import string
 
 _MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
 _MAX_MESSAGE_ID = 998  # RFC 5322 §2.1.1: the longest line
@@ -28,8 +30,8 @@ _MAX_MESSAGE_ID = 998  # RFC 5322 §2.1.1: the longest line
 class Ingested:
     """What is kept of one message.
 
-    ``envelope`` and ``bodystructure`` are wire-ready; ``header`` belongs to
-    `mailstore.mime.packed`, ``parts`` to `mailstore.mime.sections`.
+    ``envelope``, ``bodystructure`` and ``preview`` are wire-ready; ``header`` belongs
+    to `mailstore.mime.packed`, ``parts`` to `mailstore.mime.sections`.
     """
 
     envelope: bytes
@@ -38,6 +40,7 @@ class Ingested:
     parts: bytes
     sent: int | None  # seconds since the epoch of the Date field
     sent_zone: int  # its zone, minutes east; the date there is what SENTON compares
+    preview: bytes  # wire-ready
     message_id: bytes | None  # with its angle brackets, where it has them
 
 
@@ -53,8 +56,14 @@ def ingest(data: Buffer) -> Ingested:
         parts=pack(root),
         sent=sent,
         sent_zone=zone,
+        preview=wire_preview(data, root),
         message_id=_message_id(root.value(b"message-id")),
     )
+
+
+def wire_preview(data: Buffer, root: Part) -> bytes:
+    """Render the preview as it is sent (RFC 8970 §3.3: UTF-8)."""
+    return string(preview(data, root).encode("utf-8"))
 
 
 def _message_id(value: bytes | None) -> bytes | None:

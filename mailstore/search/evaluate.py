@@ -26,6 +26,7 @@ from mailstore.query import (
     Nothing,
     Or,
     Predicate,
+    SavedOn,
     SentOn,
     Size,
     TextContains,
@@ -107,6 +108,8 @@ class _Search:
                 return planes.both(among, planes.inverse(self.run(term, among)))
             case SentOn() | HeaderContains() | BodyContains() | TextContains():
                 return self._by_text(predicate, among)
+            case SavedOn():
+                raise ValueError("`lookups` answers this term before")
             case _:
                 return planes.both(among, self._by_columns(predicate))
 

@@ -33,6 +33,7 @@ from mailstore.model import (
     SpecialUse,
 )
 from mailstore.service.arrivals import AppendJob
+from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.names import Names
 from mailstore.service.opened import OpenMailboxes
@@ -76,6 +77,7 @@ class Account:
         )
         self.lane.recover()
         self.readers = Readers(folder / "index.db")
+        self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.searching = SearchParts(runtime, self.readers, self.blobs)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)

@@ -122,6 +122,7 @@ def _record(stored: StoredBlob, seen: Ingested) -> MessageRecord:
         bodystructure=seen.bodystructure,
         header=seen.header,
         parts=seen.parts,
+        preview=seen.preview,
     )
 
 

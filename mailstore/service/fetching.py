@@ -11,6 +11,7 @@ from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column
 from mailstore.runs import runs
+from mailstore.service.late import LATE, LateFacts
 from mailstore.state import MailboxState
 
 _MOST = 512
@@ -21,6 +22,8 @@ _TEXT = {
     Column.HEADER: "header",
     Column.PARTS: "parts",
     Column.BLOB: "blob",
+    Column.PREVIEW_READY: "preview",
+    **{column: name for column, (name, _, _) in LATE.items()},
 }
 
 
@@ -30,13 +33,15 @@ async def batches(
     since: int,
     uids: Sequence[int],
     columns: Collection[Column],
+    late: LateFacts,
 ) -> AsyncIterator[Batch]:
     """Give the columns of messages (ascending UIDs) in batches.
 
     ``since`` is a mod-sequence at which all of ``uids`` were in the mailbox. Nothing
     is held while the caller takes its time: no statement, no copy of the rest.
     """
-    text = [column for column in columns if column not in ROW_COLUMNS]
+    own = ROW_COLUMNS | {Column.SAVED}
+    text = [column for column in columns if column not in own]
     at = 0
     while at < len(uids):
         rows = _Rows(reader, state, since, uids[at : at + _MOST])
@@ -48,7 +53,24 @@ async def batches(
             # What was not taken for its size begins the next batch.
             at += _MOST if taken is None else _behind(uids, at, taken)
         if batch.uids:
-            yield batch
+            yield await _with_late(late, batch)
+
+
+async def _with_late(late: LateFacts, batch: Batch) -> Batch:
+    """Have facts found that nobody has asked for before."""
+    columns = dict(batch.columns)
+    for column in LATE.keys() & columns.keys():
+        values = columns[column]
+        missing = [
+            m for m, value in zip(batch.messages, values, strict=True) if value is None
+        ]
+        if missing:
+            found = await late.find(column, missing)
+            columns[column] = [
+                found.get(message, LATE[column][2]) if value is None else value
+                for message, value in zip(batch.messages, values, strict=True)
+            ]
+    return Batch(batch.uids, columns, batch.messages)
 
 
 def _behind(uids: Sequence[int], at: int, last: int) -> int:
@@ -75,17 +97,17 @@ def _with_text(
             at += 1  # its text was purged
         kept.append(at)
         values.append(tuple(row))
-        octets += sum(map(len, row))
+        octets += sum([len(value) for value in row if value is not None])
         at += 1
         if octets > _MOST_OCTETS and at < len(rows.messages):
             cut = rows.uids[at - 1]
             break
     _end(found)
-    batch = rows.batch([c for c in columns if c in ROW_COLUMNS], kept)
+    batch = rows.batch([c for c in columns if c not in text], kept)
     joined = dict(batch.columns)
     for place, column in enumerate(text):
         joined[column] = [row[place] for row in values]
-    return Batch(batch.uids, joined), cut
+    return Batch(batch.uids, joined, batch.messages), cut
 
 
 def _end(rows: Iterator[Any]) -> None:
@@ -105,6 +127,7 @@ class _Rows:
         uids: Sequence[int],
     ) -> None:
         self._state = state
+        self._reader = reader
         pieces = list(runs(uids, state.uids))
         there = sum(stop - start for start, stop, _ in pieces)
         dead: list[EntryRow] = []
@@ -130,10 +153,16 @@ class _Rows:
         everything = len(kept) == len(self.uids)
         made: dict[Column, Sequence[Any]] = {}
         for column in columns:
-            values = self._column(column)
+            values = self._saved() if column is Column.SAVED else self._column(column)
             made[column] = values if everything else [values[at] for at in kept]
-        uids = self.uids if everything else array("I", [self.uids[at] for at in kept])
-        return Batch(uids, made)
+        if everything:
+            return Batch(self.uids, made, self.messages)
+        uids = array("I", [self.uids[at] for at in kept])
+        return Batch(uids, made, array("Q", [self.messages[at] for at in kept]))
+
+    def _saved(self) -> Sequence[int | None]:
+        found = entries.saved(self._reader, self._state.id, self.uids)
+        return [found.get(uid) for uid in self.uids]
 
     def _column(self, column: Column) -> Sequence[Any]:
         values: list[Any] = []

@@ -165,7 +165,10 @@ class Mailbox:
         altogether is left out.
         """
         since = min(self._opened.told.values(), default=0)
-        return batches(self._account.readers.event, self._state, since, uids, columns)
+        account = self._account
+        return batches(
+            account.readers.event, self._state, since, uids, columns, account.late
+        )
 
     def blob(self, ref: str) -> BlobReader:
         """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""

@@ -14,6 +14,7 @@ from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
 from mailstore.query import Following, Predicate
 from mailstore.search.evaluate import cost, evaluate
+from mailstore.search.lookups import look_up, needs_lookup
 from mailstore.search.planes import Columns
 from mailstore.search.texts import MessageText
 from mailstore.search.watch import Cancelled, Watch
@@ -96,7 +97,8 @@ async def search(
 
     Raises `TooMany` when it took too long.
     """
-    expensive = cost(predicate) > 0
+    looks = needs_lookup(predicate)
+    expensive = looks or cost(predicate) > 0
     if not expensive and len(state.uids) <= _AT_ONCE:
         return evaluate(predicate, columns_of(state), None, Watch())
     columns = columns_of(state)
@@ -108,7 +110,8 @@ async def search(
                 return evaluate(predicate, columns, None, watch)
             with parts.readers.take() as database:
                 texts = _StoredTexts(database, parts.blobs, columns.messages)
-                return evaluate(predicate, columns, texts, watch)
+                term = look_up(database, state.id, predicate) if looks else predicate
+                return evaluate(term, columns, texts, watch)
         except Cancelled:
             return array("I")
 

@@ -78,7 +78,7 @@ def test_every_feature_with_its_capabilities_and_commands():
     )
     told = {
         name: (
-            rfcs.split(", "),
+            list(filter(None, rfcs.split(", "))),
             set(re.findall(r"[A-Z][A-Za-z0-9=+-]{3,}|ID", capabilities)),
             set(filter(None, commands.split(", "))),
         )

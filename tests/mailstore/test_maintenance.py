@@ -18,7 +18,7 @@ DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 BIG = b"Subject: big\r\n\r\n" + b"x" * 2_000_000
 TOMBSTONE = (
     "INSERT INTO expunged SELECT mailbox, modseq, uid, message, flags, more,"
-    " size, internaldate, zone, 0 FROM entry WHERE uid = 1"
+    " size, internaldate, zone, 0, saved FROM entry WHERE uid = 1"
 )
 
 

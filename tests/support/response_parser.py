@@ -388,6 +388,7 @@ def _namespace_class(reader: ResponseReader) -> tuple[tuple[str, str | None], ..
 UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "CAPABILITY": lambda reader: r.Capabilities(_rev1(reader, reader.capabilities())),
     "LIST": _list_line,
+    "XLIST": _list_line,
     "LSUB": lambda reader: _list_line(reader, lsub=True),
     "STATUS": _status_line,
     "SEARCH": _search,
@@ -463,5 +464,10 @@ FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "ENVELOPE": ResponseReader.envelope,
     "BODY": lambda reader: reader.body(extensible=False),
     "BODYSTRUCTURE": lambda reader: reader.body(extensible=True),
+    "SAVEDATE": lambda reader: (
+        None if reader.accept_word(b"NIL") else reader.date_time()
+    ),
+    "PREVIEW": ResponseReader.nstring,
+    "DIGEST.SHA1": ResponseReader.atom,
 }
 """Items of FETCH by name; what follows name and space is read."""

@@ -16,10 +16,11 @@ that is what a section without octets is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import partial
 
+from imapd.session.fetch_attribute import Attribute, Values, column
 from imapd.session.flag_responses import FlagTexts
 from imapd.session.plugs import (
     Derived,
@@ -39,43 +40,9 @@ from mailstore.mime.packed import PackedFields
 from mailstore.mime.sections import contains_nul, locate
 from mailstore.model import Batch, Column
 
-Values = Callable[[Batch], Iterable[object]]
 Value = bytes | Literal | Derived
 
 # -- items without arguments
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """An item that is a name and nothing else, as FLAGS. See `ATTRIBUTES`."""
-
-    name: str
-    columns: Collection[Column] = field(repr=False)
-    make: Callable[[FetchEnvironment], Values] = field(repr=False)
-    conversion: bytes = field(default=b"%b", repr=False)
-
-    @property
-    def sets_seen(self) -> bool:
-        """None of them does."""
-        return False
-
-    def unparse(self) -> bytes:
-        """Write the item."""
-        return self.name.encode("ascii")
-
-    def compile(self, environment: FetchEnvironment) -> Rendering:
-        """Prepare its answers."""
-        values = self.make(environment)
-        return Rendering(self.unparse(), values, self.conversion)
-
-
-def _column(column: Column) -> Callable[[FetchEnvironment], Values]:
-    """Give a column as the store has it: a number, or ready bytes."""
-
-    def values(batch: Batch) -> Iterable[object]:
-        return batch.columns[column]
-
-    return lambda _: values
 
 
 def _uids(_: FetchEnvironment) -> Values:
@@ -101,11 +68,11 @@ def _bodies(_: FetchEnvironment) -> Values:
 UID = Attribute("UID", (), _uids, b"%d")
 FLAGS = Attribute("FLAGS", (Column.FLAGS,), _flags)
 INTERNALDATE = Attribute("INTERNALDATE", (Column.INTERNALDATE,), _internal_dates)
-RFC822_SIZE = Attribute("RFC822.SIZE", (Column.SIZE,), _column(Column.SIZE), b"%d")
-ENVELOPE = Attribute("ENVELOPE", (Column.ENVELOPE,), _column(Column.ENVELOPE))
+RFC822_SIZE = Attribute("RFC822.SIZE", (Column.SIZE,), column(Column.SIZE), b"%d")
+ENVELOPE = Attribute("ENVELOPE", (Column.ENVELOPE,), column(Column.ENVELOPE))
 BODY = Attribute("BODY", (Column.BODYSTRUCTURE,), _bodies)
 BODYSTRUCTURE = Attribute(
-    "BODYSTRUCTURE", (Column.BODYSTRUCTURE,), _column(Column.BODYSTRUCTURE)
+    "BODYSTRUCTURE", (Column.BODYSTRUCTURE,), column(Column.BODYSTRUCTURE)
 )
 ATTRIBUTES = (UID, FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE, BODYSTRUCTURE)
 

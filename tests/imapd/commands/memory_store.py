@@ -7,6 +7,7 @@ that the real one has to agree with.
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,9 @@ class Row:
             Column.INTERNALDATE: lambda: (self.date.epoch, self.date.zone),
             Column.MODSEQ: lambda: self.modseq,
             Column.BLOB: lambda: f"blob-{self.uid}",
+            Column.SAVED: lambda: self.date.epoch,
+            Column.PREVIEW_READY: lambda: ingest(self.data).preview,
+            Column.SHA1: lambda: hashlib.sha1(self.data).hexdigest().encode(),
         }
         if column in simple:
             return simple[column]()
@@ -384,6 +388,7 @@ def _has_number(
     | query.Size
     | query.ArrivedOn
     | query.SentOn
+    | query.SavedOn
     | query.ModseqAtLeast,
 ) -> bool:
     match predicate:
@@ -402,6 +407,8 @@ def _has_number(
         case query.ArrivedOn(compare, day):
             local = row.date.epoch + row.date.zone * 60
             return _compared(compare, local // DAY, day)
+        case query.SavedOn(compare, day):
+            return _compared(compare, row.date.epoch // DAY, day)
         case query.SentOn(compare, day):
             sent = _sent_day(row.data)
             return sent is not None and _compared(compare, sent, day)

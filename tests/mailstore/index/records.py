@@ -35,6 +35,7 @@ def record(text: str = "x", size: int | None = None) -> MessageRecord:
         bodystructure=b"()",
         header=b"\x00\x00",
         parts=b"",
+        preview=b'""',
     )
 
 

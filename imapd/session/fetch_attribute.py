@@ -1,0 +1,58 @@
+"""Fetch items without arguments, as data: a name, its columns, how values are made.
+
+::
+
+    * 23 FETCH (RFC822.SIZE 44827)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from imapd.session.plugs import FetchEnvironment, FetchItem, FetchItemSpec, Rendering
+from imapd.wire.cursor import Cursor
+from mailstore.model import Batch, Column
+
+Values = Callable[[Batch], Iterable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An item that is a name and nothing else, as FLAGS."""
+
+    name: str
+    columns: Collection[Column] = field(repr=False)
+    make: Callable[[FetchEnvironment], Values] = field(repr=False)
+    conversion: bytes = field(default=b"%b", repr=False)
+
+    @property
+    def sets_seen(self) -> bool:
+        """None of them does."""
+        return False
+
+    def unparse(self) -> bytes:
+        """Write the item."""
+        return self.name.encode("ascii")
+
+    def compile(self, environment: FetchEnvironment) -> Rendering:
+        """Prepare its answers."""
+        values = self.make(environment)
+        return Rendering(self.unparse(), values, self.conversion)
+
+    def spec(self, rfc: str) -> FetchItemSpec:
+        """Give its spec."""
+
+        def parse(_: Cursor) -> FetchItem:
+            return self
+
+        return FetchItemSpec(self.name, parse, rfc)
+
+
+def column(column: Column) -> Callable[[FetchEnvironment], Values]:
+    """Give a column as the store has it: a number, or ready bytes."""
+
+    def values(batch: Batch) -> Iterable[object]:
+        return batch.columns[column]
+
+    return lambda _: values
