@@ -25,7 +25,7 @@ def replace_worker(server: ServerProcess) -> None:
     os.kill(first, signal.SIGKILL)
     until(lambda: first not in children(server.process.pid))
     for _ in range(12):  # whichever socket a connection lies in, it is answered
-        server.client().close()
+        server.connect().close()
     assert len(children(server.process.pid)) == 2
 
 
