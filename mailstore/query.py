@@ -93,6 +93,14 @@ class ArrivedOn:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivedAt:
+    """The moment of INTERNALDATE, in seconds since the epoch."""
+
+    compare: Compare
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class SentOn:
     """The day of the Date field; a message without a readable one never matches."""
 
@@ -148,6 +156,7 @@ Predicate = (
     | HasKeyword
     | Size
     | ArrivedOn
+    | ArrivedAt
     | SentOn
     | SavedOn
     | ModseqAtLeast

@@ -94,6 +94,7 @@ def parse_command(
     cursor = Cursor(text, literals)
     cursor.at = end
     cursor.utf8 = utf8
+    cursor.terminals = registry.terminals
     try:
         return spec.parse(cursor, registry)
     except Malformed as fault:

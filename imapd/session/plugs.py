@@ -234,12 +234,20 @@ class SearchKeySpec:
     rfc: str
 
 
+class ReturnArgument(Protocol):
+    """The argument of a return option; a frozen value."""
+
+    def unparse(self) -> bytes:
+        """Write it as a client would."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SearchReturnSpec:
     """A return option of SEARCH or SORT (RFC 4466 §2.6), and what it does.
 
-    ``parse`` and ``unparse`` are those of its argument, without the space before it;
-    None: it has none. Of options with one ``group`` a command may have one.
+    ``parse`` takes its argument, behind the space; None: it has none. Of options with
+    one ``group`` a command may have one.
     ``chooses`` gives the messages that it tells of, in any order, None for all that
     were found; without it the option says nothing about messages. ``data`` gives its
     item of the ESEARCH response in pieces, none of them if there is nothing to say.
@@ -250,8 +258,7 @@ class SearchReturnSpec:
 
     name: str
     rfc: str
-    parse: Callable[[Cursor], Any] | None = None
-    unparse: Callable[[Any], bytes] | None = None
+    parse: Callable[[Cursor], ReturnArgument] | None = None
     group: str = ""
     chooses: Callable[[SearchResult, Any], Sequence[int] | None] | None = None
     data: Callable[[SearchResult, Any], AsyncIterator[bytes]] | None = None

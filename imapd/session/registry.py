@@ -144,6 +144,7 @@ class Feature:
     append_data: tuple[AppendDataSpec, ...] = ()
     append_options: tuple[AppendOptionSpec, ...] = ()
     append_most: int = 1  # messages that one APPEND may bring
+    terminals: tuple[bytes, ...] = ()  # new in the grammar that all commands share
     requires: tuple[str, ...] = ()
 
 
@@ -193,6 +194,7 @@ class Registry:
     append_data: Mapping[str, AppendDataSpec] = field(repr=False)
     append_options: Mapping[str, AppendOptionSpec] = field(repr=False)
     append_most: int
+    terminals: frozenset[bytes]
     capabilities: tuple[Capability, ...] = field(repr=False)
 
     @classmethod
@@ -249,6 +251,7 @@ class Registry:
                 "return option", (r for f in chosen for r in f.list_returns)
             ),
             enables=_merge("ENABLE name", (e for f in chosen for e in f.enables)),
+            terminals=frozenset(text for f in chosen for text in f.terminals),
             capabilities=tuple(c for f in chosen for c in f.capabilities),
         )
 

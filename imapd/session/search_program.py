@@ -22,6 +22,7 @@ from imapd.session.view import View
 from imapd.syntax.charset import CHARSETS, codec_of
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
+from imapd.wire.encode import ranges
 from mailstore.query import And, Not, Or, Predicate, Uids
 
 _KEY_NAME = re.compile(rb"\$|[A-Za-z][A-Za-z0-9.-]{0,63}")
@@ -46,6 +47,8 @@ class NumberKey:
         seq-number).
         """
         view = environment.view
+        if self.numbers.saved:
+            return Uids(tuple(ranges(view.saved)))
         if isinstance(self.numbers, UidSet):
             return Uids(self.numbers.resolve(view.largest_uid))
         if view.telling.uid_only:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 
 from imapd.session.context import Context
-from imapd.session.plugs import SearchKey, SearchReturnSpec
+from imapd.session.plugs import ReturnArgument, SearchKey, SearchReturnSpec
 from imapd.session.search_program import message_numbers
 from imapd.session.view import View
 from imapd.wire.encode import ranges, render_ranges
@@ -54,15 +54,15 @@ def following(
 class ReturnOption:
     """A return option with its argument, as it stands in a command."""
 
-    spec: SearchReturnSpec
-    argument: object = None
+    name: str
+    argument: ReturnArgument | None = None
 
     def unparse(self) -> bytes:
         """Write the option as a client would."""
-        name = self.spec.name.encode("ascii")
-        if self.spec.unparse is None:
+        name = self.name.encode("ascii")
+        if self.argument is None:
             return name
-        return name + b" " + self.spec.unparse(self.argument)
+        return name + b" " + self.argument.unparse()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class Searching:
     word: bytes = b"SEARCH"
     find: Find = field(default=in_mailbox_order, repr=False)
     ascending: bool = True
+
+    def options(self) -> Iterator[tuple[SearchReturnSpec, ReturnArgument | None]]:
+        """Give the return options as specs and arguments, in the client's order."""
+        for option in self.returns or ():
+            yield self.specs[option.name], option.argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +130,10 @@ class SearchResult:
         """
         picked: set[int] = set()
         some = False
-        for option in self.searching.returns or ():
-            if option.spec.chooses is None:
+        for spec, argument in self.searching.options():
+            if spec.chooses is None:
                 continue
-            uids = option.spec.chooses(self, option.argument)
+            uids = spec.chooses(self, argument)
             if uids is None:
                 some = False
                 break

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from imapd.session.faults import Bad, ConnectionGone
-from imapd.session.plugs import SearchReturnSpec
+from imapd.session.plugs import ReturnArgument, SearchReturnSpec
 from imapd.session.search_program import known_to, lower_keys
 from imapd.session.search_result import (
     ReturnOption,
@@ -41,8 +41,8 @@ def parse_returns(
     start = cursor.at
     options = cursor.parenthesised(lambda: _parse_option(cursor, specs))
     unique = tuple(dict.fromkeys(options))
-    groups = [option.spec.group for option in unique if option.spec.group]
-    names = [option.spec.name for option in unique]
+    groups = [group for one in unique if (group := specs[one.name].group)]
+    names = [option.name for option in unique]
     if len(set(groups)) < len(groups) or len(set(names)) < len(names):
         cursor.at = start
         raise cursor.fail("return options that go together")
@@ -59,9 +59,9 @@ def _parse_option(
         cursor.at = start
         raise cursor.fail("a return option")
     if spec.parse is None:
-        return ReturnOption(spec)
+        return ReturnOption(name)
     cursor.sp()
-    return ReturnOption(spec, spec.parse(cursor))
+    return ReturnOption(name, spec.parse(cursor))
 
 
 def unparse_returns(returns: Sequence[ReturnOption] | None) -> bytes:
@@ -80,9 +80,9 @@ async def run_searching(searching: Searching) -> None:
     selected = context.selected
     try:
         predicate = lower_keys(context, searching.keys, searching.charset)
-        for option in searching.returns or ():
-            if option.spec.begin is not None:
-                option.spec.begin(searching, option.argument)
+        for spec, argument in searching.options():
+            if spec.begin is not None:
+                spec.begin(searching, argument)
         uids = await searching.find(selected.mailbox, predicate, following(context))
         view = selected.view
         if searching.ascending:
@@ -91,25 +91,25 @@ async def run_searching(searching: Searching) -> None:
             uids = [uid for uid in uids if uid <= view.largest_uid]
         result = SearchResult(searching, selected.mailbox, view, predicate, uids)
         await tell_result(result)
-        for option in searching.returns or ():
-            if option.spec.finish is not None:
-                await option.spec.finish(result, option.argument)
+        for spec, argument in searching.options():
+            if spec.finish is not None:
+                await spec.finish(result, argument)
     except (Bad, ConnectionGone):
         raise
     except Exception:
-        for option in searching.returns or ():
-            if option.spec.fail is not None:
-                option.spec.fail(searching, option.argument)
+        for spec, argument in searching.options():
+            if spec.fail is not None:
+                spec.fail(searching, argument)
         raise
 
 
 async def tell_result(result: SearchResult) -> None:
     """Answer with what was found: SEARCH or SORT, or ESEARCH where it was asked for."""
-    returns = result.searching.returns
-    if returns is None:
+    searching = result.searching
+    if searching.returns is None:
         await _tell_plainly(result)
-    elif not returns or any(option.spec.answers for option in returns):
-        await tell_esearch(result, b"(TAG %b)" % string(result.searching.context.tag))
+    elif not searching.returns or any(spec.answers for spec, _ in searching.options()):
+        await tell_esearch(result, b"(TAG %b)" % string(searching.context.tag))
 
 
 async def _tell_plainly(result: SearchResult) -> None:
@@ -132,11 +132,11 @@ async def tell_esearch(result: SearchResult, correlator: bytes) -> None:
     """
     searching, reply = result.searching, result.searching.context.reply
     reply.write(b"* ESEARCH %b%b" % (correlator, b" UID" if searching.by_uid else b""))
-    for option in _ordered(searching):
-        if option.spec.data is None:
+    for spec, argument in _ordered(searching):
+        if spec.data is None:
             continue
         first = True
-        async for piece in option.spec.data(result, option.argument):
+        async for piece in spec.data(result, argument):
             reply.write(b" " + piece if first else piece)
             first = False
             if len(piece) >= _LONG:
@@ -146,11 +146,13 @@ async def tell_esearch(result: SearchResult, correlator: bytes) -> None:
     reply.write(b"\r\n")
 
 
-def _ordered(searching: Searching) -> list[ReturnOption]:
+def _ordered(
+    searching: Searching,
+) -> list[tuple[SearchReturnSpec, ReturnArgument | None]]:
     if not searching.returns:
-        return [ReturnOption(searching.specs[_DEFAULT])]
+        return [(searching.specs[_DEFAULT], None)]
     rank = {name: at for at, name in enumerate(searching.specs)}
-    return sorted(searching.returns, key=lambda option: rank[option.spec.name])
+    return sorted(searching.options(), key=lambda option: rank[option[0].name])
 
 
 async def _data(result: SearchResult) -> list[tuple[bytes, int]]:

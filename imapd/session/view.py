@@ -37,6 +37,7 @@ class View:
         "_known",
         "_owed",
         "_recent",
+        "_saved",
         "_top",
         "_uids",
         "exists",
@@ -57,6 +58,7 @@ class View:
         self._held: set[int] = set()
         self._known: Mapping[int, object] = {}
         self._recent: list[tuple[int, int]] = []
+        self._saved: array[int] = array("I")
         self._claim_recent()
 
     # -- numbers
@@ -100,6 +102,8 @@ class View:
         seq-number); a UID that doesn't exist is passed over (RFC 3501 §6.4.8).
         Raises `Bad`.
         """
+        if numbers.saved:
+            return self.saved
         by_number = isinstance(numbers, SequenceSet)
         largest = self.exists if by_number else self.largest_uid
         found: array[int] = array("I")
@@ -113,6 +117,28 @@ class View:
                 stop = bisect_right(self._uids, high, start, self.exists)
                 found.extend(self._uids[start:stop])
         return found
+
+    @property
+    def saved(self) -> array[int]:
+        """The UIDs that ``$`` stands for, ascending (RFC 5182 §2.1).
+
+        A message that the client was told is gone is no longer among them. UIDs are
+        never used twice, so that it is enough to look when somebody asks.
+        """
+        saved, uids = self._saved, self._uids
+        if not saved:
+            return saved
+        low = bisect_left(uids, saved[0], 0, self.exists)
+        high = bisect_right(uids, saved[-1], low, self.exists)
+        between = uids[low:high]
+        if between != saved:
+            saved = array("I", compress(between, map(set(saved).__contains__, between)))
+            self._saved = saved
+        return saved
+
+    def save(self, uids: Sequence[int]) -> None:
+        """Have ``$`` stand for messages of the view, by their ascending UIDs."""
+        self._saved = array("I", uids)
 
     # -- recent
 

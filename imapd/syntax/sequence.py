@@ -4,6 +4,7 @@ The two are different types of one shape, so that no command can mix them up.
 Ranges are kept as the client wrote them and never expanded::
 
     SequenceSet(((1, 1), (4, 0)))      is  1,4:*
+    SequenceSet((), saved=True)        is  $
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from imapd.wire.cursor import MAX_NUMBER, Cursor
 from imapd.wire.encode import ranges as join_ranges
 
 STAR = 0
+SAVED = b"$"
 MAX_RANGES = 10_000
 
 
@@ -38,13 +40,22 @@ def _unparse_end(value: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class NumberSet:
-    """Closed ranges in the order of the wire; `STAR` stands for ``*``."""
+    """Closed ranges in the order of the wire; `STAR` stands for ``*``.
+
+    With ``saved`` it is ``$``, the messages that the last saving SEARCH found
+    (RFC 5182 §2.1): it has no ranges, and which they are is the view's to say. They
+    may be meant by numbers or by UIDs, as with any other set.
+    """
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
     what: ClassVar[str] = "a sequence set"
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.ranges) <= MAX_RANGES:
+        if self.saved:
+            if self.ranges:
+                raise ValueError("$ has no ranges")
+        elif not 1 <= len(self.ranges) <= MAX_RANGES:
             raise ValueError(f"a set has 1 to {MAX_RANGES} ranges")
         for low, high in self.ranges:
             if not (0 <= low <= MAX_NUMBER and 0 <= high <= MAX_NUMBER):
@@ -54,6 +65,8 @@ class NumberSet:
     def parse(cls, cursor: Cursor) -> Self:
         """Take a set. Raises `Malformed`."""
         start = cursor.at
+        if SAVED in cursor.terminals and cursor.accept(SAVED):
+            return cls((), saved=True)
         text = cursor.need(abnf.sequence_set, cls.what)[0]
         pieces = text.split(b",")
         if len(pieces) > MAX_RANGES:
@@ -84,6 +97,8 @@ class NumberSet:
 
     def unparse(self) -> bytes:
         """Write the set as it was."""
+        if self.saved:
+            return SAVED
         return b",".join(
             _unparse_end(low)
             if low == high
@@ -97,7 +112,8 @@ class NumberSet:
         ``n:*`` is ``*:n``, so it names the last message even when n is beyond it
         (RFC 3501 §9). With ``largest`` 0 the mailbox is empty and ranges that
         need ``*`` name nothing. Other ranges stay as they are: whether a number
-        beyond the mailbox is an error is for the caller to say.
+        beyond the mailbox is an error is for the caller to say. For ``$`` there are
+        none.
         """
         found: list[tuple[int, int]] = []
         for low, high in self.ranges:
@@ -129,20 +145,3 @@ class UidSet(NumberSet):
 
     __slots__ = ()
     what: ClassVar[str] = "a UID set"
-
-
-@dataclass(frozen=True, slots=True)
-class SavedResult:
-    """``$``: the messages that the last saving SEARCH found (RFC 5182 §2.1).
-
-    It names messages, neither numbers nor UIDs, so it stands for either set.
-    """
-
-    @classmethod
-    def parse(cls, cursor: Cursor) -> Self | None:
-        """Take ``$`` if it is there."""
-        return cls() if cursor.accept(b"$") else None
-
-    def unparse(self) -> bytes:
-        """Write ``$``."""
-        return b"$"

@@ -11,7 +11,7 @@ position then stands before the terminal that was refused::
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -40,9 +40,21 @@ class LiteralMissing(Malformed):
 
 
 class Cursor:
-    """A position in a command's text. ``utf8`` permits UTF-8 in quoted strings."""
+    """A position in a command's text.
 
-    __slots__ = ("_depth", "_literals", "_next_literal", "at", "text", "utf8")
+    ``utf8`` permits UTF-8 in quoted strings; ``terminals`` are what extensions have
+    added to the grammar that all commands share, as ``$``.
+    """
+
+    __slots__ = (
+        "_depth",
+        "_literals",
+        "_next_literal",
+        "at",
+        "terminals",
+        "text",
+        "utf8",
+    )
 
     def __init__(
         self, text: bytes, literals: tuple[Literal, ...] = (), *, utf8: bool = False
@@ -50,6 +62,7 @@ class Cursor:
         self.text = text
         self.at = 0
         self.utf8 = utf8
+        self.terminals: Container[bytes] = ()
         self._literals = literals
         self._next_literal = 0
         self._depth = 0

@@ -16,6 +16,7 @@ from typing import assert_never
 from mailstore.query import (
     All,
     And,
+    ArrivedAt,
     ArrivedOn,
     BodyContains,
     HasKeyword,
@@ -124,7 +125,13 @@ class _Search:
 
     def _by_columns(
         self,
-        term: Uids | HasSystemFlag | HasKeyword | Size | ArrivedOn | ModseqAtLeast,
+        term: Uids
+        | HasSystemFlag
+        | HasKeyword
+        | Size
+        | ArrivedOn
+        | ArrivedAt
+        | ModseqAtLeast,
     ) -> Plane:
         columns = self._columns
         match term:
@@ -136,6 +143,8 @@ class _Search:
                 return planes.with_keyword(columns, keyword)
             case Size(compare, octets):
                 return planes.with_size(columns, compare, octets)
+            case ArrivedAt(compare, epoch):
+                return planes.arrived_at(columns, compare, epoch)
             case ArrivedOn(compare, day):
                 return planes.arrived_on(columns, compare, day)
             case ModseqAtLeast(modseq):

@@ -126,6 +126,11 @@ def changed_since(columns: Columns, modseq: int) -> Plane:
     return bytes(map(modseq.__le__, columns.modseqs))
 
 
+def arrived_at(columns: Columns, compare: Compare, epoch: int) -> Plane:
+    """Give the messages by the moment of INTERNALDATE."""
+    return bytes(map(_test(compare, epoch), columns.dates))
+
+
 def arrived_on(columns: Columns, compare: Compare, day: int) -> Plane:
     """Give the messages by the day of INTERNALDATE, in its own zone."""
     test = _test(compare, day)

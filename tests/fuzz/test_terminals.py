@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 from imapd.syntax.flags import parse_flag, parse_flag_list, parse_flags
 from imapd.syntax.mailbox import parse_mailbox
 from imapd.syntax.section import Partial, Section
-from imapd.syntax.sequence import SavedResult, SequenceSet, UidSet
+from imapd.syntax.sequence import SAVED, NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor, Malformed
 from imapd.wire.dates import parse_date, parse_date_time
 from imapd.wire.framing import Literal
 from tests.support import strategies
+
+
+def with_saved(kind: type[NumberSet], cursor: Cursor) -> NumberSet:
+    """Take a set where ``$`` is one (RFC 5182 §3)."""
+    cursor.terminals = (SAVED,)
+    return kind.parse(cursor)
+
 
 RULES: dict[str, Callable[[Cursor], object]] = {
     "atom": Cursor.atom,
@@ -32,7 +39,7 @@ RULES: dict[str, Callable[[Cursor], object]] = {
     "list": lambda cursor: cursor.parenthesised(cursor.nstring),
     "sequence-set": SequenceSet.parse,
     "uid-set": UidSet.parse,
-    "saved-result": SavedResult.parse,
+    "seq-last-command": lambda cursor: with_saved(SequenceSet, cursor),
     "section": Section.parse,
     "partial": Partial.parse,
     "flag": parse_flag,

@@ -387,6 +387,7 @@ def _has_number(
     | query.HasKeyword
     | query.Size
     | query.ArrivedOn
+    | query.ArrivedAt
     | query.SentOn
     | query.SavedOn
     | query.ModseqAtLeast,
@@ -404,6 +405,8 @@ def _has_number(
             return bool(row.mask >> at & 1)
         case query.Size(compare, octets):
             return _compared(compare, len(row.data), octets)
+        case query.ArrivedAt(compare, epoch):
+            return _compared(compare, row.date.epoch, epoch)
         case query.ArrivedOn(compare, day):
             local = row.date.epoch + row.date.zone * 60
             return _compared(compare, local // DAY, day)

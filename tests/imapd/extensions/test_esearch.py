@@ -18,7 +18,7 @@ from tests.imapd.commands.memory_store import World
 from tests.imapd.commands.peers import Peer, parsed, reparsed
 from tests.support.responses import Esearch, SearchResult
 
-MIN, MAX, ALL, COUNT = (ReturnOption(spec) for spec in FEATURE.search_returns)
+MIN, MAX, ALL, COUNT = (ReturnOption(spec.name) for spec in FEATURE.search_returns)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from imapd.session.search_result import (
 )
 from imapd.session.search_returns import RETURNS
 from imapd.session.searching import parse_returns, run_searching, unparse_returns
+from imapd.syntax.sequence import UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.query import All
 from tests.imapd.commands.memory_store import World
@@ -56,7 +57,7 @@ def test_a_range_goes_on_over_the_border_of_a_slice():
 
 
 def result(uids: list[int], *options: str, ascending: bool = True) -> SearchResult:
-    returns = tuple(ReturnOption(SPECS[name]) for name in options)
+    returns = tuple(ReturnOption(name) for name in options)
     searching = Searching(
         NOTHING, (), None, returns, SPECS, by_uid=True, ascending=ascending
     )
@@ -82,7 +83,7 @@ def test_what_is_chosen_of_another_order_ascends():
 
 
 def ready(peer: Peer, *options: str, **how: Any) -> Searching:
-    returns = tuple(ReturnOption(SPECS[name]) for name in options) if options else None
+    returns = tuple(ReturnOption(name) for name in options) if options else None
     return Searching(peer.context, (), None, returns, SPECS, **how)
 
 
@@ -154,14 +155,13 @@ def test_an_option_with_an_argument_is_read_and_written_by_its_spec():
     spec = SearchReturnSpec(
         "TOP",
         "RFC 4466 §2.6.1",
-        parse=lambda cursor: cursor.number(),
-        unparse=lambda value: b"%d" % value,
+        parse=UidSet.parse,
         group="list",
     )
     specs = {**SPECS, "TOP": spec}
     cursor = Cursor(b" RETURN (TOP 5 MIN)")
     found = parse_returns(cursor, specs)
-    assert found == (ReturnOption(spec, 5), ReturnOption(SPECS["MIN"]))
+    assert found == (ReturnOption("TOP", UidSet(((5, 5),))), ReturnOption("MIN"))
     assert unparse_returns(found) == b" RETURN (TOP 5 MIN)"
     assert unparse_returns(None) == b""
     assert parse_returns(Cursor(b" ALL"), specs) is None

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from imapd.syntax.sequence import (
     MAX_RANGES,
+    SAVED,
     NumberSet,
-    SavedResult,
     SequenceSet,
     UidSet,
 )
@@ -147,12 +147,21 @@ class TestResolving:
         assert everything.resolve(7) == ((1, 4294967295),)
 
 
-class TestSavedResult:
-    def test_it_is_a_dollar(self):
-        cursor = Cursor(b"$ x")
-        assert SavedResult.parse(cursor) == SavedResult()
-        assert cursor.at == 1
-        assert SavedResult().unparse() == b"$"
+class TestSaved:
+    """RFC 5182 §3: seq-last-command."""
 
-    def test_a_set_is_none(self):
-        assert SavedResult.parse(Cursor(b"1")) is None
+    @pytest.mark.parametrize("kind", [SequenceSet, UidSet])
+    def test_it_is_a_dollar_where_an_extension_says_so(self, kind):
+        cursor = Cursor(b"$ x")
+        cursor.terminals = (SAVED,)
+        found = kind.parse(cursor)
+        assert found == kind((), saved=True)
+        assert cursor.at == 1
+        assert found.unparse() == b"$"
+        with pytest.raises(Malformed):
+            kind.parse(Cursor(b"$ x"))
+
+    def test_it_has_no_ranges(self):
+        assert SequenceSet((), saved=True).resolve(9) == ()
+        with pytest.raises(ValueError, match="no ranges"):
+            UidSet(((1, 1),), saved=True)

@@ -14,6 +14,7 @@ from mailstore.model import Arrival, InternalDate
 from mailstore.query import (
     All,
     And,
+    ArrivedAt,
     ArrivedOn,
     BodyContains,
     Compare,
@@ -86,6 +87,9 @@ leaves = st.one_of(
     st.builds(HasKeyword, st.sampled_from(["k0", "K0", "k56", "k57", "k70", "none"])),
     st.builds(Size, compares, st.sampled_from([0, 12, 16, 60, 10**6])),
     st.builds(ArrivedOn, compares, st.integers(DAY - 1, DAY + 3)),
+    st.builds(
+        ArrivedAt, compares, st.integers(DAY * 86_400 - 1, (DAY + 3) * 86_400 + 1)
+    ),
     st.builds(SentOn, compares, st.integers(19_001, 19_004)),
     st.builds(lambda a, b: Uids(((min(a, b), max(a, b)),)), bounds, bounds),
     st.builds(HeaderContains, names, words),
