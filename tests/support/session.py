@@ -237,11 +237,10 @@ class Session:
         self.raw = b""
         found = self.feed(b"%b %b\r\n" % (tag.encode(), command))
         ends = [one for one in found if isinstance(one, Status)]
-        last = next((one for one in ends if one.tag == tag), None)
-        if last is None:
-            assert ends, f"no answer: {found}"
-            last = ends[-1]
-            assert last.kind == "BYE", found
+        assert ends, f"no answer: {found}"
+        last = ends[-1]
+        if last.kind != "BYE":  # a BYE behind the tagged response ends the session
+            last = next(one for one in ends if one.tag == tag)
         at = found.index(last)
         self._late = found[at + 1 :]
         return Answer(last, tuple(found[:at]), self.raw)
