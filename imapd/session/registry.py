@@ -8,7 +8,7 @@ when two claim the same name or a requirement is missing.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -171,6 +171,20 @@ def _merge(what: str, specs: Iterable[_Spec]) -> Mapping[str, _Spec]:
     return merged
 
 
+def _check_together(features: Sequence[Feature]) -> None:
+    """Check that nothing is there twice, and that what is required is there."""
+    names = [feature.name for feature in features]
+    if len(set(names)) != len(names):
+        raise RegistryError("a feature is listed twice")
+    for feature in features:
+        for needed in feature.requires:
+            if needed not in names:
+                raise RegistryError(f"{feature.name} requires {needed}")
+    texts = [c.text for f in features for c in f.capabilities]
+    if len(set(texts)) != len(texts):
+        raise RegistryError("a capability is claimed twice")
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The enabled features, merged by plug point. Build it with `of`."""
@@ -205,16 +219,7 @@ class Registry:
         that is not among them.
         """
         chosen = tuple(features)
-        names = [feature.name for feature in chosen]
-        if len(set(names)) != len(names):
-            raise RegistryError("a feature is listed twice")
-        for feature in chosen:
-            for needed in feature.requires:
-                if needed not in names:
-                    raise RegistryError(f"{feature.name} requires {needed}")
-        texts = [c.text for f in chosen for c in f.capabilities]
-        if len(set(texts)) != len(texts):
-            raise RegistryError("a capability is claimed twice")
+        _check_together(chosen)
         return cls(
             features=chosen,
             commands=_merge("command", (c for f in chosen for c in f.commands)),
