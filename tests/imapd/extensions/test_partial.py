@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imapd.commands.search.handler import Search
 from imapd.commands.search.keys import Word
-from imapd.extensions.partial import FEATURE
+from imapd.extensions.partial import FEATURE, PartialModifier
 from imapd.session.faults import Bad
 from imapd.session.search_result import ReturnOption
 from imapd.syntax.partial_range import PartialRange
@@ -105,3 +105,35 @@ def test_what_is_saved_is_what_is_told(options, saved):
     peer = mailbox(1, 2, 3, 4, 5)
     peer.ok(b"SEARCH RETURN (SAVE %b) ALL" % options)
     assert list(peer.view.saved) == saved
+
+
+def test_the_modifier_is_known():
+    node = parsed(b"UID FETCH 25900:26600 (UID FLAGS) (partial -1:-3)")
+    assert node.modifiers == (PartialModifier(PartialRange(-1, -3)),)
+    assert reparsed("UID FETCH", node) == node
+
+
+@pytest.mark.parametrize(
+    "modifiers", [b"PARTIAL", b"PARTIAL 1", b"PARTIAL 1:2 PARTIAL 3:4", b"PARTIAL 0:1"]
+)
+def test_what_is_no_modifier_is_refused(modifiers):
+    with pytest.raises(Bad):
+        parsed(b"UID FETCH 1:* FLAGS (%b)" % modifiers)
+
+
+def test_a_page_of_uid_fetch_counts_the_messages_that_exist():
+    """RFC 9394 §3.3."""
+    peer = mailbox(3, 5, 8, 9, 12)
+
+    def fetched(command: bytes) -> list[int]:
+        return [fetch["UID"] for fetch in peer.ok(command).fetches.values()]
+
+    assert fetched(b"UID FETCH 4:20 UID (PARTIAL -1:-3)") == [8, 9, 12]
+    assert fetched(b"UID FETCH 4:20 UID (PARTIAL 1:2)") == [5, 8]
+    assert fetched(b"UID FETCH 4:20 UID (PARTIAL 5:9)") == []
+    assert fetched(b"UID FETCH 1:* UID (PARTIAL 9:2)") == [5, 8, 9, 12]
+
+
+def test_fetch_by_number_has_no_pages():
+    peer = mailbox(3, 5)
+    assert peer.run(b"FETCH 1:2 UID (PARTIAL 1:1)").status.kind == "BAD"
