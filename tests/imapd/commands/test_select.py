@@ -143,7 +143,6 @@ def test_append_refuses(tmp_path):
         b"APPEND INBOX (\\Recent) {1+}\r\nx",
         b'APPEND INBOX "32-Jan-2026 00:00:00 +0000" {1+}\r\nx',
         b"APPEND INBOX {1+}\r\nx trailing",
-        b"APPEND INBOX ~{1+}\r\nx",
     ):
         ann.bad(command)
     assert ann.ok(b"SELECT INBOX").of(Exists) == [Exists(0)]
