@@ -40,6 +40,7 @@ class View:
         "_saved",
         "_top",
         "_uids",
+        "_withheld",
         "exists",
         "mailbox",
         "modseq",
@@ -53,6 +54,7 @@ class View:
         self._uids = mailbox.uids
         self.exists = len(self._uids)
         self.modseq = self.settled = mailbox.modseq
+        self._withheld = False  # flags were not told that the client may come back for
         self._owed = False  # the client waits for HIGHESTMODSEQ
         self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
@@ -72,6 +74,11 @@ class View:
     def largest_uid(self) -> int:
         """The UID of the last message, 0 in an empty mailbox."""
         return self._uids[self.exists - 1] if self.exists else 0
+
+    @property
+    def top(self) -> int:
+        """The highest UID that the client was ever told of."""
+        return self._top
 
     def number(self, uid: int) -> int | None:
         """Give the message number of a UID, None if the view doesn't have it."""
@@ -199,11 +206,14 @@ class View:
         """Tell whether `tell` would have anything to say."""
         return bool(self._held) or self.modseq != self.mailbox.modseq
 
-    async def tell(self, reply: Reply, *, removals: bool, with_uid: bool) -> None:
+    async def tell(
+        self, reply: Reply, *, removals: bool, with_uid: bool, flags: bool = True
+    ) -> None:
         """Bring the client up to the mailbox's present state.
 
         With ``removals`` false, EXPUNGE is held back and told later; new messages
-        and flags are told all the same (RFC 2180 §4.1.2). The store may report more
+        and flags are told all the same (RFC 2180 §4.1.2). Without ``flags`` changes
+        of flags are not told, now or later (RFC 5465 §5). The store may report more
         than what is new to this view: what it knows is passed over.
         """
         if not self.behind():
@@ -221,13 +231,15 @@ class View:
             before = self.exists
         self._take_new(new)
         self.modseq = changes.modseq
-        if not self._held:
+        self._withheld = self._withheld or (bool(changed) and not flags)
+        if not self._held and not self._withheld:
             self.settled = self.modseq
         if self.exists != before:
             self._claim_recent()
             reply.untagged(b"%d EXISTS" % self.exists)
             reply.untagged(b"%d RECENT" % self.count_recent())
-        await tell_flags(self, reply, changed, with_uid=with_uid)
+        if flags:
+            await tell_flags(self, reply, changed, with_uid=with_uid)
         self._known = {}
 
     def _unknown(self, changed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -2,12 +2,13 @@
 
 Everything here is ``async def`` or reads memory; every call raises `StoreError`
 alone. The parts: `Store` opens accounts, an `Account` has mailboxes by name, a
-`Mailbox` is one that somebody has selected.
+`Mailbox` is one that somebody has selected; a `Follower` hears of them all.
 """
 
 from mailstore.service.account import Account
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.options import StoreOptions
+from mailstore.service.overview import Follower
 from mailstore.service.store import Store
 
-__all__ = ["Account", "Mailbox", "Store", "StoreOptions"]
+__all__ = ["Account", "Follower", "Mailbox", "Store", "StoreOptions"]

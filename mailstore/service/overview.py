@@ -145,6 +145,10 @@ class Follower:
         """Give a mailbox's line of it."""
         return self._overview.entry(mailbox)
 
+    def named(self, name: str) -> MailboxEntry | None:
+        """Give a name's line of it."""
+        return self._overview.named(name)
+
     def counts(self, mailbox: MailboxId) -> MailboxCounts | None:
         """Give a mailbox's counts as they were read last."""
         return self._overview.counts(mailbox)
@@ -177,6 +181,7 @@ class Overview:
         self.entries: tuple[MailboxEntry, ...] = ()
         self._names_version = -1
         self._by_id: dict[MailboxId, MailboxEntry] = {}
+        self._by_name: dict[str, MailboxEntry] = {}
         self._counts: dict[MailboxId, MailboxCounts] = {}
         self._changes: list[_MailboxNote] = []
         self._renamings: list[_NamesNote] = []
@@ -310,6 +315,10 @@ class Overview:
         """Give a mailbox's line of the list of names."""
         return self._by_id.get(mailbox)
 
+    def named(self, name: str) -> MailboxEntry | None:
+        """Give a name's line of the list."""
+        return self._by_name.get(name)
+
     def counts(self, mailbox: MailboxId) -> MailboxCounts | None:
         """Give a mailbox's counts."""
         known = self._counts.get(mailbox)
@@ -367,6 +376,7 @@ class Overview:
             return
         before, self.entries = self.entries, entries
         self._by_id = {entry.id: entry for entry in entries if entry.id is not None}
+        self._by_name = {entry.name: entry for entry in entries}
         for gone in self._counts.keys() - self._by_id.keys():
             del self._counts[gone]
         if self._loaded:

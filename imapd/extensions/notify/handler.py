@@ -1,0 +1,35 @@
+"""What the command NOTIFY does (RFC 5465 §3.1)."""
+
+from __future__ import annotations
+
+from imapd.extensions.notify.interests import Interests, check
+from imapd.extensions.notify.syntax import Notify
+from imapd.extensions.notify.watch import NotifyWatch
+from imapd.session.context import Context
+from imapd.session.names import uses_utf8
+from imapd.session.registry import Completed
+
+
+async def run(context: Context, node: Notify) -> Completed:
+    """Replace what the client is told; a refusal leaves all as it was.
+
+    Raises `Bad` and `No` for what cannot be asked for.
+    """
+    check(node, context.services.limits().fetch_items)
+    selected = context.session.selected
+    if node.groups and selected is not None:
+        # §3.1: a NOOP is implied, whatever was wanted until now.
+        await selected.view.tell(context.reply, removals=True, with_uid=False)
+    follower = context.account.follow(context.input.wake)
+    interests = Interests(node, utf8=uses_utf8(context))
+    watch = NotifyWatch(interests, follower, context.input.wake)
+    try:
+        await watch.begin(context, with_counts=node.status)
+    except BaseException:
+        watch.end()
+        raise
+    before, context.session.watch = context.session.watch, watch
+    if before is not None:
+        before.end()
+    follower.act()
+    return Completed("NOTIFY completed")

@@ -1,0 +1,135 @@
+"""LIST responses for names that others changed (RFC 5465 §5.4, §5.5).
+
+::
+
+    * LIST (\\Subscribed \\HasNoChildren) "/" NewMailbox ("OLDNAME" (OldMailbox))
+
+A mailbox that was made or deleted affects its parent too: that name is told with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from imapd.extensions.notify.interests import (
+    MAILBOX_NAME,
+    SUBSCRIPTION_CHANGE,
+    Interests,
+)
+from imapd.session.listing import list_response, name_attributes
+from imapd.session.registry import Registry
+from imapd.syntax.mailbox import DELIMITER, ancestors, render_name
+from mailstore.model import MailboxEntry, NameChange
+
+
+@dataclass(frozen=True, slots=True)
+class NameNews:
+    """One name to be told of, as it is now, and what it was called before."""
+
+    entry: MailboxEntry
+    old_name: str | None = None
+
+    def render(self, registry: Registry, *, utf8: bool) -> bytes:
+        """Write the response, without ``* ``."""
+        entry = self.entry
+        attributes = name_attributes(registry, entry)
+        if not entry.selectable:
+            # §5.4: whatever is left of a deleted mailbox is no mailbox.
+            attributes.insert(0, "\\NonExistent")
+        if entry.subscribed:
+            attributes.append("\\Subscribed")
+        extended: tuple[tuple[str, bytes], ...] = ()
+        if self.old_name is not None:
+            old = b"(%b)" % render_name(self.old_name, utf8=utf8)
+            extended = (("OLDNAME", old),)
+        return list_response(entry.name, attributes, extended, utf8=utf8)
+
+
+class _Told:
+    """What was told by now of one lot of changes."""
+
+    __slots__ = ("interests", "named", "names", "renamed")
+
+    def __init__(
+        self, interests: Interests, named: Callable[[str], MailboxEntry | None]
+    ) -> None:
+        self.interests = interests
+        self.named = named
+        self.names: set[str] = set()
+        self.renamed: set[str] = set()  # the old names
+
+    def once(self, entry: MailboxEntry) -> Iterator[NameNews]:
+        """Tell of a name, unless it was told."""
+        if entry.name not in self.names:
+            self.names.add(entry.name)
+            yield NameNews(entry)
+
+
+def name_news(
+    changes: Iterable[NameChange],
+    interests: Interests,
+    named: Callable[[str], MailboxEntry | None],
+) -> Iterator[NameNews]:
+    """Give what is to be told of changes; ``named`` knows the names there are now."""
+    told = _Told(interests, named)
+    for change in changes:
+        before, after = change.before, change.after
+        if before is not None and after is not None and before.name != after.name:
+            yield from _renamed(told, before, after, along=change.along)
+        else:
+            yield from _changed(told, before, after)
+
+
+def _renamed(
+    told: _Told, before: MailboxEntry, after: MailboxEntry, *, along: bool
+) -> Iterator[NameNews]:
+    # §5.4: nothing of its own for what followed a mailbox that is told of.
+    if along and any(name in told.renamed for name in ancestors(before.name)):
+        told.renamed.add(before.name)
+        return
+    want = told.interests.want
+    if want(MAILBOX_NAME, before, after):
+        told.renamed.add(before.name)
+        told.names.add(after.name)
+        yield NameNews(after, before.name)
+    elif want(SUBSCRIPTION_CHANGE, before, after):
+        # The subscription went from one name to the other.
+        if before.subscribed:
+            yield from told.once(_gone(before))
+        if after.subscribed:
+            yield from told.once(after)
+
+
+def _changed(
+    told: _Told, before: MailboxEntry | None, after: MailboxEntry | None
+) -> Iterator[NameNews]:
+    entry = after or _gone(before)
+    existed = before is not None and before.selectable
+    want = told.interests.want
+    name_event = existed != entry.selectable or (
+        before is not None and replace(before, subscribed=entry.subscribed) != entry
+    )
+    subscribed = before is not None and before.subscribed
+    if (name_event and want(MAILBOX_NAME, before, entry)) or (
+        subscribed != entry.subscribed and want(SUBSCRIPTION_CHANGE, before, entry)
+    ):
+        yield from told.once(entry)
+    if existed == entry.selectable:
+        return
+    # §5.4: the direct parent is affected too, whether it exists or not.
+    parent = entry.name.rpartition(DELIMITER)[0]
+    if parent:
+        above = told.named(parent) or _missing(parent)
+        if want(MAILBOX_NAME, above):
+            yield from told.once(above)
+
+
+def _gone(entry: MailboxEntry | None) -> MailboxEntry:
+    return _missing(entry.name if entry is not None else "")
+
+
+def _missing(name: str) -> MailboxEntry:
+    return MailboxEntry(
+        name, exists=False, selectable=False, has_children=False, subscribed=False
+    )

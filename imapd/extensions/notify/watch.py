@@ -1,0 +1,226 @@
+"""What a client has asked to hear of, told when it may be told (RFC 5465).
+
+Nothing is stored for the client while it doesn't listen: the watch has a place in the
+account's log and the session's view, and asks both what happened. Invariants:
+
+* messages of the selected mailbox are told by the view alone, of others by STATUS
+  alone, and of a mailbox that is left while the view was behind, by STATUS at once;
+* what the session itself did is not told as news, except where numbers move.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+from imapd.extensions.notify.counts import changed_counts, initial_counts
+from imapd.extensions.notify.interests import Interests, OfSelected
+from imapd.extensions.notify.lists import name_news
+from imapd.extensions.notify.syntax import Notify
+from imapd.session.context import Context
+from imapd.session.fetch_plan import Environment, Plan
+from imapd.session.fetch_sender import Sender
+from imapd.session.names import uses_utf8
+from imapd.session.responses import status
+from imapd.session.state import Selected
+from imapd.session.watching import Moment
+from mailstore.model import AccountChanges, MailboxChange, MailboxId
+from mailstore.service import Follower
+
+_BATCH = 256
+_NOTHING = Interests(Notify())
+
+
+class NotifyWatch:
+    """One session's watch over its account, from a NOTIFY to the next one."""
+
+    __slots__ = ("_follower", "_interests", "_owed", "_selected", "_unwatch", "_wake")
+
+    def __init__(
+        self, interests: Interests, follower: Follower, wake: Callable[[], None]
+    ) -> None:
+        self._interests = interests
+        self._follower = follower
+        self._wake = wake
+        self._selected: Selected | None = None
+        self._unwatch: Callable[[], None] | None = None
+        self._owed: list[MailboxId] = []  # left before all was told of them
+
+    def end(self) -> None:
+        """Watch no more."""
+        self._follower.end()
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+
+    async def begin(self, context: Context, *, with_counts: bool) -> None:
+        """Follow the account from now on, and tell how its mailboxes are.
+
+        Raises `ConnectionGone`, and store errors.
+        """
+        self._attend(context)
+        if not self._interests.of_others:
+            return
+        await self._follower.begin()
+        if not with_counts:
+            return
+        modseqs = "HIGHESTMODSEQ" in context.registry.status_items
+        for at, entry in enumerate(self._follower.entries(), 1):
+            if entry.id is None or not entry.selectable or self._is_selected(entry.id):
+                continue
+            counts = self._follower.counts(entry.id)
+            if counts is None:
+                continue
+            response = initial_counts(
+                entry,
+                counts,
+                self._interests,
+                modseqs=modseqs,
+                utf8=uses_utf8(context),
+            )
+            if response is not None:
+                context.reply.untagged(response)
+            if at % _BATCH == 0:
+                await context.reply.room()
+
+    async def tell(
+        self,
+        context: Context,
+        moment: Moment,
+        *,
+        with_uid: bool,  # noqa: ARG002
+    ) -> None:
+        """Tell what is due. Raises `ConnectionGone`, and store errors."""
+        self._attend(context)
+        if self._selected is not None:
+            await self._tell_selected(context, self._selected, moment)
+        changes = self._follower.changes()
+        if changes.overflow:
+            self._overflow(context)
+            return
+        if changes.names:
+            await self._tell_names(context, changes)
+        if changes.mailboxes or self._owed:
+            await self._tell_counts(context, changes.mailboxes)
+
+    # -- the selected mailbox
+
+    def _attend(self, context: Context) -> None:
+        """Be woken by the mailbox that is selected now."""
+        selected = context.session.selected
+        if selected is self._selected:
+            return
+        left, self._selected = self._selected, selected
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+        if left is not None and self._lags(left):
+            self._owed.append(left.mailbox.id)
+        if selected is not None and self._interests.selected is not None:
+            self._unwatch = selected.mailbox.watch(self._wake)
+
+    def _lags(self, left: Selected) -> bool:
+        """Tell whether something of a mailbox is known here, but not to the client."""
+        counts = self._follower.counts(left.mailbox.id)
+        return left.view.behind() or (
+            counts is not None and counts.highestmodseq != left.view.modseq
+        )
+
+    def _is_selected(self, mailbox: MailboxId) -> bool:
+        return self._selected is not None and self._selected.mailbox.id == mailbox
+
+    async def _tell_selected(
+        self, context: Context, selected: Selected, moment: Moment
+    ) -> None:
+        view = selected.view
+        own = self._follower.take_own(view.mailbox.id)
+        wanted = self._interests.selected
+        if wanted is None:
+            # §3.1: nothing of what others do. What the client did itself answers its
+            # command, and that moves the numbers for all.
+            if own is not None:
+                removals = moment is not Moment.HOLD
+                await view.tell(
+                    context.reply, removals=removals, with_uid=True, flags=False
+                )
+            return
+        removals = moment is not Moment.HOLD
+        if moment is Moment.BETWEEN and wanted.delayed:
+            removals = False  # §6.1.2
+        top = view.top
+        # §5.1: with the UID, whatever the command was.
+        await view.tell(
+            context.reply, removals=removals, with_uid=True, flags=wanted.flags
+        )
+        if wanted.items and view.largest_uid > top:
+            mine = own.new if own is not None else ()
+            await _tell_items(context, selected, wanted, top, mine)
+
+    # -- everything else
+
+    async def _tell_names(self, context: Context, changes: AccountChanges) -> None:
+        utf8 = uses_utf8(context)
+        news = name_news(changes.names, self._interests, self._follower.named)
+        for at, one in enumerate(news, 1):
+            context.reply.untagged(one.render(context.registry, utf8=utf8))
+            if at % _BATCH == 0:
+                await context.reply.room()
+
+    async def _tell_counts(
+        self, context: Context, changes: Sequence[MailboxChange]
+    ) -> None:
+        owed, self._owed = self._owed, []
+        changed = {change.mailbox: change for change in changes}
+        changed |= {mailbox: MailboxChange(mailbox, messages=True) for mailbox in owed}
+        for at, (mailbox, change) in enumerate(changed.items(), 1):
+            response = self._counts(context, mailbox, change)
+            if response is not None:
+                context.reply.untagged(response)
+            if at % _BATCH == 0:
+                await context.reply.room()
+
+    def _counts(
+        self, context: Context, mailbox: MailboxId, change: MailboxChange
+    ) -> bytes | None:
+        entry = self._follower.entry(mailbox)
+        counts = self._follower.counts(mailbox)
+        if entry is None or counts is None or self._is_selected(mailbox):
+            return None
+        return changed_counts(
+            entry,
+            counts,
+            change,
+            self._interests,
+            modseqs=context.session.telling.modseqs,
+            utf8=uses_utf8(context),
+        )
+
+    def _overflow(self, context: Context) -> None:
+        """Say that too much happened, and go on as after NOTIFY NONE (§5.8)."""
+        context.reply.untagged(
+            status(b"OK", "more than can be told; ask again", "NOTIFICATIONOVERFLOW")
+        )
+        self.end()
+        self._follower.act()
+        self._interests = _NOTHING
+
+
+async def _tell_items(
+    context: Context,
+    selected: Selected,
+    wanted: OfSelected,
+    top: int,
+    own: Sequence[tuple[int, int]],
+) -> None:
+    """Send what was asked for of the messages above a UID (§5.2).
+
+    Of those that the client itself has put there it knows enough. No flag is set,
+    whatever the items: nobody has read the messages yet.
+    """
+    view, mailbox = selected.view, selected.mailbox
+    uids = view.uids[bisect_right(view.uids, top, 0, view.exists) : view.exists]
+    new = [uid for uid in uids if not any(low <= uid <= high for low, high in own)]
+    plan = Plan.of(wanted.items, Environment(context, mailbox, view))
+    sender = Sender(context)
+    async for batch in mailbox.fetch(new, plan.columns):
+        await sender.send(plan.render(batch, view.names(batch.uids)))
