@@ -24,6 +24,7 @@ class Pool(enum.Enum):
     WRITE = "write"  # transactions, fsync, checkpoints
     READ = "read"  # searches, cold loads, text extraction
     PASSWORD = "password"  # bcrypt
+    INDEX = "index"  # fills text indexes; nobody waits for it
     LOOKUP = "lookup"  # waits for other servers: LDAP, OAuth
 
 

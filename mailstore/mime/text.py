@@ -105,12 +105,18 @@ def header_text(header: bytes, name: bytes) -> list[str]:
     return [_value(header, field) for field in islice(found, _MAX_FIELDS)]
 
 
+def header_values(header: bytes) -> Iterator[tuple[bytes, str]]:
+    """Give the fields of a raw header: the name as it stands, the value decoded."""
+    for field in fields(header):
+        name = header[field.start : field.value].rstrip(b": \t")
+        yield name, _value(header, field)
+
+
 def all_header_text(header: bytes) -> str:
     """Give a raw header decoded, one field a line: ``Name: value``."""
     text = StringIO()  # a header may have millions of fields
-    for field in fields(header):
-        name = header[field.start : field.value].decode("ascii").rstrip(": \t")
-        text.write(f"{name}: {_value(header, field)}\n")
+    for name, value in header_values(header):
+        text.write(f"{name.decode('ascii')}: {value}\n")
     return text.getvalue()
 
 

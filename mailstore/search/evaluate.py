@@ -34,6 +34,7 @@ from mailstore.query import (
     Uids,
 )
 from mailstore.search import planes
+from mailstore.search.indexed import IndexedTexts
 from mailstore.search.planes import Columns, Plane
 from mailstore.search.texts import Texts, TextTerm, TextTest
 from mailstore.search.watch import Watch
@@ -61,13 +62,16 @@ def evaluate(
     columns: Columns,
     texts: Texts | None,
     watch: Watch,
+    index: IndexedTexts | None = None,
 ) -> array[int]:
     """Give the UIDs that match, ascending.
 
-    ``texts`` may be None when `cost` is 0. Raises `Cancelled`, `TooMany`.
+    ``texts`` may be None when `cost` is 0; with an ``index`` they are asked about
+    messages alone that it doesn't speak for. Raises `Cancelled`, `TooMany`, and
+    `Corrupt` when the index is damaged.
     """
     watch.plan(_text_terms(predicate) * len(columns.uids))
-    search = _Search(columns, texts, watch)
+    search = _Search(columns, texts, watch, index)
     found = search.run(predicate, planes.everything(len(columns.uids)))
     return array("I", compress(columns.uids, found))
 
@@ -84,10 +88,18 @@ def _text_terms(predicate: Predicate) -> int:
 
 
 class _Search:
-    def __init__(self, columns: Columns, texts: Texts | None, watch: Watch) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        texts: Texts | None,
+        watch: Watch,
+        index: IndexedTexts | None,
+    ) -> None:
         self._columns = columns
         self._texts = texts
         self._watch = watch
+        self._index = index
+        self._unindexed = None if index is None else _beyond(columns.messages, index)
         self._terms = 0  # of text, looked at
 
     def run(self, predicate: Predicate, among: Plane) -> Plane:
@@ -153,6 +165,26 @@ class _Search:
                 assert_never(term)
 
     def _by_text(self, term: TextTerm, among: Plane) -> Plane:
+        if self._index is None:
+            found = self._by_reading(term, among)
+        else:
+            found = self._by_index(self._index, term, among)
+            if self._unindexed is not None:
+                rest = planes.both(among, self._unindexed)
+                if 1 in rest:
+                    found = planes.either(found, self._by_reading(term, rest))
+        self._terms += 1
+        self._watch.jump(self._terms * len(among))
+        return found
+
+    def _by_index(self, index: IndexedTexts, term: TextTerm, among: Plane) -> Plane:
+        messages = self._columns.messages
+        found = index.find(term, sorted(compress(messages, among)))
+        if not found:
+            return bytes(len(among))
+        return planes.both(among, bytes(map(found.__contains__, messages)))
+
+    def _by_reading(self, term: TextTerm, among: Plane) -> Plane:
         if self._texts is None:
             raise ValueError("a text term needs the messages' texts")
         test = TextTest(term, self._texts)
@@ -161,6 +193,16 @@ class _Search:
             self._watch.step()
             if test(message):
                 found.append(message.at)
-        self._terms += 1
-        self._watch.jump(self._terms * len(among))
         return planes.of_indexes(len(among), found)
+
+
+def _beyond(messages: array[int], index: IndexedTexts) -> Plane | None:
+    """Give the messages that an index doesn't speak for; None: it does for all."""
+    if max(messages, default=0) <= index.watermark and not index.irregular:
+        return None
+    late = bytes(map(index.watermark.__lt__, messages))
+    if index.irregular:
+        late = bytes(
+            planes.either(late, bytes(map(index.irregular.__contains__, messages)))
+        )
+    return late if 1 in late else None

@@ -49,6 +49,10 @@ class Watch:
         """Say how many steps are done, or need not be done."""
         self._done = max(self._done, done)
 
+    def pause(self) -> None:
+        """Look whether to end, in the middle of a step. As `step`."""
+        self.step(0)
+
     def step(self, count: int = 1) -> None:
         """Note steps, between two of them. Raises `Cancelled`, `TooMany`."""
         self._done += count

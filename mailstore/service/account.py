@@ -33,6 +33,7 @@ from mailstore.model import (
     SpecialUse,
 )
 from mailstore.service.arrivals import AppendJob
+from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.names import Names
@@ -78,7 +79,8 @@ class Account:
         self.lane.recover()
         self.readers = Readers(folder / "index.db")
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
-        self.searching = SearchParts(runtime, self.readers, self.blobs)
+        self.indexing = Indexing(folder, self.readers, self.blobs, runtime)
+        self.searching = SearchParts(runtime, self.readers, self.blobs, self.indexing)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
         self._overview = Overview(runtime, self.readers, self._names)
@@ -335,6 +337,8 @@ class Account:
                 self._bus.publish(ChangeNotice(self.id, delta.mailbox, delta.modseq))
             if outcome.names_changed:
                 self._overview.renamed(outcome.by)
+            if any(delta.new for delta in outcome.deltas):
+                self.indexing.wanted(ARRIVAL_WAIT)
         if any(outcome.names_changed for outcome in outcomes):
             self._bus.publish(ChangeNotice(self.id, _NAMES, 0))
 
@@ -371,6 +375,7 @@ class Account:
 
     def shut(self) -> None:
         """Close files and connections, everything durable. Blocks for a moment."""
+        self.indexing.close()
         self.lane.close()
         self.readers.close()
         self.blobs.close()

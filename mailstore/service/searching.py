@@ -8,16 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mailstore.blobs import BlobStore
+from mailstore.errors import Busy, Corrupt
 from mailstore.index import entries
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
+from mailstore.model import MailboxId
 from mailstore.query import Following, Predicate
 from mailstore.search.evaluate import cost, evaluate
+from mailstore.search.indexed import IndexedTexts
 from mailstore.search.lookups import look_up, needs_lookup
 from mailstore.search.planes import Columns
+from mailstore.search.textdb import TextDatabase
 from mailstore.search.texts import MessageText
 from mailstore.search.watch import Cancelled, Watch
+from mailstore.service.indexing import Indexing
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 
@@ -76,6 +81,7 @@ class SearchParts:
     runtime: Runtime
     readers: Readers
     blobs: BlobStore
+    indexing: Indexing
 
 
 def _watch(runtime: Runtime, following: Following) -> Watch:
@@ -97,22 +103,65 @@ async def search(
 
     Raises `TooMany` when it took too long.
     """
-    looks = needs_lookup(predicate)
-    expensive = looks or cost(predicate) > 0
+    expensive = cost(predicate) > 0 or needs_lookup(predicate)
     if not expensive and len(state.uids) <= _AT_ONCE:
         return evaluate(predicate, columns_of(state), None, Watch())
-    columns = columns_of(state)
+    work = _Work(parts, state.id, columns_of(state), following)
+    found = await in_pool(parts.runtime, Pool.READ, lambda: work.run(predicate))
+    if work.unindexed:
+        parts.indexing.wanted()
+    return found
 
-    def run() -> array[int]:
-        watch = _watch(parts.runtime, following)
+
+class _Work:
+    """A search, on a thread of the pool."""
+
+    def __init__(
+        self,
+        parts: SearchParts,
+        mailbox: MailboxId,
+        columns: Columns,
+        following: Following,
+    ) -> None:
+        self._parts = parts
+        self._mailbox = mailbox
+        self._columns = columns
+        self._watch = _watch(parts.runtime, following)
+        self.unindexed = False  # whether messages were read that the index lacks
+
+    def run(self, predicate: Predicate) -> array[int]:
+        """Give the UIDs that match; none when it was cancelled."""
         try:
-            if not expensive:
-                return evaluate(predicate, columns, None, watch)
-            with parts.readers.take() as database:
-                texts = _StoredTexts(database, parts.blobs, columns.messages)
-                term = look_up(database, state.id, predicate) if looks else predicate
-                return evaluate(term, columns, texts, watch)
+            if not needs_lookup(predicate) and cost(predicate) == 0:
+                return evaluate(predicate, self._columns, None, self._watch)
+            with self._parts.readers.take() as database:
+                known = look_up(database, self._mailbox, predicate)
+                return self._find(known, database)
         except Cancelled:
             return array("I")
 
-    return await in_pool(parts.runtime, Pool.READ, run)
+    def _find(self, predicate: Predicate, database: Database) -> array[int]:
+        """Search with the text index if it is sound."""
+        if cost(predicate) == 0:
+            return evaluate(predicate, self._columns, None, self._watch)
+        indexing = self._parts.indexing
+        try:
+            with indexing.reading(database) as text:
+                return self._evaluate(predicate, database, text)
+        except Corrupt:
+            indexing.distrust()
+        except Busy:
+            pass
+        self.unindexed = True
+        return self._evaluate(predicate, database, None)
+
+    def _evaluate(
+        self, predicate: Predicate, database: Database, text: TextDatabase | None
+    ) -> array[int]:
+        parts, columns = self._parts, self._columns
+        watch = self._watch
+        index = None if text is None else IndexedTexts(text, watch.pause)
+        texts = _StoredTexts(database, parts.blobs, columns.messages)
+        last = max(columns.messages, default=0)
+        self.unindexed = index is None or last > index.watermark
+        return evaluate(predicate, columns, texts, watch, index)

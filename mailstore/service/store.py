@@ -21,6 +21,7 @@ from mailstore.index.database import check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.model import AccountId
 from mailstore.service.account import Account
+from mailstore.service.indexing import ARRIVAL_WAIT
 from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 
@@ -119,6 +120,7 @@ class Store:
         finally:
             for waiting in self._opening.pop(id_):
                 waiting.succeed(None)
+        account.indexing.wanted(ARRIVAL_WAIT)
         if account.purge_due():
             self._runtime.spawn(_purge(account))
         return account
@@ -182,6 +184,7 @@ async def _purge(account: Account) -> None:
     """The daily round: forget what was expunged long ago, give its space back."""
     try:
         await account.purge()
+        account.indexing.wanted()
         await account.reclaim()
     except (Unavailable, Busy):
         return  # a full disk, or the end of the server: the next round does it

@@ -18,9 +18,7 @@ DISTRIBUTIONS = {
 }
 """Imported names whose distribution is called otherwise."""
 
-AHEAD = {
-    "zstandard": "docs/decisions/0003-zstandard.md",
-}
+AHEAD: dict[str, str] = {}
 """Required before anything imports it, and the reason."""
 
 

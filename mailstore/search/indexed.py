@@ -1,0 +1,250 @@
+"""Text terms answered from the text index: exactly what the messages would answer.
+
+`IndexedTexts` is one search's view of it, in one snapshot. It names messages by their
+ids, whatever mailbox they are in, and says which ones it does not speak for. Words
+are asked first; where they do not decide, the texts of the candidates are.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+
+from mailstore.mime.text import fold
+from mailstore.query import BodyContains, HeaderContains, SentOn, TextContains
+from mailstore.search.extract import FIELDS, encode
+from mailstore.search.planes import matches
+from mailstore.search.segment import (
+    BODY,
+    HEADER,
+    UNKNOWN_DAY,
+    decompress,
+    words_in,
+)
+from mailstore.search.textdb import Segment, TextDatabase
+from mailstore.search.texts import TextTerm
+from mailstore.search.words import Words, patterns
+
+_FEW = 8  # messages whose texts are read without asking the words
+_KEPT = 16 << 20  # octets of words that a search keeps
+_SPARSE = 4  # of so many messages one is looked for: by itself, not in all
+
+
+class IndexedTexts:
+    """The text index during one search; ``pause`` is called between its steps."""
+
+    def __init__(self, text: TextDatabase, pause: Callable[[], None]) -> None:
+        self._text = text
+        self._pause = pause
+        self._segments = text.segments()
+        self.watermark, _ = text.progress()
+        self.irregular = frozenset(
+            [seg.ids[at] for seg in self._segments for at in seg.irregular]
+        )
+        """Ids up to the watermark that must be asked themselves."""
+        self._kept: dict[tuple[int, int], Words] = {}
+        self._room = _KEPT
+
+    def find(self, term: TextTerm, wanted: Sequence[int]) -> set[int]:
+        """Give the ids of messages that match, of those wanted (ascending) at least.
+
+        Irregular ones are left out.
+        """
+        found: set[int] = set()
+        for segment in self._segments:
+            ids = segment.ids
+            low, high = bisect_left(wanted, ids[0]), bisect_right(wanted, ids[-1])
+            if low == high:
+                continue
+            if (high - low) * _SPARSE < len(ids):
+                chosen = _ordinals(ids, wanted[low:high])
+            else:
+                chosen = set(range(len(ids)))
+            matched = self._find(segment, term, chosen)
+            matched.difference_update(segment.irregular)
+            found.update([ids[at] for at in matched])
+            self._pause()
+        return found
+
+    def _find(self, segment: Segment, term: TextTerm, chosen: set[int]) -> set[int]:
+        match term:
+            case SentOn(compare, day):
+                days = self._text.days(segment.id)
+                return {
+                    at
+                    for at in chosen
+                    if days[at] != UNKNOWN_DAY and matches(compare, days[at], day)
+                }
+            case HeaderContains(name, needle):
+                return self._in_field(segment, name, encode(fold(needle)), chosen)
+            case BodyContains(needle):
+                return self._in_text(segment, BODY, encode(fold(needle)), chosen)
+            case TextContains(needle):
+                octets = encode(fold(needle))
+                found = self._in_text(segment, HEADER, octets, chosen)
+                rest = chosen - found if found else chosen
+                return found | self._in_text(segment, BODY, octets, rest)
+
+    # -- fields
+
+    def _in_field(
+        self, segment: Segment, name: str, needle: bytes, chosen: set[int]
+    ) -> set[int]:
+        lower = name.lower().encode("utf-8", "surrogatepass")
+        if b"\x00" in needle:
+            return set()
+        if lower in FIELDS:
+            if needle:
+                return self._scan(segment, FIELDS.index(lower), needle, chosen)
+            return {
+                at
+                for at, text in self._each(segment, FIELDS.index(lower), chosen)
+                if text
+            }
+        if not lower.isascii():
+            return set()
+        chosen = self._narrowed(segment, HEADER, needle, chosen)[0]
+        chosen = self._narrowed(segment, HEADER, lower + b": ", chosen)[0]
+        begin = b"\x00" + lower + b": "
+        return {
+            at
+            for at, text in self._each(segment, HEADER, chosen)
+            if _field_has(b"\x00" + text, begin, needle)
+        }
+
+    # -- texts
+
+    def _in_text(
+        self, segment: Segment, kind: int, needle: bytes, chosen: set[int]
+    ) -> set[int]:
+        if not needle:
+            return set(chosen)
+        candidates, exact = self._narrowed(segment, kind, needle, chosen)
+        if not exact:
+            return self._scan(segment, kind, needle, candidates)
+        wordless = candidates & set(segment.wordless) if kind == BODY else set()
+        if not wordless:
+            return set(candidates)
+        return set(candidates - wordless) | self._scan(segment, kind, needle, wordless)
+
+    def _narrowed(
+        self, segment: Segment, kind: int, needle: bytes, chosen: set[int]
+    ) -> tuple[set[int], bool]:
+        """Give the candidates among those chosen, and whether they are the answer.
+
+        Bodies without words are always candidates.
+        """
+        wanted = patterns(needle)
+        if not wanted.pieces or len(chosen) <= _FEW:
+            return chosen, False
+        words = self._words_of(segment, kind)
+        found = words.candidates(wanted, len(segment.ids))
+        self._pause()
+        if kind == BODY:
+            found.update(segment.wordless)
+        if len(chosen) < len(segment.ids):
+            found &= chosen
+        return found, wanted.exact
+
+    def _words_of(self, segment: Segment, kind: int) -> Words:
+        """Read a segment's words, and keep them for the search's other terms."""
+        found = self._kept.get((segment.id, kind))
+        if found is None:
+            found = words_in(self._text, segment.id, kind)
+            if self._room > 0:
+                self._room -= len(found.octets)
+                self._kept[segment.id, kind] = found
+        return found
+
+    def _scan(
+        self, segment: Segment, kind: int, needle: bytes, chosen: set[int]
+    ) -> set[int]:
+        """Look through the texts of the chosen messages."""
+        found: set[int] = set()
+        if kind == HEADER and b"\x00" in needle:
+            return found
+        spread = kind == HEADER and b"\n" in needle
+        carry, before = b"", -1
+        for first, last, ends, data in self._read(segment, kind, chosen):
+            text = data.replace(b"\x00", b"\n") if spread else data
+            # The rest of a long body: a match may have begun in front of it.
+            rest = first == before and first in chosen
+            if rest and needle in carry + text[: min(ends[0], len(needle) - 1)]:
+                found.add(first)
+            _scan_block(text, first, ends, needle, chosen, found)
+            start = ends[-2] if len(ends) > 1 else 0
+            carry = (carry if first == before == last else b"") + text[start : ends[-1]]
+            carry, before = carry[max(len(carry) - len(needle) + 1, 0) :], last
+            self._pause()
+        return found
+
+    def _read(
+        self, segment: Segment, kind: int, chosen: set[int]
+    ) -> Iterator[tuple[int, int, array[int], bytes]]:
+        """Give the blocks that have a chosen message: first, last, ends, texts."""
+        places = self._text.places(segment.id, kind)
+        if len(chosen) < len(segment.ids):
+            order = sorted(chosen)
+            places = [
+                (row, first, last)
+                for row, first, last in places
+                if bisect_left(order, first) < bisect_right(order, last)
+            ]
+        for row, first, last in places:
+            ends, data = self._text.contents(row)
+            yield first, last, ends, decompress(data)
+
+    def _each(
+        self, segment: Segment, kind: int, chosen: set[int]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Give the texts of the chosen messages."""
+        for first, last, ends, data in self._read(segment, kind, chosen):
+            for at in range(first, last + 1):
+                if at in chosen:
+                    start = ends[at - first - 1] if at > first else 0
+                    yield at, data[start : ends[at - first]]
+            self._pause()
+
+
+def _ordinals(ids: Sequence[int], wanted: Sequence[int]) -> set[int]:
+    """Give where some ids are among all, those that are."""
+    found = set()
+    for one in wanted:
+        at = bisect_left(ids, one)
+        if at < len(ids) and ids[at] == one:
+            found.add(at)
+    return found
+
+
+def _field_has(header: bytes, begin: bytes, needle: bytes) -> bool:
+    """Tell whether a field with this beginning holds a needle."""
+    at = header.find(begin)
+    while at >= 0:
+        start = at + len(begin)
+        end = header.index(b"\x00", start)
+        if header.find(needle, start, end) >= 0:
+            return True
+        at = header.find(begin, end)
+    return False
+
+
+def _scan_block(
+    data: bytes,
+    first: int,
+    ends: array[int],
+    needle: bytes,
+    chosen: set[int],
+    found: set[int],
+) -> None:
+    """Find the chosen messages of a block whose text holds a needle."""
+    at = data.find(needle)
+    while at >= 0:
+        place = bisect_right(ends, at)
+        end = ends[place]
+        if at + len(needle) > end:
+            at = data.find(needle, at + 1)  # in two messages, half in each
+            continue
+        if first + place in chosen:
+            found.add(first + place)
+        at = data.find(needle, end)

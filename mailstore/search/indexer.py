@@ -1,0 +1,160 @@
+"""Fills the text index: a batch of messages at a time, in the order of their ids.
+
+Each batch becomes a segment, in one transaction with the watermark: whenever it is
+killed, what was committed holds, and what was not is done again. Small segments are
+joined as they become many, so that both one message a minute and a hundred thousand
+at once cost about the same for each message. It works on a thread beside a server:
+``pause`` is called every millisecond or so of work, and may raise to end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from mailstore.blobs import BlobStore
+from mailstore.errors import Corrupt, NotFound
+from mailstore.index import textsource, upkeep
+from mailstore.index.database import Database
+from mailstore.search.extract import message_texts
+from mailstore.search.segment import MOST_MESSAGES, SegmentWriter
+from mailstore.search.textdb import PRINT, Segment, TextDatabase
+
+_DAY = 86_400
+BATCH = 256  # messages, at most
+_BATCH_SIZE = 4 << 20  # octets of texts, about
+_STEPS = (16, 128, 1024)  # messages of a segment below which it is small, smaller ...
+_MANY = 8  # segments of a kind that become one
+_LARGE = 16 << 20  # octets of texts: a segment with more is never small
+
+
+class Done(NamedTuple):
+    """What a step has done; ``more`` tells that there is more to do."""
+
+    messages: int
+    more: bool
+
+
+def belongs(text: TextDatabase, index: Database) -> bool:
+    """Tell whether a text index was made from this index.
+
+    Not so when the index was brought back from a backup: the same id may be another
+    message's now.
+    """
+    watermark, _ = text.progress()
+    if textsource.last_message(index) < watermark:
+        return False
+    for segment in reversed(text.segments()):
+        prints = text.prints(segment.id)
+        known = textsource.digests(index, segment.ids[0], segment.ids[-1])
+        compared = 0
+        for at, id_ in enumerate(segment.ids):
+            if id_ in known:
+                compared += 1
+                if known[id_][:PRINT] != prints[at * PRINT : (at + 1) * PRINT]:
+                    return False
+        if compared:
+            return True
+    return True
+
+
+def step(
+    text: TextDatabase,
+    index: Database,
+    blobs: BlobStore,
+    pause: Callable[[], None],
+) -> Done:
+    """Do the next piece of work: take messages in, or tidy up."""
+    watermark, purged = text.progress()
+    sources = textsource.after(index, watermark, BATCH)
+    if sources:
+        taken = _take_in(text, blobs, sources, pause)
+        while _join(text, pause):
+            pass
+        return Done(taken, more=True)
+    purged_now = upkeep.purged_at(index)
+    if purged_now != purged:
+        _drop_dead(text, index, pause)
+        with text.transaction():
+            text.set_purged(purged_now)
+        text.give_back()
+    return Done(0, more=False)
+
+
+def _take_in(
+    text: TextDatabase,
+    blobs: BlobStore,
+    sources: Sequence[textsource.Source],
+    pause: Callable[[], None],
+) -> int:
+    writer = SegmentWriter()
+    for source in sources:
+        day = None
+        if source.sent is not None:
+            day = (source.sent + source.zone * 60) // _DAY
+        writer.begin(source.id, source.digest, day)
+        try:
+            with blobs.open(source.blob) as blob, blob.buffer() as data:
+                header, body = message_texts(data)
+                if header is None:
+                    writer.nothing()
+                else:
+                    writer.header(header)
+                    writer.body(body, pause)
+        except (NotFound, Corrupt):
+            # Bytes that are damaged today may be brought back tomorrow.
+            writer.nothing()
+        pause()
+        if writer.size >= _BATCH_SIZE:
+            break
+    last = sources[writer.count - 1].id
+    segment = writer.finish()
+    with text.transaction():
+        text.add(segment)
+        text.set_watermark(last)
+    return writer.count
+
+
+def _join(text: TextDatabase, pause: Callable[[], None]) -> bool:
+    """Make one segment of many small ones at the end; tell whether there were."""
+    segments = text.segments()
+    for limit in _STEPS:
+        start = len(segments)
+        while start and _small(segments[start - 1], limit):
+            start -= 1
+        some = segments[start:]
+        if len(some) >= _MANY and sum(len(one.ids) for one in some) <= MOST_MESSAGES:
+            _rewrite(text, some, {}, pause)
+            return True
+    return False
+
+
+def _small(segment: Segment, limit: int) -> bool:
+    return len(segment.ids) < limit and segment.size < _LARGE
+
+
+def _rewrite(
+    text: TextDatabase,
+    segments: Sequence[Segment],
+    dead: dict[int, frozenset[int]],
+    pause: Callable[[], None],
+) -> None:
+    """Put one segment in the place of some, without the dead ordinals of each."""
+    writer = SegmentWriter()
+    for segment in segments:
+        writer.take(text, segment, dead.get(segment.id, frozenset()), pause)
+    made = writer.finish() if writer.count else None
+    with text.transaction():
+        text.remove([segment.id for segment in segments])
+        if made is not None:
+            text.add(made)
+
+
+def _drop_dead(text: TextDatabase, index: Database, pause: Callable[[], None]) -> None:
+    """Forget what the messages said that the index has purged."""
+    for segment in text.segments():
+        alive = textsource.digests(index, segment.ids[0], segment.ids[-1])
+        dead = frozenset([at for at, id_ in enumerate(segment.ids) if id_ not in alive])
+        if dead:
+            _rewrite(text, [segment], {segment.id: dead}, pause)
+        pause()

@@ -1,0 +1,242 @@
+"""Segments of the text index: how they are written, read back and joined.
+
+It knows the kinds of blocks and their forms; what is looked for in them is
+`mailstore.search.indexed`'s business. Raises `Corrupt` for what nobody has written.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import zstandard
+
+from mailstore.errors import Corrupt
+from mailstore.search.extract import FIELDS, HeaderTexts
+from mailstore.search.textdb import PRINT, Block, NewSegment, Segment, TextDatabase
+from mailstore.search.words import Gathering, Postings, Words, words_of
+
+HEADER = len(FIELDS)  # kinds of blocks: first the listed fields, by their number
+BODY = HEADER + 1
+TEXTS = range(BODY + 1)
+WORDS = {HEADER: BODY + 1, BODY: BODY + 3}
+"""By the kind of a text: that of its words. The next one is where they are."""
+
+UNKNOWN_DAY = -(2**31)
+MOST_MESSAGES = 1 << 15  # messages
+_LEVEL = 3
+_MOST = 1 << 28  # octets of a block; none of ours comes near
+_BLOCK = 1 << 18  # octets of texts
+_WORDS_UP_TO = 1 << 20  # octets of a body; a longer one is looked through
+
+
+def decompress(data: bytes) -> bytes:
+    """Undo a block's compression. Raises `Corrupt`."""
+    try:
+        if zstandard.frame_content_size(data) <= _MOST:
+            return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise Corrupt(detail=f"the text index: {error}") from error
+    raise Corrupt(detail="the text index has a block of an impossible size")
+
+
+def _compress(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data)
+
+
+@dataclass(slots=True)
+class _Texts:
+    """Gathers texts of one kind to blocks."""
+
+    kind: int
+    done: list[Block] = field(default_factory=list)
+    _waiting: list[bytes] = field(default_factory=list)
+    _ends: array[int] = field(default_factory=lambda: array("I"))
+    _first: int = 0
+
+    def add(self, ordinal: int, text: bytes) -> None:
+        """Add the next message's text, or the next slice of it."""
+        size = self._ends[-1] if self._ends else 0
+        # The ordinals of a block have no gap, and each is there once.
+        broken = bool(self._ends) and ordinal != self._first + len(self._ends)
+        if broken or (size and size + len(text) > _BLOCK):
+            self.flush()
+            size = 0
+        if not self._ends:
+            self._first = ordinal
+        self._waiting.append(text)
+        self._ends.append(size + len(text))
+
+    def keep(self, block: Block, first: int) -> None:
+        """Take a whole block over; its first message gets this ordinal."""
+        self.flush()
+        moved = first - block.first
+        self.done.append(
+            block._replace(number=len(self.done), first=first, last=block.last + moved)
+        )
+
+    def flush(self) -> None:
+        """End the block."""
+        if not self._ends:
+            return
+        last = self._first + len(self._ends) - 1
+        data = _compress(b"".join(self._waiting))
+        self.done.append(
+            Block(self.kind, len(self.done), self._first, last, self._ends, data)
+        )
+        self._waiting, self._ends = [], array("I")
+
+
+def _word_blocks(kind: int, gathering: Gathering) -> Iterator[Block]:
+    words, starts, postings = gathering.finish()
+    yield Block(kind, 0, 0, 0, starts, _compress(words))
+    for number, (ends, ordinals) in enumerate(postings):
+        yield Block(kind + 1, number, 0, 0, ends, _compress(ordinals.tobytes()))
+
+
+class SegmentWriter:
+    """Puts a segment together, message by message, ids ascending."""
+
+    def __init__(self) -> None:
+        self._ids = array("Q")
+        self._prints: list[bytes] = []
+        self._days = array("i")
+        self._irregular = array("H")
+        self._wordless = array("H")
+        self._texts = [_Texts(kind) for kind in TEXTS]
+        self._words = {kind: Gathering() for kind in WORDS}
+        self.size = 0
+
+    @property
+    def count(self) -> int:
+        """How many messages there are."""
+        return len(self._ids)
+
+    def begin(self, message: int, digest: bytes, day: int | None) -> None:
+        """Begin the next message."""
+        self._ids.append(message)
+        self._prints.append(digest[:PRINT])
+        self._days.append(UNKNOWN_DAY if day is None else day)
+
+    def header(self, header: HeaderTexts) -> None:
+        """Add the message's header."""
+        ordinal = self.count - 1
+        for kind, text in enumerate(header.fields):
+            self._texts[kind].add(ordinal, text)
+        self._texts[HEADER].add(ordinal, header.whole)
+        self._words[HEADER].add(ordinal, words_of(header.whole))
+        self.size += len(header.whole)
+
+    def body(self, slices: Iterator[bytes], pause: Callable[[], None]) -> None:
+        """Add the message's body, slice by slice."""
+        ordinal = self.count - 1
+        first, total = b"", 0
+        for at, text in enumerate(slices):
+            self._texts[BODY].add(ordinal, text)
+            total += len(text)
+            if at == 0:
+                first = text
+            pause()
+        if total > _WORDS_UP_TO or total > len(first):
+            self._wordless.append(ordinal)
+        else:
+            self._words[BODY].add(ordinal, words_of(first))
+        self.size += total
+
+    def nothing(self) -> None:
+        """Leave the message to who reads it itself."""
+        self._irregular.append(self.count - 1)
+
+    def finish(self) -> NewSegment:
+        """Give the segment."""
+        blocks: list[Block] = []
+        for texts in self._texts:
+            texts.flush()
+            blocks.extend(texts.done)
+        for kind, gathering in self._words.items():
+            blocks.extend(_word_blocks(WORDS[kind], gathering))
+        return NewSegment(
+            self._ids,
+            b"".join(self._prints),
+            self._days,
+            self.size,
+            self._irregular,
+            self._wordless,
+            blocks,
+        )
+
+    # -- joining
+
+    def take(
+        self,
+        text: TextDatabase,
+        segment: Segment,
+        dead: frozenset[int],
+        pause: Callable[[], None],
+    ) -> None:
+        """Take a segment over, without the messages whose ordinals are dead."""
+        start = self.count
+        places = array("i", [-1]) * len(segment.ids)
+        for ordinal in range(len(segment.ids)):
+            if ordinal not in dead:
+                places[ordinal] = self.count
+                self._ids.append(segment.ids[ordinal])
+        self._take_facts(text, segment, places)
+        for kind in TEXTS:
+            for block in text.blocks(segment.id, kind):
+                self._take_block(block, places, start if not dead else None)
+                pause()
+        for kind, gathering in self._words.items():
+            words = words_in(text, segment.id, kind)
+            for number, (word, ordinals) in enumerate(words.all()):
+                moved = [places[one] for one in ordinals if places[one] >= 0]
+                if moved:
+                    gathering.merge(word, moved)
+                if number % 1024 == 0:
+                    pause()
+        alive = self.count - start
+        self.size += segment.size * alive // len(segment.ids)
+
+    def _take_facts(
+        self, text: TextDatabase, segment: Segment, places: Sequence[int]
+    ) -> None:
+        prints, days = text.prints(segment.id), text.days(segment.id)
+        for ordinal, place in enumerate(places):
+            if place >= 0:
+                self._prints.append(prints[ordinal * PRINT : (ordinal + 1) * PRINT])
+                self._days.append(days[ordinal])
+        for mine, theirs in (
+            (self._irregular, segment.irregular),
+            (self._wordless, segment.wordless),
+        ):
+            mine.extend([places[one] for one in theirs if places[one] >= 0])
+
+    def _take_block(
+        self, block: Block, places: Sequence[int], moved: int | None
+    ) -> None:
+        texts = self._texts[block.kind]
+        if moved is not None and block.ends and block.ends[-1] > _BLOCK // 2:
+            texts.keep(block, block.first + moved)
+            return
+        data, start = decompress(block.data), 0
+        for at, end in enumerate(block.ends):
+            place = places[block.first + at]
+            if place >= 0:
+                texts.add(place, data[start:end])
+            start = end
+
+
+def words_in(text: TextDatabase, segment: int, kind: int) -> Words:
+    """Read the words of a segment's texts of a kind. Raises `Corrupt`."""
+    block = text.block(segment, WORDS[kind], 0)
+    if block is None:
+        raise Corrupt(detail="a segment of the text index has no words")
+
+    def load(number: int) -> Postings:
+        found = text.block(segment, WORDS[kind] + 1, number)
+        if found is None:
+            raise Corrupt(detail="the text index lacks where words are")
+        return found.ends, array("H", decompress(found.data))
+
+    return Words(decompress(block.data), block.ends, load)

@@ -1,0 +1,158 @@
+"""Words: which messages of a segment have a word that contains some octets.
+
+A word is a run of letters and digits: of octets that are such in ASCII, or not ASCII
+at all. A needle of such octets alone lies within a word wherever it is found, so that
+the words answer for the texts. Any other needle has the edges of words in it, which
+leaves few candidates::
+
+    patterns(b"eeting")     ->  [b"eeting"], exact
+    patterns(b"re: lunch")  ->  [b"\\nlunch", b"re\\n"], not exact
+
+Words are kept sorted, joined by line feeds, with one in front and one behind. Where
+each occurs (ordinals of messages in the segment) is kept in blocks of 512 words.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+_PER_BLOCK = 512
+_WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_BLANKED = bytes([at if at in _WORD or at > 127 else 32 for at in range(256)])
+
+Postings = tuple["array[int]", "array[int]"]
+"""Of one block: where each word's ordinals end, and all ordinals."""
+
+
+def words_of(text: bytes) -> set[bytes]:
+    """Give the different words of a text."""
+    return set(text.translate(_BLANKED).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """What has to be among the words of a text that contains a needle.
+
+    ``exact``: a text that has all of it contains the needle.
+    """
+
+    pieces: tuple[bytes, ...]
+    exact: bool
+
+
+def patterns(needle: bytes) -> Patterns:
+    """Say a needle in terms of words, the most telling first."""
+    blanked = needle.translate(_BLANKED)
+    parts = blanked.split()
+    if parts and len(parts[0]) == len(needle):
+        return Patterns((needle,), exact=True)
+    pieces = []
+    for at, part in enumerate(parts):
+        open_left = at == 0 and not blanked.startswith(b" ")
+        open_right = at == len(parts) - 1 and not blanked.endswith(b" ")
+        left, right = b"" if open_left else b"\n", b"" if open_right else b"\n"
+        pieces.append(left + part + right)
+    return Patterns(tuple(sorted(set(pieces), key=len, reverse=True)), exact=False)
+
+
+class Gathering:
+    """Collects the words of a segment's messages."""
+
+    def __init__(self) -> None:
+        self._places: dict[bytes, array[int]] = {}
+
+    def add(self, ordinal: int, words: Iterable[bytes]) -> None:
+        """Note a message's words; ordinals ascend."""
+        places = self._places
+        for word in words:
+            found = places.get(word)
+            if found is None:
+                places[word] = array("H", (ordinal,))
+            else:
+                found.append(ordinal)
+
+    def merge(self, word: bytes, ordinals: Sequence[int]) -> None:
+        """Note where a word is in messages behind all that were noted."""
+        found = self._places.get(word)
+        if found is None:
+            self._places[word] = array("H", ordinals)
+        else:
+            found.extend(ordinals)
+
+    def finish(self) -> tuple[bytes, array[int], list[Postings]]:
+        """Give the words, where each block begins in them, and the blocks."""
+        words = sorted(self._places)
+        starts, blocks, at = array("I"), [], 1
+        for first in range(0, len(words), _PER_BLOCK):
+            some = words[first : first + _PER_BLOCK]
+            lists = [self._places[word] for word in some]
+            starts.append(at)
+            at += sum(map(len, some)) + len(some)
+            ends = array("I", accumulate(map(len, lists)))
+            blocks.append(
+                (ends, array("H", b"".join([one.tobytes() for one in lists])))
+            )
+        return b"\n%b\n" % b"\n".join(words), starts, blocks
+
+
+class Words:
+    """The words of a segment, ready to be asked."""
+
+    def __init__(
+        self, words: bytes, starts: array[int], load: Callable[[int], Postings]
+    ) -> None:
+        self.octets = words
+        self._starts = starts
+        self._load = load
+
+    def having(self, pattern: bytes) -> Iterator[int]:
+        """Give the numbers of the words that a pattern is found in, ascending."""
+        words, starts = self.octets, self._starts
+        led = pattern[:1] == b"\n"
+        at = words.find(pattern)
+        while at >= 0:
+            at += led
+            block = bisect_right(starts, at) - 1
+            yield block * _PER_BLOCK + words.count(b"\n", starts[block], at)
+            at = words.find(pattern, words.find(b"\n", at))
+
+    def messages(self, numbers: Iterable[int], most: int) -> set[int]:
+        """Give the ordinals of messages that have one of these words (ascending).
+
+        It stops when it has ``most``: all there are.
+        """
+        found: set[int] = set()
+        block, ends, ordinals = -1, array("I"), array("H")
+        for number in numbers:
+            if number // _PER_BLOCK != block:
+                block = number // _PER_BLOCK
+                ends, ordinals = self._load(block)
+            at = number % _PER_BLOCK
+            found.update(ordinals[ends[at - 1] if at else 0 : ends[at]])
+            if len(found) >= most:
+                break
+        return found
+
+    def candidates(self, wanted: Patterns, most: int) -> set[int]:
+        """Give the messages whose words have all that is wanted."""
+        found: set[int] | None = None
+        for pattern in wanted.pieces:
+            some = self.messages(self.having(pattern), most)
+            found = some if found is None else found & some
+            if not found:
+                break
+        return found or set()
+
+    def all(self) -> Iterator[tuple[bytes, array[int]]]:
+        """Give each word and its messages, in order."""
+        block, ends, ordinals = -1, array("I"), array("H")
+        for number, word in enumerate(self.octets.split()):
+            if number // _PER_BLOCK != block:
+                block = number // _PER_BLOCK
+                ends, ordinals = self._load(block)
+            at = number % _PER_BLOCK
+            yield word, ordinals[ends[at - 1] if at else 0 : ends[at]]

@@ -1,0 +1,62 @@
+"""The slow, obvious answer: what messages say, and what is found in it.
+
+And the text index of a `Home`, filled by hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailstore.mime.header import fields
+from mailstore.mime.scanner import scan
+from mailstore.mime.text import all_header_text, body_texts, fold, header_text
+from mailstore.query import BodyContains, HeaderContains, TextContains
+from tests.mailstore.stores import Home
+
+TextTerm = HeaderContains | BodyContains | TextContains
+
+
+@dataclass
+class Said:
+    """One message's texts, folded as a whole."""
+
+    data: bytes = field(repr=False)
+    header: str = field(default="", repr=False)
+    body: str = field(default="", repr=False)
+    fields: dict[str, list[str]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        root = scan(self.data)
+        header = self.data[root.header : root.body]
+        self.header = fold(all_header_text(header))
+        self.body = "".join(map(fold, body_texts(self.data, root)))
+        for one in fields(header):
+            name = one.name.decode("ascii")
+            if name not in self.fields:
+                texts = header_text(header, one.name)
+                self.fields[name] = [fold(text) for text in texts]
+
+    def has(self, term: TextTerm) -> bool:
+        needle = fold(term.needle)
+        match term:
+            case HeaderContains(name, _):
+                return any(needle in text for text in self.fields.get(name.lower(), ()))
+            case BodyContains():
+                return needle in self.body
+            case TextContains():
+                return needle in self.body or needle in self.header
+
+
+def fill(home: Home, most: int = 1_000) -> int:
+    """Fill the text index, with so many pieces of work at most; gives their number."""
+    for done in range(most):
+        worked = home.account.indexing.fill()
+        assert worked is not None
+        if not worked.more:
+            return done
+    return most
+
+
+def found(home: Home, mailbox: Any, term: Any) -> list[int]:
+    return list(home.run(mailbox.search(term)))

@@ -1,0 +1,79 @@
+"""Words answer for texts: nothing that contains a needle is ever left out."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailstore.search import words
+from mailstore.search.words import Gathering, Patterns, Words, patterns, words_of
+
+alphabet = st.sampled_from(["a", "b", "ab", "B", "1", " ", ".", "\n", "\0", "é", "会"])
+texts = st.lists(alphabet, max_size=12).map("".join).map(str.encode)
+
+
+def gathered(said: list[bytes]) -> Words:
+    gathering = Gathering()
+    for ordinal, text in enumerate(said):
+        gathering.add(ordinal, words_of(text))
+    octets, starts, blocks = gathering.finish()
+    return Words(octets, starts, blocks.__getitem__)
+
+
+@given(st.lists(texts, min_size=1, max_size=8), texts.filter(bool))
+def test_candidates_are_those_that_contain_it_and_more_only_where_said(said, needle):
+    wanted = patterns(needle)
+    truth = {at for at, text in enumerate(said) if needle in text}
+    if wanted.pieces:
+        found = gathered(said).candidates(wanted, len(said))
+        assert truth <= found
+        assert found == truth or not wanted.exact
+    else:
+        assert not words_of(needle)
+
+
+def test_what_a_needle_says_of_words():
+    assert patterns(b"eeting") == Patterns((b"eeting",), exact=True)
+    assert patterns(b"re: lunch") == Patterns((b"\nlunch", b"re\n"), exact=False)
+    assert patterns(b" two.three ") == Patterns((b"\nthree\n", b"\ntwo\n"), exact=False)
+    assert patterns(b"-.-") == Patterns((), exact=False)
+    assert patterns("会議".encode()).exact
+
+
+@given(st.lists(st.binary(min_size=1, max_size=3), min_size=1, max_size=30))
+def test_blocks_hide_nothing(said):
+    whole = gathered(said)
+    pairs = [(word, list(places)) for word, places in whole.all()]
+    size, words._PER_BLOCK = words._PER_BLOCK, 2
+    try:
+        parted = gathered(said)
+        assert [(word, list(places)) for word, places in parted.all()] == pairs
+        for word, places in pairs:
+            assert list(parted.having(b"\n%b\n" % word)) == [
+                [one for one, _ in pairs].index(word)
+            ]
+            assert parted.messages(parted.having(word), 99) >= set(places)
+    finally:
+        words._PER_BLOCK = size
+
+
+def test_merged_words_are_those_of_all():
+    said = [b"one two", b"two three", b"", b"three one"]
+    first, second = gathered(said[:2]), gathered(said[2:])
+    merged = Gathering()
+    for start, some in ((0, first), (2, second)):
+        for word, places in some.all():
+            merged.merge(word, [start + place for place in places])
+    octets, starts, blocks = merged.finish()
+    together = Words(octets, starts, blocks.__getitem__)
+    assert octets == gathered(said).octets
+    assert together.messages(together.having(b"thre"), 4) == {1, 3}
+    assert together.messages(together.having(b"t"), 4) == {0, 1, 3}
+    assert together.messages(together.having(b"t"), 1) == {1, 3}
+
+
+def test_no_words_at_all():
+    nothing = gathered([b"...", b""])
+    assert nothing.octets == b"\n\n"
+    assert list(nothing.having(b"a")) == []
+    assert list(nothing.all()) == []
