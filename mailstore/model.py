@@ -194,6 +194,19 @@ class Copied:
     target: array[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Threads of messages: each followed by its replies, depth first.
+
+    ``degrees[i]`` tells how many children ``uids[i]`` has. A UID of 0 stands for a
+    message that isn't there and binds its children together: two at least, and it is
+    nobody's child.
+    """
+
+    uids: array[int] = field(default_factory=lambda: array("I"))
+    degrees: array[int] = field(default_factory=lambda: array("I"))
+
+
 class FlagOperation(enum.Enum):
     """What STORE does with its flags (RFC 3501 §6.4.6)."""
 

@@ -24,6 +24,65 @@ class Compare(enum.Enum):
     GREATER = ">"
 
 
+class Collation(enum.Enum):
+    """How texts are compared (RFC 4790): the rules that RFC 5255 §4.4 lets us have.
+
+    It asks for collations that find, order and tell equal; ``i;ascii-numeric``, which
+    finds nothing, is none of them. The first is the default.
+    """
+
+    UNICODE_CASEMAP = "i;unicode-casemap"
+    ASCII_CASEMAP = "i;ascii-casemap"
+    OCTET = "i;octet"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparator:
+    """A collation, and whether its order is turned round (RFC 4790 §3.4)."""
+
+    collation: Collation = Collation.UNICODE_CASEMAP
+    descending: bool = False
+
+
+DEFAULT_COMPARATOR = Comparator()
+
+
+class SortKey(enum.Enum):
+    """What messages are ordered by (RFC 5256 §3, RFC 5957 §4)."""
+
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    DISPLAY_FROM = "DISPLAYFROM"
+    DISPLAY_TO = "DISPLAYTO"
+    FROM = "FROM"
+    MODSEQ = "MODSEQ"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
+    UID = "UID"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One sort criterion, ascending unless reversed."""
+
+    key: SortKey
+    reverse: bool = False
+
+
+class Threading(enum.Enum):
+    """How messages are put into threads (RFC 5256 §3; REFS: draft-ietf-morg-inthread).
+
+    REFS is REFERENCES without gathering by subject, and its threads are in the order
+    of their latest INTERNALDATE.
+    """
+
+    ORDEREDSUBJECT = "ORDEREDSUBJECT"
+    REFERENCES = "REFERENCES"
+    REFS = "REFS"
+
+
 @dataclass(frozen=True, slots=True)
 class All:
     """Every message."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound, TooMany
+from mailstore.index import sortkeys
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import Delta, EntryRow, MessageRecord, to_columns
@@ -42,14 +43,14 @@ def append(
 
     Raises `NotFound`, also for a name without a mailbox, and `TooMany`.
     """
-    mailbox = open_target(database, name)
+    mailbox, first = _reserve(database, name, len(messages))
     masks: dict[tuple[str, ...], int] = {}
     known: tuple[str, ...] | None = None
     for message in messages:
         if message.flags not in masks:
             mask, made = mask_of(database, mailbox, message.flags)
             masks[message.flags], known = mask, made or known
-    first = _insert_messages(database, [message.record for message in messages])
+    _insert_messages(database, first, [message.record for message in messages])
     rows = [
         EntryRow(
             0,
@@ -68,11 +69,31 @@ def append(
 def open_target(database: Database, name: str) -> MailboxId:
     """Find the mailbox that messages go to. Raises `NotFound`."""
     row = database.one("SELECT id, selectable FROM mailbox WHERE name = ?", (name,))
-    if row is None:
+    return _target(row or (None, None))
+
+
+def _target(found: tuple[int | None, int | None]) -> MailboxId:
+    id_, selectable = found
+    if id_ is None:
         raise NotFound
-    if not row[1]:
+    if not selectable:
         raise NotFound("that name has no mailbox, only inferior names")
-    return MailboxId(row[0])
+    return MailboxId(id_)
+
+
+def _reserve(database: Database, name: str, count: int) -> tuple[MailboxId, int]:
+    """Find the mailbox that messages go to, and take ids for them; gives the first.
+
+    One statement instead of two: every APPEND pays for it. Raises `NotFound`.
+    """
+    row = database.one(
+        "UPDATE account SET last_message = last_message + ? RETURNING last_message,"
+        " (SELECT id FROM mailbox WHERE name = ?),"
+        " (SELECT selectable FROM mailbox WHERE name = ?)",
+        (count, name, name),
+    )
+    last, *found = row or (0, None, None)
+    return _target((found[0], found[1])), int(last) - count + 1
 
 
 def add_entries(
@@ -127,12 +148,9 @@ def add_entries(
     )
 
 
-def _insert_messages(database: Database, records: Sequence[MessageRecord]) -> int:
-    row = database.one(
-        "UPDATE account SET last_message = last_message + ? RETURNING last_message",
-        (len(records),),
-    )
-    first = (int(row[0]) if row else 0) - len(records) + 1
+def _insert_messages(
+    database: Database, first: int, records: Sequence[MessageRecord]
+) -> None:
     database.many(
         "INSERT INTO message (id, blob, size, digest, sent, sent_zone, message_id,"
         " envelope, bodystructure, header, parts, preview)"
@@ -155,4 +173,6 @@ def _insert_messages(database: Database, records: Sequence[MessageRecord]) -> in
             for id_, record in enumerate(records, first)
         ),
     )
-    return first
+    sortkeys.insert(
+        database, [(id_, record.sort) for id_, record in enumerate(records, first)]
+    )

@@ -86,7 +86,11 @@ def references(database: Database) -> list[str]:
             " ON m.id = e.mailbox WHERE m.id IS NULL"
         )
         found += [f"mailbox {m} has messages but does not exist" for (m,) in rows]
-    return found
+    rows = database.all(
+        "SELECT s.message FROM sortkey s LEFT JOIN message m ON m.id = s.message"
+        " WHERE m.id IS NULL LIMIT 20"
+    )
+    return found + [f"sort keys of message {m}, which does not exist" for (m,) in rows]
 
 
 def blobs(database: Database) -> Iterator[BlobRow]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mailstore.mime.sorting import SortFields
 from mailstore.model import FIRST_KEYWORD_BIT, MailboxId, MailboxStatus, SpecialUse
 
 LOW_BITS = 64  # what one integer of SQLite holds
@@ -80,6 +81,7 @@ class MessageRecord:
     header: bytes
     parts: bytes
     preview: bytes
+    sort: SortFields
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mailstore.index import sortkeys
 from mailstore.index.database import Database
 
 _LEAP = 2**20  # further than any mod-sequence of a lost second can be
@@ -71,6 +72,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
             " RETURNING id"
         )
         messages = len(forgotten)
+        sortkeys.delete(database, [row[0] for row in forgotten])
         database.execute("DROP TABLE candidate")
     database.execute(
         "DELETE FROM keyword WHERE mailbox IN (SELECT id FROM mailbox"

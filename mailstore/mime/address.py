@@ -72,15 +72,27 @@ def parse_addresses(value: bytes) -> list[Address]:
         if match is None:
             # Whatever it is may reach over any number of commas.
             return _Parser(found).run(value[at:])
-        quoted, phrase, local, host, bare, bare_host = match.groups()
-        name = quoted or phrase
-        if name is phrase and name is not None:
-            name = b" ".join(name.split())
-        found.append(
-            _address(name, None, local or bare or b"", host or bare_host or b"")
-        )
+        found.append(_of_match(match))
         at = match.end()
     return found
+
+
+def first_address(value: bytes) -> Address | None:
+    """Give what `parse_addresses` would give first, mostly without reading it all."""
+    value = unfold(value[:MAX_LIST])
+    match = _SIMPLE.match(value)
+    if match is not None:
+        return _of_match(match)
+    found = parse_addresses(value)
+    return found[0] if found else None
+
+
+def _of_match(match: re.Match[bytes]) -> Address:
+    quoted, phrase, local, host, bare, bare_host = match.groups()
+    name = quoted or phrase
+    if name is phrase and name is not None:
+        name = b" ".join(name.split())
+    return _address(name, None, local or bare or b"", host or bare_host or b"")
 
 
 def _address(

@@ -90,6 +90,20 @@ def decode_charset(data: bytes, charset: str | None) -> str:
         return data.decode("cp1252", "replace")
 
 
+def exact_text(data: bytes, charset: str | None) -> str:
+    """Decode text that is all of its charset; None is UTF-8.
+
+    Raises `UnicodeError` when it isn't, or when the charset is unknown.
+    """
+    codec = text_codec(charset) if charset is not None else "utf-8"
+    if codec is None:
+        raise UnicodeError("an unknown charset")
+    text = data.decode(codec)
+    if not text.isascii():
+        text.encode("utf-8")  # UTF-7 and UTF-16 can bring half a character
+    return text
+
+
 def decoder(charset: str | None) -> Decoder:
     """Give a decoder for a charset that may be missing, unknown or wrong."""
     codec = text_codec(charset) if charset else None

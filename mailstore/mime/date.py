@@ -64,28 +64,48 @@ _MAX_ZONE = 24 * 60
 
 def sent_date(value: bytes) -> tuple[int, int] | None:
     """Give (seconds since the epoch, zone in minutes east), or None."""
+    found = _read(value)
+    return None if found is None else _moment(found, _time(found))
+
+
+def sort_date(value: bytes) -> int | None:
+    """Give the moment by which messages are sorted (RFC 5256 §2.2), or None.
+
+    An invalid zone is UTC; a time that can't be is midnight, if the day can be.
+    """
+    found = _read(value)
+    if found is None:
+        return None
+    moment = _moment(found, _time(found)) or _moment(found, (0, 0, 0))
+    return None if moment is None else moment[0]
+
+
+def _read(value: bytes) -> re.Match[bytes] | None:
     text = value[:_MAX]
     if b"(" in text:
         text = _COMMENT.sub(b" ", text)
     for form in _FORMS:
         found = form.match(text)
         if found is not None:
-            return _moment(found)
+            return found
     return None
 
 
-def _moment(found: re.Match[bytes]) -> tuple[int, int] | None:
-    month = found["month"].lower()
-    hour, minute = int(found["hour"] or 0), int(found["minute"] or 0)
+def _time(found: re.Match[bytes]) -> tuple[int, int, int]:
     second = min(int(found["second"] or 0), 59)  # 60 is a leap second
+    return int(found["hour"] or 0), int(found["minute"] or 0), second
+
+
+def _moment(
+    found: re.Match[bytes], time: tuple[int, int, int]
+) -> tuple[int, int] | None:
+    month = found["month"].lower()
     try:
         local = datetime(
             _year(found["year"]),
             _MONTHS.get(month) or int(month),
             int(found["day"]),
-            hour,
-            minute,
-            second,
+            *time,
             tzinfo=UTC,
         )
     except ValueError:

@@ -8,7 +8,7 @@ decode anything: clients undo encoded words. Example::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mailstore.mime.address import (
     MAX_ADDRESSES,
@@ -24,8 +24,11 @@ _TEXTS = frozenset({b"date", b"subject", b"in-reply-to", b"message-id"})
 _MAX_TEXT = 1 << 16  # octets; listings show many envelopes at a time
 
 
-def envelope(fields: Iterable[Field]) -> bytes:
-    """Render the envelope of a message's header fields (names in lower case)."""
+def envelope_values(fields: Iterable[Field]) -> dict[bytes, bytes]:
+    """Give the raw value of each envelope field that is there (names in lower case).
+
+    Of texts the first counts; several address lists of a name are one.
+    """
     values: dict[bytes, bytes] = {}
     for name, value, _ in fields:
         if name not in ENVELOPE:
@@ -35,6 +38,16 @@ def envelope(fields: Iterable[Field]) -> bytes:
         elif name not in _TEXTS and len(values[name]) < MAX_LIST:
             # Some write several To fields: together they are the list.
             values[name] = values[name].rstrip(b" \t\r\n,") + b"," + value
+    return values
+
+
+def envelope(fields: Iterable[Field]) -> bytes:
+    """Render the envelope of a message's header fields (names in lower case)."""
+    return envelope_of(envelope_values(fields))
+
+
+def envelope_of(values: Mapping[bytes, bytes]) -> bytes:
+    """Render the envelope of a message from its `envelope_values`."""
     get = values.get
     sender = _addresses(get(b"from"))
     # RFC 3501 §7.4.2: Sender and Reply-To that are absent or empty are as From.

@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from mailstore.mime.charset import decode_charset
+from mailstore.mime.charset import decode_charset, exact_text
 from mailstore.mime.transfer import decode_base64
 
 Buffer = bytes | mmap.mmap
@@ -219,7 +219,37 @@ def decode_words(value: bytes) -> str:
     """
     if b"=?" not in value:
         return decode_charset(value, None)
-    pieces: list[str] = []
+    return "".join([decode_charset(octets, name) for octets, name in _pieces(value)])
+
+
+def decode_exactly(value: bytes) -> str | bytes:
+    """Decode a field's value, or give its octets when a charset doesn't explain them.
+
+    The octets are those without encoded words (RFC 5255 §4.6 (a)): some charset is
+    unknown or broken. Raw 8-bit text is UTF-8 or of no charset.
+    """
+    if b"=?" not in value:
+        text = _decoded(value, None)
+        return value if text is None else text
+    pieces = list(_pieces(value))
+    texts = [_decoded(octets, name) for octets, name in pieces]
+    if None in texts:
+        return b"".join([octets for octets, _ in pieces])
+    return "".join([text for text in texts if text])
+
+
+def _decoded(octets: bytes, charset: str | None) -> str | None:
+    try:
+        return exact_text(octets, charset)
+    except UnicodeError:
+        return None
+
+
+def _pieces(value: bytes) -> Iterator[tuple[bytes, str | None]]:
+    """Give the octets of a value's encoded words, and of what is between, by charset.
+
+    Without one (None) are the pieces that are no encoded words.
+    """
     pending: list[bytes] = []
     charset = ""
     at = 0
@@ -228,17 +258,17 @@ def decode_words(value: bytes) -> str:
         name = match[1].decode("ascii").lower()
         apart = not pending or not between.isspace()
         if pending and ((apart and between) or name != charset):
-            pieces.append(decode_charset(b"".join(pending), charset))
+            yield b"".join(pending), charset
             pending = []
         if between and apart:
-            pieces.append(decode_charset(between, None))
+            yield between, None
         pending.append(_word_octets(match))
         charset = name
         at = match.end()
     if pending:
-        pieces.append(decode_charset(b"".join(pending), charset))
-    pieces.append(decode_charset(value[at:], None))
-    return "".join(pieces)
+        yield b"".join(pending), charset
+    if at < len(value):
+        yield value[at:], None
 
 
 def _word_octets(match: re.Match[bytes]) -> bytes:

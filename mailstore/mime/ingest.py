@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 from mailstore.mime.bodystructure import bodystructure
 from mailstore.mime.date import sent_date
-from mailstore.mime.envelope import envelope
+from mailstore.mime.envelope import envelope_of, envelope_values
 from mailstore.mime.header import Buffer
 from mailstore.mime.packed import pack_header
 from mailstore.mime.preview import preview
 from mailstore.mime.scanner import Part, scan
 from mailstore.mime.sections import pack
+from mailstore.mime.sorting import SortFields, sort_fields
 from mailstore.mime.wire import string
 
 _MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
@@ -42,6 +43,7 @@ class Ingested:
     sent_zone: int  # its zone, minutes east; the date there is what SENTON compares
     preview: bytes  # wire-ready
     message_id: bytes | None  # with its angle brackets, where it has them
+    sort: SortFields  # what SORT and THREAD compare
 
 
 def ingest(data: Buffer) -> Ingested:
@@ -49,8 +51,9 @@ def ingest(data: Buffer) -> Ingested:
     root = scan(data)
     date = root.value(b"date")
     sent, zone = (None if date is None else sent_date(date)) or (None, 0)
+    values = envelope_values(root.fields)
     return Ingested(
-        envelope=envelope(root.fields),
+        envelope=envelope_of(values),
         bodystructure=bodystructure(root),
         header=pack_header(data, root),
         parts=pack(root),
@@ -58,6 +61,7 @@ def ingest(data: Buffer) -> Ingested:
         sent_zone=zone,
         preview=wire_preview(data, root),
         message_id=_message_id(root.value(b"message-id")),
+        sort=sort_fields(values, root.value(b"references")),
     )
 
 

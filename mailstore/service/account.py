@@ -42,6 +42,7 @@ from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.overview import Follower, Overview
 from mailstore.service.readers import Readers
 from mailstore.service.searching import SearchParts
+from mailstore.service.sorting import SortParts
 from mailstore.writer import Lane, Outcome
 
 _NAMES = MailboxId(0)  # of a notice: the list of names
@@ -81,6 +82,7 @@ class Account:
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.indexing = Indexing(folder, self.readers, self.blobs, runtime)
         self.searching = SearchParts(runtime, self.readers, self.blobs, self.indexing)
+        self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
         self._overview = Overview(runtime, self.readers, self._names)

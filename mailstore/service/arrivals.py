@@ -123,6 +123,7 @@ def _record(stored: StoredBlob, seen: Ingested) -> MessageRecord:
         header=seen.header,
         parts=seen.parts,
         preview=seen.preview,
+        sort=seen.sort,
     )
 
 

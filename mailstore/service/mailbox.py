@@ -26,14 +26,24 @@ from mailstore.model import (
     Column,
     Copied,
     FlagChange,
+    Forest,
     MailboxId,
     Stored,
 )
-from mailstore.query import UNFOLLOWED, Following, Predicate
+from mailstore.query import (
+    DEFAULT_COMPARATOR,
+    UNFOLLOWED,
+    Comparator,
+    Criterion,
+    Following,
+    Predicate,
+    Threading,
+)
 from mailstore.runs import runs
 from mailstore.service.fetching import batches
 from mailstore.service.opened import Opened
 from mailstore.service.searching import search
+from mailstore.service.sorting import Sorting
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
@@ -182,6 +192,35 @@ class Mailbox:
         None, when it was cancelled. Raises `TooMany` when it took too long.
         """
         return await search(self._account.searching, self._state, predicate, following)
+
+    async def sort(
+        self,
+        predicate: Predicate,
+        criteria: Sequence[Criterion],
+        comparator: Comparator = DEFAULT_COMPARATOR,
+        following: Following = UNFOLLOWED,
+    ) -> array[int]:
+        """Give the UIDs that match, in the order of sort criteria (RFC 5256 §3).
+
+        What is equal by all criteria stays in the order of the mailbox.
+        """
+        found = await self.search(predicate, following)
+        return await self._sorting(comparator, following).sort(found, tuple(criteria))
+
+    async def thread(
+        self,
+        predicate: Predicate,
+        algorithm: Threading,
+        comparator: Comparator = DEFAULT_COMPARATOR,
+        following: Following = UNFOLLOWED,
+    ) -> Forest:
+        """Give the messages that match, in threads (RFC 5256 §3)."""
+        found = await self.search(predicate, following)
+        return await self._sorting(comparator, following).thread(found, algorithm)
+
+    def _sorting(self, comparator: Comparator, following: Following) -> Sorting:
+        table = self._opened.sorting
+        return Sorting(self._account.sorting, table, self._state, comparator, following)
 
     # -- writing
 

@@ -18,6 +18,7 @@ from mailstore.index.database import Database
 from mailstore.index.records import ChangedFlags, Delta
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import MailboxId
+from mailstore.search.table import SortTable
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 from mailstore.writer import Lane
@@ -35,6 +36,7 @@ class Opened:
     state: MailboxState
     told: dict[object, int] = field(default_factory=dict)  # by session: its modseq
     seen_version: int = -1
+    sorting: SortTable = field(default_factory=SortTable)
 
     def forget(self) -> None:
         """Drop the history that every session knows."""

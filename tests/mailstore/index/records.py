@@ -9,6 +9,7 @@ from mailstore.index import entries, mailboxes
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
 from mailstore.index.records import MessageRecord
+from mailstore.mime.sorting import SortFields
 from mailstore.model import InternalDate, MailboxId
 from mailstore.state import MailboxState
 
@@ -36,6 +37,7 @@ def record(text: str = "x", size: int | None = None) -> MessageRecord:
         header=b"\x00\x00",
         parts=b"",
         preview=b'""',
+        sort=SortFields(subject=text.encode()),
     )
 
 

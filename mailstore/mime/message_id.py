@@ -1,0 +1,47 @@
+"""Message IDs in the form in which they are compared (RFC 5256 §3, THREAD).
+
+A msg-id may be quoted in several ways that mean the same; the normal form has none:
+``<"a"@c>`` and ``<a@c>`` are one. What is compared is a number of 64 bits made of it:
+two of a million mailboxes' IDs do not meet by chance. It must not know threads.
+Example::
+
+    message_ids(b'<"01KF8"@x.y> <z@x.y>') == [b"01KF8@x.y", b"z@x.y"]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from mailstore.mime.header import unfold
+
+# RFC 5322 §3.6.4, with the quoting and white space of its obsolete form. What is
+# quoted may hold angle brackets.
+_CANDIDATE = re.compile(rb'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
+_PIECE = re.compile(rb'"((?:[^"\\]++|\\.)*+)"|\s++', re.DOTALL)
+_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+
+_MAX_VALUE = 1 << 17  # octets of a field that are looked at
+
+
+def message_ids(value: bytes) -> Iterator[bytes]:
+    """Give the valid Message IDs of a field's value, normalized, in order.
+
+    Valid is what has an at sign with something on both sides.
+    """
+    for found in _CANDIDATE.finditer(unfold(value[:_MAX_VALUE])):
+        text = _PIECE.sub(_unquoted, found[1])
+        left, _, right = text.rpartition(b"@")
+        if left and right:
+            yield text
+
+
+def _unquoted(piece: re.Match[bytes]) -> bytes:
+    return _PAIR.sub(rb"\1", piece[1]) if piece[1] is not None else b""
+
+
+def hashed(message_id: bytes) -> int:
+    """Give the number by which a normalized Message ID is compared: signed, never 0."""
+    digest = blake2b(message_id, digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True) or 1

@@ -1,0 +1,220 @@
+"""Runs SORT and THREAD: what memory has at once, everything else in a pool.
+
+Sort values are in the index since a message arrived. For those that an older program
+stored they are made here of the header that is kept beside the index, and written
+down for the next time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mailstore.blobs import BlobStore
+from mailstore.errors import StoreError
+from mailstore.index import sortkeys
+from mailstore.index.database import Database
+from mailstore.lanes import Pool, Runtime, in_pool
+from mailstore.mime.ingest import ingest
+from mailstore.mime.packed import unpack_header
+from mailstore.mime.sorting import SortFields, stored_fields
+from mailstore.model import Forest
+from mailstore.query import Comparator, Criterion, Following, Threading
+from mailstore.runs import runs
+from mailstore.search.table import SortTable
+from mailstore.search.watch import Cancelled
+from mailstore.service.readers import Readers
+from mailstore.service.searching import columns_of
+from mailstore.state import MailboxState
+from mailstore.writer import Lane, Outcome
+
+T = TypeVar("T")
+
+_AT_ONCE = 20_000  # messages whose order is read on the event thread (about 1 ms)
+_BATCH = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class SortParts:
+    """What sorting needs besides a mailbox's state and table."""
+
+    runtime: Runtime
+    readers: Readers
+    blobs: BlobStore
+    lane: Lane
+
+
+class StoredValues:
+    """Reads sort values of messages from the index; `Source` of a table."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, cancelled: Callable[[], bool]
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._cancelled = cancelled
+        self.made: dict[int, SortFields] = {}  # of messages that had none stored
+
+    def values(
+        self, messages: Sequence[int], names: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Give values in batches: no statement stays open. Raises `Cancelled`."""
+        for start in range(0, len(messages), _BATCH):
+            if self._cancelled():
+                raise Cancelled
+            some = messages[start : start + _BATCH]
+            rows = sortkeys.load(self._database, some, names)
+            missing = [
+                message
+                for message, row in zip(some, rows, strict=True)
+                if row[0] is None
+            ]
+            if missing:
+                self._make([one for one in missing if one not in self.made])
+            for message, (stored, *found) in zip(some, rows, strict=True):
+                if stored is None:
+                    fields = self.made[message]
+                    yield tuple([getattr(fields, name) for name in names])
+                else:
+                    yield tuple(found)
+
+    def _make(self, messages: Sequence[int]) -> None:
+        self.made.update(dict.fromkeys(messages, SortFields()))
+        for start in range(0, len(messages), 256):
+            if self._cancelled():
+                raise Cancelled
+            some = messages[start : start + 256]
+            for message, header, blob in sortkeys.headers(self._database, some):
+                self.made[message] = self._fields(header, blob)
+
+    def _fields(self, packed: bytes, blob: str) -> SortFields:
+        header = unpack_header(packed)
+        if header is not None:
+            return stored_fields(header)
+        try:
+            with self._blobs.open(blob) as reader, reader.buffer() as data:
+                return ingest(data).sort
+        except StoreError:
+            return (
+                SortFields()
+            )  # its bytes are damaged; the others are sorted all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """One command that sorts or threads messages of a mailbox."""
+
+    parts: SortParts
+    table: SortTable
+    state: MailboxState
+    comparator: Comparator
+    following: Following
+
+    async def sort(
+        self, found: array[int], criteria: tuple[Criterion, ...]
+    ) -> array[int]:
+        """Give the UIDs of ``found`` (ascending) in an order; none when cancelled."""
+        table, state, how = self.table, self.state, self.comparator
+        if len(state.uids) <= _AT_ONCE and table.lock.acquire(blocking=False):
+            try:
+                if table.ready(state, criteria, how):
+                    among = _plane(found, state.uids)
+                    return table.sort(state, among, criteria, how, _NOTHING)
+            finally:
+                table.lock.release()
+        now = columns_of(state)
+
+        def run(source: StoredValues) -> array[int]:
+            return table.sort(now, _plane(found, now.uids), criteria, how, source)
+
+        result = await self._in_pool(run)
+        return array("I") if result is None else result
+
+    async def thread(self, found: array[int], algorithm: Threading) -> Forest:
+        """Give the threads of the messages ``found``; none when cancelled."""
+        table, state, how = self.table, self.state, self.comparator
+        if table.lock.acquire(blocking=False):
+            try:
+                among = _plane(found, state.uids)
+                ready = table.ready_forest(state, algorithm, how, among)
+            finally:
+                table.lock.release()
+            if ready is not None:
+                return ready
+        now = columns_of(state)
+
+        def run(source: StoredValues) -> Forest:
+            return table.thread(now, _plane(found, now.uids), algorithm, how, source)
+
+        return await self._in_pool(run) or Forest()
+
+    async def _in_pool(self, run: Callable[[StoredValues], T]) -> T | None:
+        """Run on a thread, one at a time for a table; None when it was cancelled."""
+        parts, table = self.parts, self.table
+        made: dict[int, SortFields] = {}
+
+        def work() -> T | None:
+            with parts.readers.take() as database, table.lock, _forgotten(table):
+                source = StoredValues(database, parts.blobs, self.following.cancelled)
+                try:
+                    return run(source)
+                finally:
+                    made.update(source.made)
+
+        result = None
+        with suppress(Cancelled):
+            result = await in_pool(parts.runtime, Pool.READ, work)
+        if made:
+            parts.runtime.spawn(_write_down(parts.lane, made))
+        return result
+
+
+@contextmanager
+def _forgotten(table: SortTable) -> Iterator[None]:
+    """Leave no table half loaded."""
+    try:
+        yield
+    except BaseException:
+        table.forget()
+        raise
+
+
+async def _write_down(lane: Lane, made: dict[int, SortFields]) -> None:
+    rows = list(made.items())
+    for start in range(0, len(rows), 1_000):
+        some = rows[start : start + 1_000]
+
+        def work(
+            database: Database, some: list[tuple[int, SortFields]] = some
+        ) -> Outcome[None]:
+            sortkeys.insert_late(database, some)
+            return Outcome(None)
+
+        await lane.write(work, durable=False)
+
+
+def _plane(found: array[int], uids: array[int]) -> bytes | None:
+    """Mark messages among all; None for all of them."""
+    plane = bytearray(len(uids))
+    count = 0
+    for start, stop, _ in runs(found, uids):
+        plane[start:stop] = b"\x01" * (stop - start)
+        count += stop - start
+    return None if count == len(uids) else bytes(plane)
+
+
+class _Nothing:
+    """The source of a table that has all it needs."""
+
+    def values(
+        self, messages: Sequence[int], names: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        if messages:
+            raise AssertionError(names)
+        return iter(())
+
+
+_NOTHING = _Nothing()
