@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column, MailboxStatus
-from mailstore.query import Predicate
+from mailstore.query import Predicate, SortKey
 from mailstore.service import Mailbox
 
 if TYPE_CHECKING:
@@ -240,6 +240,15 @@ class ReturnArgument(Protocol):
     def unparse(self) -> bytes:
         """Write it as a client would."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SortKeySpec:
+    """A sort key of SORT by its name, and the store's word for it."""
+
+    name: str
+    key: SortKey
+    rfc: str
 
 
 @dataclass(frozen=True, slots=True)

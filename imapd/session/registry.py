@@ -25,6 +25,7 @@ from imapd.session.plugs import (
     SearchDataSpec,
     SearchKeySpec,
     SearchReturnSpec,
+    SortKeySpec,
     StatusItemSpec,
 )
 from imapd.wire.cursor import Cursor
@@ -134,6 +135,7 @@ class Feature:
     select_responses: tuple[SelectResponse, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
     search_returns: tuple[SearchReturnSpec, ...] = ()
+    sort_keys: tuple[SortKeySpec, ...] = ()
     sort_returns: tuple[SearchReturnSpec, ...] = ()
     search_data: tuple[SearchDataSpec, ...] = ()
     status_items: tuple[StatusItemSpec, ...] = ()
@@ -198,6 +200,7 @@ class Registry:
     select_responses: tuple[SelectResponse, ...] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
     search_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
+    sort_keys: Mapping[str, SortKeySpec] = field(repr=False)
     sort_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
     search_data: Mapping[str, SearchDataSpec] = field(repr=False)
     status_items: Mapping[str, StatusItemSpec] = field(repr=False)
@@ -235,6 +238,7 @@ class Registry:
             ),
             select_responses=tuple(r for f in chosen for r in f.select_responses),
             search_keys=_merge("key", (k for f in chosen for k in f.search_keys)),
+            sort_keys=_merge("sort key", (k for f in chosen for k in f.sort_keys)),
             search_returns=_merge(
                 "return option", (r for f in chosen for r in f.search_returns)
             ),

@@ -19,6 +19,7 @@ from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch
 from tests.support.reader import Malformed
+from tests.support.thread_reader import sort_result, thread_lists
 
 _LITERAL = re.compile(rb"~?\{([0-9]{1,10})\}\Z")
 _STATUS = re.compile(rb"([^\s()]+) (OK|NO|BAD|PREAUTH|BYE)(?: |\Z)", re.IGNORECASE)
@@ -392,6 +393,8 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "LSUB": lambda reader: _list_line(reader, lsub=True),
     "STATUS": _status_line,
     "SEARCH": _search,
+    "SORT": sort_result,
+    "THREAD": thread_lists,
     "ESEARCH": esearch,
     "FLAGS": _flags_line,
     "ENABLED": lambda reader: r.Enabled(reader.capabilities()),

@@ -198,6 +198,26 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SortResult:
+    """SORT (RFC 5256 §4): the order is the answer."""
+
+    numbers: tuple[int, ...]
+
+
+Members: TypeAlias = "tuple[int | Members, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """THREAD (RFC 5256 §4): each list as a tuple of numbers and lists.
+
+    ``(3 6 (4 23)(44 7))`` is ``(3, 6, (4, 23), (44, 7))``.
+    """
+
+    threads: tuple[Members, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Esearch:
     """ESEARCH (RFC 4466 §3); sets are spelt out in their order.
 
@@ -322,6 +342,8 @@ Untagged: TypeAlias = (
     | ListLine
     | StatusLine
     | SearchResult
+    | SortResult
+    | Threads
     | Esearch
     | FlagsLine
     | Exists

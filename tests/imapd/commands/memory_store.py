@@ -29,9 +29,11 @@ from mailstore.model import (
     Copied,
     FlagChange,
     FlagOperation,
+    Forest,
     InternalDate,
     Stored,
 )
+from tests.mailstore.search import sort_reference
 
 DAY = 86_400
 
@@ -314,6 +316,42 @@ class MemoryMailbox:
     ) -> array[int]:
         rows = [self.box.rows[uid] for uid in sorted(self.box.rows)]
         return array("I", [r.uid for r in rows if matches(self.box, r, predicate)])
+
+    async def sort(
+        self,
+        predicate: query.Predicate,
+        criteria: Sequence[query.Criterion],
+        comparator: query.Comparator = query.DEFAULT_COMPARATOR,
+        following: query.Following | None = None,
+    ) -> array[int]:
+        found = self._messages(await self.search(predicate))
+        return array("I", sort_reference.sort(found, criteria, comparator))
+
+    async def thread(
+        self,
+        predicate: query.Predicate,
+        algorithm: query.Threading,
+        comparator: query.Comparator = query.DEFAULT_COMPARATOR,
+        following: query.Following | None = None,
+    ) -> Forest:
+        found = self._messages(await self.search(predicate))
+        forest = Forest()
+        todo = sort_reference.thread(found, algorithm, comparator)[::-1]
+        while todo:
+            uid, below = todo.pop()
+            forest.uids.append(uid)
+            forest.degrees.append(len(below))
+            todo += below[::-1]
+        return forest
+
+    def _messages(self, uids: Iterable[int]) -> list[sort_reference.Message]:
+        rows = [self.box.rows[uid] for uid in uids]
+        return [
+            sort_reference.message_of(
+                row.uid, row.data, row.date.epoch, modseq=row.modseq
+            )
+            for row in rows
+        ]
 
     async def close(self) -> None:
         pass

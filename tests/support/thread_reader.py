@@ -1,0 +1,56 @@
+"""SORT and THREAD responses as a strict client reads them (RFC 5256 §4, §5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support import responses as r
+
+if TYPE_CHECKING:
+    from tests.support.response_parser import ResponseReader
+
+
+def sort_result(reader: ResponseReader) -> r.SortResult:
+    """Read ``"SORT" *(SP nz-number)``."""
+    found = []
+    while reader.accept(b" "):
+        found.append(reader.nz_number())
+    if len(set(found)) != len(found):
+        reader.refuse("each message once")
+    return r.SortResult(tuple(found))
+
+
+def thread_lists(reader: ResponseReader) -> r.Threads:
+    """Read ``"THREAD" [SP 1*thread-list]``, however deep."""
+    if not reader.accept(b" "):
+        return r.Threads(())
+    done: list[r.Members] = []
+    stack: list[list[int | r.Members]] = []
+    seen: set[int] = set()
+    while True:
+        if stack and reader.peek_digit():
+            number = reader.nz_number()
+            if number in seen or any(isinstance(one, tuple) for one in stack[-1]):
+                reader.refuse("each message once, before any list")
+            seen.add(number)
+            stack[-1].append(number)
+            if (
+                reader.accept(b" ")
+                and not reader.peek_digit()
+                and not reader.peek(b"(")
+            ):
+                reader.refuse("a member")
+        elif reader.accept(b"("):
+            stack.append([])
+        elif stack:
+            reader.take(b")")
+            members = tuple(stack.pop())
+            lists = sum(isinstance(one, tuple) for one in members)
+            if not members or lists == 1:
+                reader.refuse("two lists at least, or none")
+            (stack[-1] if stack else done).append(members)
+        else:
+            break
+    if not done:
+        reader.refuse("a thread")
+    return r.Threads(tuple(done))
