@@ -120,8 +120,8 @@ class Rendering:
     """How one item of FETCH is answered, compiled once per command.
 
     The answer is ``name``, a space and a value. ``values`` gives one value for each
-    message of a batch, aligned with its UIDs: what ``conversion`` (``%b`` or
-    ``%d``) takes, or, with ``reads_blobs``, `Literal`, `Derived` and `Converted` too.
+    message of a batch, aligned with its UIDs: what ``conversion`` (``%b``, ``%d`` or
+    ``(%d)``) takes, or, with ``reads_blobs``, `Literal`, `Derived` and `Converted`.
     """
 
     name: bytes
@@ -130,7 +130,7 @@ class Rendering:
     reads_blobs: bool = False
 
     def __post_init__(self) -> None:
-        if self.conversion not in (b"%b", b"%d"):
+        if self.conversion not in (b"%b", b"%d", b"(%d)"):
             raise ValueError("a value is bytes or a number")
         if self.reads_blobs and self.conversion != b"%b":
             raise ValueError("what is read from a blob is bytes")

@@ -66,6 +66,11 @@ def numbers(database: Database) -> list[str]:
         " ON x.mailbox = e.mailbox AND x.uid = e.uid LIMIT 20"
     )
     found += [f"mailbox {m}: UID {uid} is there and expunged" for m, uid in twice]
+    missed = database.all(
+        "SELECT e.mailbox, e.uid FROM vanished v JOIN entry e ON e.mailbox = v.mailbox"
+        " AND e.uid BETWEEN v.low AND v.high LIMIT 20"
+    )
+    found += [f"mailbox {m}: UID {uid} is there and vanished" for m, uid in missed]
     repeated = database.all(
         "SELECT uidvalidity FROM mailbox GROUP BY uidvalidity HAVING count(*) > 1"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mailstore.index import sortkeys
 from mailstore.index.database import Database
+from mailstore.index.vanished import remember
 
 _LEAP = 2**20  # further than any mod-sequence of a lost second can be
 
@@ -56,16 +57,21 @@ class Purged:
 def purge(database: Database, before: int, now: int) -> Purged:
     """Forget what was expunged before a time, in seconds since the epoch.
 
-    A message goes when no mailbox and no tombstone holds it. Its blob may be deleted
-    once this is committed: rows first, bytes later.
+    That it was removed is remembered (`mailstore.index.vanished`). A message goes when
+    no mailbox and no tombstone holds it. Its blob may be deleted once this is
+    committed: rows first, bytes later.
     """
     gone = database.all(
-        "DELETE FROM expunged WHERE at < ? RETURNING message", (before,)
+        "DELETE FROM expunged WHERE at < ? RETURNING message, mailbox, modseq, uid",
+        (before,),
     )
     messages = 0
     if gone:
+        remember(database, [row[1:] for row in gone])
         database.execute("CREATE TEMP TABLE candidate (message INTEGER PRIMARY KEY)")
-        database.many("INSERT OR IGNORE INTO candidate VALUES (?)", gone)
+        database.many(
+            "INSERT OR IGNORE INTO candidate VALUES (?)", [row[:1] for row in gone]
+        )
         forgotten = database.all(
             "DELETE FROM message WHERE id IN (SELECT message FROM candidate"
             " EXCEPT SELECT message FROM entry EXCEPT SELECT message FROM expunged)"
@@ -81,6 +87,9 @@ def purge(database: Database, before: int, now: int) -> Purged:
     database.execute(
         "DELETE FROM mailbox WHERE name IS NULL"
         " AND id NOT IN (SELECT mailbox FROM expunged)"
+    )
+    database.execute(
+        "DELETE FROM vanished WHERE mailbox NOT IN (SELECT id FROM mailbox)"
     )
     database.execute("UPDATE account SET purged_at = ?", (now,))
     return Purged(len(gone), messages)

@@ -39,7 +39,9 @@ from mailstore.query import (
     Predicate,
     Threading,
 )
+from mailstore.ranges import Range, intersection, without
 from mailstore.runs import runs
+from mailstore.service.catching_up import changed_among, masks_of, vanished_among
 from mailstore.service.fetching import batches
 from mailstore.service.opened import Opened
 from mailstore.service.searching import search
@@ -133,6 +135,10 @@ class Mailbox:
             found[at : at + stop - start] = state.modseqs[start:stop].tolist()
         return found
 
+    def rows(self, uids: Sequence[int]) -> list[tuple[int, int]]:
+        """Give (uid, mask) of those of ascending UIDs that are there."""
+        return masks_of(self._state, uids)
+
     def changes(self, since: int, *, settled: int | None = None) -> Changes:
         """Give what happened behind a mod-sequence, at least.
 
@@ -222,6 +228,30 @@ class Mailbox:
         table = self._opened.sorting
         return Sorting(self._account.sorting, table, self._state, comparator, following)
 
+    async def changed(self, uids: Sequence[int], since: int) -> Sequence[int]:
+        """Give those of ascending UIDs whose flags changed after a mod-sequence.
+
+        Arrival is a change too (RFC 7162 §3.1); what is gone did not change.
+        """
+        parts = self._account.searching
+        return await changed_among(parts.runtime, self._state, uids, since)
+
+    async def vanished(
+        self, among: Sequence[Range], since: int, *, known: Sequence[int]
+    ) -> Sequence[Range]:
+        """Give those UIDs of ranges whose messages were removed after a mod-sequence.
+
+        Some may have gone earlier; when too much was forgotten, all that are missing
+        are told (RFC 7162 §3.2.6). ``known`` are ascending UIDs that the session still
+        numbers: it will be told of them apart.
+        """
+        parts = self._account.searching
+        asked = intersection(among, ((1, self._state.uidnext - 1),))
+        found = await vanished_among(
+            parts.runtime, parts.readers, self._state, asked, since
+        )
+        return without(found, known)
+
     # -- writing
 
     def _check_writable(self) -> None:
@@ -268,9 +298,7 @@ class Mailbox:
             work, durable=False, small=len(uids) <= _SMALL
         )
         await self._caught_up(done.delta.modseq)
-        rows: list[tuple[int, int]] = []
-        for start, stop, _ in runs(uids, state.uids):
-            rows += zip(state.uids[start:stop], state.masks(start, stop), strict=True)
+        rows = self.rows(uids)
         missing: Sequence[int] = ()
         if len(rows) < len(uids):
             there = {uid for uid, _ in rows}

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch
+from tests.support.modseq_reader import message_modseq, modseq, vanished
 from tests.support.reader import Malformed
 from tests.support.thread_reader import sort_result, thread_lists
 
@@ -267,7 +268,7 @@ _BARE = (  # RFC 3501, 4315, 7162
     "UNAVAILABLE AUTHENTICATIONFAILED AUTHORIZATIONFAILED EXPIRED PRIVACYREQUIRED "
     "CONTACTADMIN NOPERM INUSE EXPUNGEISSUED CORRUPTION SERVERBUG CLIENTBUG CANNOT "
     "LIMIT OVERQUOTA ALREADYEXISTS NONEXISTENT "  # RFC 5530 §3
-    "USEATTR TOOBIG"  # RFC 6154 §7, RFC 7889 §5
+    "UIDREQUIRED USEATTR TOOBIG"  # RFC 9586, RFC 6154 §7, RFC 7889 §5
 )
 CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     **dict.fromkeys(_BARE.split()),
@@ -279,6 +280,8 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "UNSEEN": ResponseReader.nz_number,
     "APPENDUID": _appenduid,
     "COPYUID": _copyuid,
+    "HIGHESTMODSEQ": modseq,
+    "MODIFIED": ResponseReader.uid_set,
 }
 """Response codes by name: how their argument is read; None where there is none."""
 
@@ -335,12 +338,17 @@ def _status_line(reader: ResponseReader) -> r.StatusLine:
 
 
 def _search(reader: ResponseReader) -> r.SearchResult:
-    found = []
+    found: list[int] = []
+    highest = None
     while reader.accept(b" "):
+        if found and reader.accept(b"(MODSEQ "):  # RFC 7162 §3.1.6
+            highest = modseq(reader)
+            reader.take(b")")
+            break
         found.append(reader.nz_number())
     if len(set(found)) != len(found):
         reader.refuse("each message once")
-    return r.SearchResult(tuple(found))
+    return r.SearchResult(tuple(found), highest)
 
 
 def _flags_line(reader: ResponseReader) -> r.FlagsLine:
@@ -398,6 +406,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "ESEARCH": esearch,
     "FLAGS": _flags_line,
     "ENABLED": lambda reader: r.Enabled(reader.capabilities()),
+    "VANISHED": vanished,
     "ID": _server_id,
     "NAMESPACE": _namespace,
 }
@@ -422,12 +431,12 @@ def _message_data(reader: ResponseReader) -> r.Untagged:
     if name == b"EXPUNGE":
         reader.end()
         return r.Expunge(number)
-    if name != b"FETCH":
-        reader.refuse("FETCH, EXPUNGE, EXISTS or RECENT")
+    if name not in (b"FETCH", b"UIDFETCH"):
+        reader.refuse("FETCH, UIDFETCH, EXPUNGE, EXISTS or RECENT")
     reader.take(b" ")
     items = _msg_att(reader)
     reader.end()
-    return r.Fetch(number, items)
+    return (r.Fetch if name == b"FETCH" else r.UidFetch)(number, items)
 
 
 def _msg_att(reader: ResponseReader) -> Mapping[str, object]:
@@ -459,6 +468,7 @@ _SECTIONED: dict[str, Callable[[ResponseReader], object]] = {
 FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "FLAGS": lambda reader: reader.flags(extra=frozenset({"\\RECENT"})),
     "UID": ResponseReader.nz_number,
+    "MODSEQ": message_modseq,
     "INTERNALDATE": ResponseReader.date_time,
     "RFC822.SIZE": ResponseReader.number,
     "RFC822": ResponseReader.nstring,

@@ -195,6 +195,7 @@ class StatusLine:
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     numbers: tuple[int, ...]
+    modseq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +258,18 @@ class Recent:
 @dataclass(frozen=True, slots=True)
 class Expunge:
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """VANISHED (RFC 7162 §3.2.10): closed ranges of UIDs, as they were told."""
+
+    ranges: tuple[tuple[int, int], ...]
+    earlier: bool = False
+
+    @property
+    def uids(self) -> list[int]:
+        return [uid for low, high in self.ranges for uid in range(low, high + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +349,11 @@ class Fetch:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class UidFetch(Fetch):
+    """UIDFETCH (RFC 9586): ``number`` is the UID."""
+
+
 Untagged: TypeAlias = (
     Status
     | Capabilities
@@ -349,6 +367,7 @@ Untagged: TypeAlias = (
     | Exists
     | Recent
     | Expunge
+    | Vanished
     | Enabled
     | ServerId
     | Namespace

@@ -33,6 +33,8 @@ from tests.support.responses import (
     ServerId,
     Status,
     StatusLine,
+    UidFetch,
+    Vanished,
     leaf_sections,
 )
 
@@ -264,6 +266,11 @@ KNOWN: list[tuple[bytes, Response]] = [
     # other RFCs
     (b"* ENABLED CONDSTORE\r\n", Enabled(frozenset({"CONDSTORE"}))),
     (b"* ENABLED\r\n", Enabled(frozenset())),
+    (b"* VANISHED (EARLIER) 1:3,7\r\n", Vanished(((1, 3), (7, 7)), earlier=True)),
+    (b"* VANISHED 41\r\n", Vanished(((41, 41),))),
+    (b"* SEARCH 2 5 (MODSEQ 917162500)\r\n", SearchResult((2, 5), 917_162_500)),
+    (b"* 7 FETCH (UID 9 MODSEQ (12))\r\n", Fetch(7, {"UID": 9, "MODSEQ": 12})),
+    (b"* 9 UIDFETCH (MODSEQ (12))\r\n", UidFetch(9, {"MODSEQ": 12})),
     (
         b'* ID ("Name" "Cyrus" "os" NIL)\r\n',
         ServerId((("name", b"Cyrus"), ("os", None))),

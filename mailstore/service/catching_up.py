@@ -1,0 +1,77 @@
+"""What a client missed while it was away: changed and removed messages.
+
+RFC 7162 §3.1.4.1, §3.2.6. Nothing newer than what the client knows costs nothing;
+else it is one look at the mod-sequences in memory and one thread hop for what was
+removed, however many messages there are.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import compress
+
+from mailstore.index.database import Database
+from mailstore.index.vanished import vanished_ranges
+from mailstore.lanes import Pool, Runtime, in_pool
+from mailstore.ranges import Range, intersection, without
+from mailstore.runs import runs
+from mailstore.service.readers import Readers
+from mailstore.state import MailboxState
+
+_AT_ONCE = 10_000  # messages that are looked at on the event thread
+
+
+def masks_of(state: MailboxState, uids: Sequence[int]) -> list[tuple[int, int]]:
+    """Give (uid, mask) of those of ascending UIDs that are there."""
+    found: list[tuple[int, int]] = []
+    for start, stop, _ in runs(uids, state.uids):
+        found += zip(state.uids[start:stop], state.masks(start, stop), strict=True)
+    return found
+
+
+async def changed_among(
+    runtime: Runtime, state: MailboxState, uids: Sequence[int], since: int
+) -> Sequence[int]:
+    """Give those of ascending UIDs that changed after a mod-sequence."""
+    if since >= state.modseq or not uids:
+        return ()
+    pieces = [
+        (state.uids[start:stop], state.modseqs[start:stop])
+        for start, stop, _ in runs(uids, state.uids)
+    ]
+
+    def find() -> Sequence[int]:
+        found = array("I")
+        for some, modseqs in pieces:
+            found.extend(compress(some, map(since.__lt__, modseqs)))
+        return found
+
+    if len(uids) <= _AT_ONCE:
+        return find()
+    return await in_pool(runtime, Pool.READ, find)
+
+
+async def vanished_among(
+    runtime: Runtime,
+    readers: Readers,
+    state: MailboxState,
+    asked: Sequence[Range],
+    since: int,
+) -> Sequence[Range]:
+    """Give those UIDs of ranges that are gone, and went after a mod-sequence."""
+    if since >= state.modseq or not asked:
+        return ()
+    there = state.uids[:]
+
+    def look(database: Database) -> Sequence[Range]:
+        with database.snapshot():
+            known = vanished_ranges(database, state.id, since)
+        # What is here can't have vanished, whatever was remembered of it.
+        return without(asked if known is None else intersection(asked, known), there)
+
+    def run() -> Sequence[Range]:
+        with readers.take() as database:
+            return look(database)
+
+    return await in_pool(runtime, Pool.READ, run)

@@ -1,0 +1,263 @@
+"""What changed or vanished while a client was away (RFC 7162 §3.1.4.1, §3.2.6)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailstore.index import vanished
+from mailstore.index.database import Database, migrations
+from mailstore.lanes import Pool
+from mailstore.maintenance.check import check
+from mailstore.model import FlagChange, FlagOperation, MailboxId
+from mailstore.ranges import join
+from mailstore.service.catching_up import masks_of
+from tests.mailstore.stores import Home, Statements
+
+EVERYTHING = ((1, 2**32 - 1),)
+DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
+MONTH = 31 * 86_400
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Home(tmp_path / "store")
+    yield made
+    made.close()
+
+
+def fill(home, count):
+    home.append("INBOX", *[b"Subject: %d\r\n\r\n" % n for n in range(count)])
+
+
+def remove(home, mailbox, uids):
+    home.run(mailbox.store_flags(uids, DELETE, seen_at=mailbox.modseq))
+    home.run(mailbox.expunge(uids))
+
+
+def purge(home):
+    home.runtime.time += MONTH
+    home.run(home.account.purge())
+
+
+def gone(home, mailbox, since, among=EVERYTHING, known=()):
+    return list(home.run(mailbox.vanished(among, since, known=known)))
+
+
+def test_what_vanished_is_told_by_when(home):
+    fill(home, 9)
+    mailbox = home.open()
+    first = mailbox.modseq
+    remove(home, mailbox, [2, 3, 7])
+    second = mailbox.modseq
+    remove(home, mailbox, [4])
+    assert gone(home, mailbox, first) == [(2, 4), (7, 7)]
+    assert gone(home, mailbox, second) == [(4, 4)]
+    assert gone(home, mailbox, mailbox.modseq) == []
+    assert gone(home, mailbox, first, among=((3, 5), (7, 99))) == [(3, 4), (7, 7)]
+    assert gone(home, mailbox, first, known=(1, 2, 7)) == [(3, 4)]
+
+
+def test_a_purge_leaves_the_knowledge(home):
+    fill(home, 9)
+    mailbox = home.open()
+    first = mailbox.modseq
+    remove(home, mailbox, [2, 3, 7])
+    second = mailbox.modseq
+    purge(home)
+    remove(home, mailbox, [4])
+    assert gone(home, mailbox, first) == [(2, 4), (7, 7)]
+    assert gone(home, mailbox, second) == [(4, 4)]
+    purge(home)
+    purge(home)
+    assert gone(home, mailbox, first) == [(2, 4), (7, 7)]
+    assert gone(home, mailbox, second) == [(4, 4)]
+    home.close()
+    assert check(home.store.path).whole
+
+
+def test_below_what_is_remembered_all_that_is_missing_is_told(home, monkeypatch):
+    """Never silence: the client would show messages that are gone."""
+    monkeypatch.setattr(vanished, "MOST_RANGES", 2)
+    fill(home, 12)
+    mailbox = home.open()
+    since = []
+    for uid in (2, 4, 6, 8, 10):
+        since.append(mailbox.modseq)
+        remove(home, mailbox, [uid])
+    purge(home)
+    every = [(uid, uid) for uid in (2, 4, 6, 8, 10)]
+    assert gone(home, mailbox, since[0]) == every
+    assert gone(home, mailbox, since[2]) == every
+    assert gone(home, mailbox, since[3]) == every[3:]
+    assert gone(home, mailbox, since[4]) == every[4:]
+    assert gone(home, mailbox, since[0], among=((3, 5),)) == [(4, 4)]
+    assert gone(home, mailbox, 0, known=(4,)) == [every[0], *every[2:]]
+
+
+def test_ranges_of_one_removal_are_dropped_together(home, monkeypatch):
+    monkeypatch.setattr(vanished, "MOST_RANGES", 2)
+    fill(home, 9)
+    mailbox = home.open()
+    first = mailbox.modseq
+    remove(home, mailbox, [1, 3, 5, 7])
+    second = mailbox.modseq
+    purge(home)
+    assert gone(home, mailbox, first) == [(n, n) for n in (1, 3, 5, 7)]
+    assert gone(home, mailbox, second) == []
+
+
+def test_nothing_beyond_the_last_uid_vanishes(home, monkeypatch):
+    monkeypatch.setattr(vanished, "MOST_RANGES", 0)
+    fill(home, 3)
+    mailbox = home.open()
+    remove(home, mailbox, [3])
+    purge(home)
+    assert gone(home, mailbox, 0) == [(3, 3)]
+    empty = home.open("Sent")
+    assert gone(home, empty, 0) == []
+
+
+def test_a_deleted_mailbox_is_forgotten_whole(home):
+    home.run(home.account.create("Once"))
+    home.append("Once", b"Subject: a\r\n\r\n", b"Subject: b\r\n\r\n")
+    mailbox = home.open("Once")
+    remove(home, mailbox, [1])
+    purge(home)
+    assert home.account.readers.event.all("SELECT low, high FROM vanished") == [(1, 1)]
+    home.run(home.account.delete("Once"))
+    purge(home)
+    assert home.account.readers.event.all("SELECT low, high FROM vanished") == []
+
+
+def test_an_older_store_forgets_what_it_purged(tmp_path):
+    """Its removals are nowhere any more: all that is missing has to be told."""
+    path = tmp_path / "index.db"
+    connection = apsw.Connection(str(path))
+    connection.execute(migrations("mail")[0][1])
+    connection.execute("UPDATE account SET purged_at = 7")
+    connection.execute(
+        "INSERT INTO mailbox (id, name, selectable, uidvalidity, highestmodseq)"
+        " VALUES (1, 'INBOX', 1, 5, 40)"
+    )
+    connection.close()
+    database = Database.open(path)
+    assert vanished.vanished_ranges(database, MailboxId(1), 39) is None
+    assert vanished.vanished_ranges(database, MailboxId(1), 40) == []
+    database.close()
+
+
+def test_what_changed_is_told(home):
+    fill(home, 5)
+    mailbox = home.open()
+    since = mailbox.modseq
+    change = FlagChange(FlagOperation.ADD, ("\\Seen",))
+    home.run(mailbox.store_flags([2, 4], change, seen_at=since))
+    fill(home, 1)
+    uids = list(mailbox.uids)
+    assert list(home.run(mailbox.changed(uids, since))) == [2, 4, 6]
+    assert list(home.run(mailbox.changed([1, 2, 3, 5, 77], since))) == [2]
+    assert list(home.run(mailbox.changed([], since))) == []
+    assert list(home.run(mailbox.changed(uids, mailbox.modseq))) == []
+    assert list(home.run(mailbox.changed(uids, 0))) == uids
+    modseqs = mailbox.modseqs([1, 2, 4, 77])
+    assert modseqs == [since, since + 1, since + 1, mailbox.modseq]
+    assert [uid for uid, _ in mailbox.rows([2, 3, 77])] == [2, 3]
+    assert masks_of(home.account.opened.get(mailbox.id).state, [3]) == [(3, 0)]
+
+
+def hops(home, work):
+    """Count the work that goes to other threads."""
+    pools: list[Pool] = []
+    start = home.runtime.start
+
+    def count(pool, work):
+        pools.append(pool)
+        start(pool, work)
+
+    home.runtime.start = count
+    try:
+        home.run(work)
+    finally:
+        home.runtime.start = start
+    return pools
+
+
+@pytest.mark.parametrize("count", [10, 400])
+def test_the_cost_does_not_grow_with_the_messages(home, count):
+    """One hop and three statements for what vanished, none for what changed."""
+    fill(home, count)
+    mailbox = home.open()
+    since = mailbox.modseq
+    remove(home, mailbox, list(range(2, count, 2)))
+    uids = list(mailbox.uids)
+    with Statements(home.account.readers.event) as statements:
+        assert hops(home, mailbox.changed(uids, since)) == []
+        assert hops(home, mailbox.vanished(EVERYTHING, since, known=())) == [Pool.READ]
+        assert hops(home, mailbox.vanished(EVERYTHING, mailbox.modseq, known=())) == []
+    assert statements == []
+    with home.account.readers.take() as reader, Statements(reader) as statements:
+        vanished.vanished_ranges(reader, mailbox.id, since)
+    assert len(statements) == 3
+
+
+def test_a_huge_mailbox_is_looked_through_on_another_thread(home, monkeypatch):
+    monkeypatch.setattr("mailstore.service.catching_up._AT_ONCE", 3)
+    fill(home, 5)
+    mailbox = home.open()
+    assert hops(home, mailbox.changed(list(mailbox.uids), 0)) == [Pool.READ]
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 3)),
+        st.tuples(st.just("remove"), st.sets(st.integers(1, 20), max_size=6)),
+        st.tuples(st.just("purge"), st.none()),
+        st.tuples(st.just("flag"), st.integers(1, 20)),
+    ),
+    max_size=14,
+)
+
+
+@given(steps, st.integers(0, 3))
+def test_nobody_keeps_what_is_gone_and_nobody_loses_what_is_there(script, most):
+    """Whatever a client knew at whatever moment, it ends up with what is there."""
+    before, vanished.MOST_RANGES = vanished.MOST_RANGES, most
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        try:
+            fill(home, 3)
+            mailbox = home.open()
+            moments = [(mailbox.modseq, set(mailbox.uids))]
+            for what, value in script:
+                _step(home, mailbox, what, value)
+                moments.append((mailbox.modseq, set(mailbox.uids)))
+            there = set(mailbox.uids)
+            for modseq, knew in moments:
+                told = gone(home, mailbox, modseq)
+                uids = {uid for low, high in told for uid in range(low, high + 1)}
+                assert knew - there <= uids
+                assert not uids & there
+                assert told == join(sorted(uids))
+        finally:
+            vanished.MOST_RANGES = before
+            home.close()
+
+
+def _step(home, mailbox, what, value):
+    if what == "append":
+        fill(home, value)
+    elif what == "purge":
+        purge(home)
+    elif what == "flag":
+        change = FlagChange(FlagOperation.ADD, ("\\Seen",))
+        home.run(mailbox.store_flags([value], change, seen_at=mailbox.modseq))
+    else:
+        chosen = sorted(value & set(mailbox.uids))
+        if chosen:
+            remove(home, mailbox, chosen)
