@@ -46,6 +46,7 @@ from imapd.extensions import (
     partial,
     preview,
     qresync,
+    replace,
     sasl_ir,
     savedate,
     searchres,
@@ -116,4 +117,5 @@ ALL: tuple[Feature, ...] = (
     multiappend.FEATURE,
     appendlimit.FEATURE,
     binary.FEATURE,
+    replace.FEATURE,
 )

@@ -239,15 +239,29 @@ class Account:
         self.check_space(size)
         return self.blobs.writer(size, waiting)
 
-    async def append(self, name: str, arrivals: Sequence[Arrival]) -> Appended:
+    async def append(
+        self,
+        name: str,
+        arrivals: Sequence[Arrival],
+        *,
+        instead_of: tuple[MailboxId, int] | None = None,
+    ) -> Appended:
         """Store messages in a mailbox, in order: all of them or none.
 
-        When it returns they are durable. Raises `NotFound`, `InvalidContent`,
-        `TooBig`, `TooMany` keywords, `Unavailable`.
+        With ``instead_of`` the message of that mailbox and UID goes at the same
+        moment. When it returns they are durable. Raises `NotFound`, `InvalidContent`,
+        `TooBig`, `TooMany` keywords, `Unavailable`, `Expunged` when the other one is
+        gone already.
         """
         self.check_writable()
         self.check_space(0)
-        job = AppendJob(name, arrivals, self._runtime.now(), self._options.max_message)
+        job = AppendJob(
+            name,
+            arrivals,
+            self._runtime.now(),
+            self._options.max_message,
+            instead_of,
+        )
         arrived = await self.lane.submit(job)
         delta = arrived.delta
         uids = tuple(row.uid for row in delta.new)

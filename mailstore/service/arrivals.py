@@ -8,24 +8,35 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
-from mailstore.errors import InvalidContent, TooBig
+from mailstore.errors import Expunged, InvalidContent, TooBig
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
 from mailstore.index.records import MessageRecord
+from mailstore.index.removal import expunge
+from mailstore.index.selection import Selection
 from mailstore.mime.encoding import without_nul
 from mailstore.mime.ingest import Ingested, ingest
-from mailstore.model import Arrival, InternalDate
+from mailstore.model import Arrival, InternalDate, MailboxId
 from mailstore.writer import Outcome
 
 
 class AppendJob:
-    """Stores messages in one mailbox: all of them or none."""
+    """Stores messages in one mailbox: all of them or none.
+
+    With ``instead_of`` a message of some mailbox goes in the same transaction.
+    """
 
     durable = True
 
     def __init__(
-        self, name: str, arrivals: Sequence[Arrival], now: float, most: int
+        self,
+        name: str,
+        arrivals: Sequence[Arrival],
+        now: float,
+        most: int,
+        instead_of: tuple[MailboxId, int] | None = None,
     ) -> None:
+        self._instead_of = instead_of
         self._name = name
         self._arrivals = arrivals
         self._now = int(now)
@@ -50,7 +61,15 @@ class AppendJob:
     def run(self, database: Database) -> Outcome[Arrived]:
         """Insert the rows."""
         arrived = append(database, self._name, self._new, self._now)
-        return Outcome(arrived, (arrived.delta,))
+        deltas = [arrived.delta]
+        if self._instead_of is not None:
+            mailbox, uid = self._instead_of
+            one = Selection(((uid, uid),))
+            gone = expunge(database, mailbox, one, self._now, deleted_only=False)
+            if gone is None:
+                raise Expunged
+            deltas.append(gone)
+        return Outcome(arrived, deltas)
 
 
 def _content(arrival: Arrival) -> bytes | BlobWriter:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from mailstore.blobs import BlobReader
-from mailstore.errors import NotFound, ReadOnly
+from mailstore.errors import Expunged, NotFound, ReadOnly
 from mailstore.index import mailboxes
 from mailstore.index.copying import CopyDone, copy
 from mailstore.index.database import Database
@@ -21,6 +21,8 @@ from mailstore.index.removal import expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import (
     MAX_KEYWORDS,
+    Appended,
+    Arrival,
     Batch,
     Changes,
     Column,
@@ -334,6 +336,21 @@ class Mailbox:
             return Changes(state.modseq, (), (), ())
         await self._caught_up(delta.modseq)
         return Changes(delta.modseq, (), (), delta.vanished)
+
+    async def replace(self, uid: int, to: str, arrival: Arrival) -> Appended:
+        """Store a message in a mailbox and remove one of this, in one step (RFC 8508).
+
+        Raises `ReadOnly`, `Expunged` when the one to go is gone, `NotFound` when this
+        mailbox or the target is missing, and what `Account.append` raises.
+        """
+        self._check_writable()
+        state = self._state
+        if state.position(uid) is None:
+            raise Expunged
+        done = await self._account.append(to, (arrival,), instead_of=(state.id, uid))
+        if state.position(uid) is not None:
+            await self.refresh()
+        return done
 
     async def copy(self, uids: Sequence[int], to: str) -> Copied:
         """Copy messages (ascending UIDs) to a mailbox, all or none.
