@@ -28,6 +28,7 @@ from imapd.commands import list as list_
 from imapd.extensions import (
     appendlimit,
     binary,
+    catenate,
     children,
     compress,
     condstore,
@@ -59,6 +60,7 @@ from imapd.extensions import (
     thread,
     uidplus,
     unselect,
+    url_partial,
     within,
     xlist,
 )
@@ -118,4 +120,6 @@ ALL: tuple[Feature, ...] = (
     appendlimit.FEATURE,
     binary.FEATURE,
     replace.FEATURE,
+    catenate.FEATURE,
+    url_partial.FEATURE,
 )

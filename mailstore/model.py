@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NewType, Protocol
 
@@ -157,6 +157,10 @@ class MessageSink(Protocol):
 
     def finish(self) -> None:
         """All bytes are here."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """Read what was written, in pieces. Raises the fault of a `write`."""
         ...
 
     def abort(self) -> None:

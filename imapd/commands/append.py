@@ -77,7 +77,7 @@ async def run(context: Context, node: Append) -> Completed:
     Raises `No` TRYCREATE when there is no such mailbox, and store errors.
     """
     name = existing_name(context, node.mailbox)
-    arrivals = await arrivals_of(context, node.messages)
+    arrivals = await arrivals_of(context, name, node.messages)
     try:
         appended = await context.account.append(name, arrivals)
     except NotFound as error:

@@ -154,7 +154,7 @@ class BinaryData:
         """Write the literal; one that is in memory stands there with its octets."""
         return b"~{%d+}\r\n%b" % (self.message.size, self.message.data or b"")
 
-    async def arrive(self, _: Context) -> Arrival:
+    async def arrive(self, _: Context, __: str) -> Arrival:
         """Give the message; its parts with NULs will be kept in base64 (§6)."""
         return Arrival(content_of(self.message), encode_nul=True)
 

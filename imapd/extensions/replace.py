@@ -129,7 +129,7 @@ async def run(context: Context, node: Replace) -> Completed:
     if not uids:
         raise No("there is no such message to be replaced")
     name = existing_name(context, node.mailbox)
-    arrivals = await arrivals_of(context, (node.message,))
+    arrivals = await arrivals_of(context, name, (node.message,))
     try:
         done = await selected.mailbox.replace(uids[0], name, arrivals[0])
     except NotFound as error:

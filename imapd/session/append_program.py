@@ -62,7 +62,7 @@ class PlainData:
         """Write the literal; one that is in memory stands there with its octets."""
         return b"{%d+}\r\n%b" % (self.message.size, self.message.data or b"")
 
-    async def arrive(self, _: Context) -> Arrival:
+    async def arrive(self, _: Context, __: str) -> Arrival:
         """Give the message. Raises `No` when it has no octets."""
         return Arrival(content_of(self.message))
 
@@ -261,13 +261,13 @@ def content_of(message: Literal) -> bytes | MessageSink:
 
 
 async def arrivals_of(
-    context: Context, messages: Sequence[NewMessage]
+    context: Context, mailbox: str, messages: Sequence[NewMessage]
 ) -> tuple[Arrival, ...]:
     """Make what the store takes. Raises `No` and store errors."""
     made: list[Arrival] = []
     try:
         for message in messages:
-            arrival = await message.data.arrive(context)
+            arrival = await message.data.arrive(context, mailbox)
             made.append(_with_head(arrival, message))
     except BaseException:
         forget(made)

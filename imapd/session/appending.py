@@ -25,8 +25,10 @@ class AppendData(Protocol):
         """Write the data as a client would."""
         ...
 
-    async def arrive(self, context: Context, /) -> Arrival:
-        """Give the message, without its flags and date. Raises `No`, store errors.
+    async def arrive(self, context: Context, mailbox: str, /) -> Arrival:
+        """Give the message for a mailbox, without its flags and date.
+
+        Raises `No`, store errors.
 
         What it made of the disk is its caller's to free (`MessageSink.abort`).
         """

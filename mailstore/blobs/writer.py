@@ -19,6 +19,7 @@ from mailstore.blobs.filesystem import FileSystem
 from mailstore.errors import NotFound, StoreError, Unavailable
 from mailstore.mime.header import Buffer
 
+_PIECE = 2**18
 SMALL = 2**20  # octets up to which a message stays in memory
 
 
@@ -111,6 +112,12 @@ class BlobWriter:
             fd = self._descriptor()
             with mmap.mmap(fd, self._size, access=mmap.ACCESS_READ) as data:
                 yield data
+
+    def pieces(self) -> Iterator[bytes]:
+        """Read what was written, in pieces. Raises the fault of a `write`."""
+        with self.buffer() as data:
+            for at in range(0, self._size, _PIECE):
+                yield data[at : at + _PIECE]
 
     def content(self) -> bytes:
         """Give the bytes of a message that is small enough for that."""

@@ -54,6 +54,7 @@ def test_the_new_one_takes_the_place_of_the_old(ann, command):
     assert isinstance(code, Status)
     assert code.code is not None
     assert code.code.name == "APPENDUID"
+    assert isinstance(code.code.value, tuple)
     assert code.code.value[1] == (5,)
     assert [one for one in rest if isinstance(one, Expunge)] == [Expunge(4)]
     assert answer.code is None

@@ -42,7 +42,7 @@ class Joined:
     def unparse(self) -> bytes:
         return b"JOIN"
 
-    async def arrive(self, _: Context) -> Arrival:
+    async def arrive(self, _: Context, __: str) -> Arrival:
         sink = self.body.sink
         assert sink is not None
         content = sink.content()  # type: ignore[attr-defined]
