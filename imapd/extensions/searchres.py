@@ -15,8 +15,7 @@ What is kept are UIDs; the view forgets those of messages that it told are gone
 
 from __future__ import annotations
 
-from imapd.session.faults import Bad
-from imapd.session.plugs import SearchKey, SearchKeySpec, SearchReturnSpec
+from imapd.session.plugs import ReturnScope, SearchKey, SearchKeySpec, SearchReturnSpec
 from imapd.session.registry import Capability, Feature, Registry
 from imapd.session.search_program import NumberKey
 from imapd.session.search_result import Searching, SearchResult
@@ -30,8 +29,6 @@ def _parse_key(_: Cursor, __: Registry) -> SearchKey:
 
 async def _save(result: SearchResult, _: object) -> None:
     """Keep what the other options tell of, all that was found without any (§2.4)."""
-    if result.view is None:
-        raise Bad("SAVE is for the selected mailbox alone")
     result.view.save(result.chosen())
 
 
@@ -41,7 +38,12 @@ def _forget(searching: Searching, _: object) -> None:
 
 
 SAVE = SearchReturnSpec(
-    "SAVE", "RFC 5182 §2.1", answers=False, finish=_save, fail=_forget
+    "SAVE",
+    "RFC 5182 §2.1",
+    scope=ReturnScope.SELECTED_ALONE,  # RFC 7377 §2.2
+    answers=False,
+    finish=_save,
+    fail=_forget,
 )
 
 FEATURE = Feature(

@@ -46,6 +46,9 @@ class Limits:
     search_seconds: int = _limit(
         30, "seconds", "of a processor for one search; it ends with NO [LIMIT]"
     )
+    search_mailboxes: int = _limit(
+        10_000, "mailboxes", "in one ESEARCH (RFC 7377); as many as an account may have"
+    )
     fetch_items: int = _limit(100, "items", "there are not that many items")
     bad_commands_before_login: int = _limit(
         3, "commands", "another protocol's client gives itself away quickly"

@@ -8,6 +8,7 @@ item, `parse_fetch_item`.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import (
     AsyncIterator,
@@ -200,6 +201,11 @@ class SearchEnvironment(Protocol):
         ...
 
     @property
+    def largest_uid(self) -> int:
+        """The UID that ``*`` stands for, 0 in an empty mailbox."""
+        ...
+
+    @property
     def recent(self) -> Sequence[tuple[int, int]]:
         """UID ranges that are \\Recent in this session."""
         ...
@@ -242,6 +248,14 @@ class ReturnArgument(Protocol):
         ...
 
 
+class ReturnScope(enum.Enum):
+    """Which mailboxes a return option may be about, when several are searched."""
+
+    ANY = enum.auto()
+    SELECTED = enum.auto()  # it does something about the selected one
+    SELECTED_ALONE = enum.auto()  # no other may be searched
+
+
 @dataclass(frozen=True, slots=True)
 class SortKeySpec:
     """A sort key of SORT by its name, and the store's word for it."""
@@ -261,8 +275,8 @@ class SearchReturnSpec:
     were found; without it the option says nothing about messages. ``data`` gives its
     item of the ESEARCH response in pieces, none of them if there is nothing to say.
 
-    ``begin`` comes before anything is looked for, ``finish`` when the answer was
-    written, ``fail`` instead of it when the command ends with NO.
+    ``begin`` comes before anything is looked for, ``finish`` when the answer about the
+    selected mailbox was written, ``fail`` instead of it when the command ends with NO.
     """
 
     name: str
@@ -271,6 +285,7 @@ class SearchReturnSpec:
     group: str = ""
     chooses: Callable[[SearchResult, Any], Sequence[int] | None] | None = None
     data: Callable[[SearchResult, Any], AsyncIterator[bytes]] | None = None
+    scope: ReturnScope = ReturnScope.ANY
     answers: bool = True  # False: an ESEARCH response isn't due for its sake
     begin: Callable[[Searching, Any], None] | None = None
     finish: Callable[[SearchResult, Any], Awaitable[None]] | None = None

@@ -43,24 +43,28 @@ class NumberKey:
         """Turn numbers into ranges of UIDs, without naming each.
 
         Between the UIDs of two messages of the view there are no others than those
-        of the view. Raises `Bad` for a number beyond the mailbox (RFC 9051 §9:
-        seq-number).
+        of the view. Numbers beyond the mailbox name nothing (RFC 7377 §2).
         """
         view = environment.view
         if self.numbers.saved:
             return Uids(tuple(ranges(view.saved)))
         if isinstance(self.numbers, UidSet):
-            return Uids(self.numbers.resolve(view.largest_uid))
+            return Uids(self.numbers.resolve(environment.largest_uid))
         if view.telling.uid_only:
             raise Bad("messages have UIDs here, no numbers", "UIDREQUIRED")
         if view.telling.vanished:
             # RFC 7162 §3.2.10.2: no VANISHED during a search that counts by number.
             environment.context.counts_by_number = True
-        found = self.numbers.resolve(view.exists)
-        if found and found[-1][1] > view.exists:
-            raise Bad(f"there is no message {found[-1][1]}, only {view.exists}")
-        uids = view.uids
-        return Uids(tuple([(uids[low - 1], uids[high - 1]) for low, high in found]))
+        uids, last = view.uids, view.exists
+        return Uids(
+            tuple(
+                [
+                    (uids[low - 1], uids[min(high, last) - 1])
+                    for low, high in self.numbers.resolve(last)
+                    if low <= last
+                ]
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,11 @@ class Environment:
     codec: str
 
     @property
+    def largest_uid(self) -> int:
+        """The UID that ``*`` stands for, 0 in an empty mailbox."""
+        return self.view.largest_uid
+
+    @property
     def recent(self) -> Sequence[tuple[int, int]]:
         """UID ranges that are \\Recent in this session."""
         return self.view.recent
@@ -140,19 +149,20 @@ class Environment:
 
 
 def lower_keys(
-    context: Context, keys: Sequence[SearchKey], charset: bytes | None
+    context: Context, view: View, keys: Sequence[SearchKey], charset: bytes | None
 ) -> Predicate:
     """Say keys, all of which are to hold, in the store's terms.
 
-    Without ``charset`` strings are UTF-8: US-ASCII is a part of it, and clients send
-    it without saying so. Raises `No` for an unknown charset and for too many keys,
-    `Bad` for a string that isn't of its charset.
+    ``view`` is that of the mailbox that is searched. Without ``charset`` strings are
+    UTF-8: US-ASCII is a part of it, and clients send it without saying so. Raises
+    `No` for an unknown charset and for too many keys, `Bad` for a string that isn't
+    of its charset.
     """
     codec = "utf-8" if charset is None else codec_of(charset)
     if codec is None:
         # RFC 3501 §7.1: BADCHARSET tells which ones are possible.
         raise No("unknown charset", f"BADCHARSET ({' '.join(CHARSETS)})")
-    where = Environment(context, context.selected.view, codec)
+    where = Environment(context, view, codec)
     predicate = And(tuple([key.lower(where) for key in keys]))
     most = context.services.limits().search_keys
     if sum(1 for _ in leaves(predicate)) > most:

@@ -92,20 +92,17 @@ class Searching:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The messages that were found in one mailbox, in the requested order.
-
-    ``view`` is None for a mailbox that isn't selected: its messages have no numbers.
-    """
+    """The messages that were found in one mailbox, in the requested order."""
 
     searching: Searching
     mailbox: Mailbox
-    view: View | None
+    view: View
     predicate: Predicate
     uids: Sequence[int]
 
     def told(self, uids: Sequence[int]) -> Sequence[int]:
         """Give what the client knows messages by: their numbers, or UIDs."""
-        if self.searching.by_uid or self.view is None:
+        if self.searching.by_uid:
             return uids
         if self.searching.ascending:
             return message_numbers(self.view, uids)

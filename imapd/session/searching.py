@@ -10,7 +10,8 @@ their port `SearchReturnSpec`. Example::
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from imapd.session.faults import Bad, ConnectionGone
 from imapd.session.plugs import ReturnArgument, SearchReturnSpec
@@ -21,8 +22,10 @@ from imapd.session.search_result import (
     SearchResult,
     following,
 )
+from imapd.session.view import View
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import string
+from mailstore.service import Mailbox
 
 _OPTION = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _DEFAULT = "ALL"  # RFC 4731 §3.1: what () stands for
@@ -76,24 +79,21 @@ async def run_searching(searching: Searching) -> None:
 
     Raises `Bad` and `No` as `lower_keys` does, and what return options refuse.
     """
-    context = searching.context
-    selected = context.selected
+    selected = searching.context.selected
+    with returns_at_work(searching):
+        result = await find_messages(searching, selected.mailbox, selected.view)
+        await tell_result(result)
+        await finish_returns(result)
+
+
+@contextmanager
+def returns_at_work(searching: Searching) -> Iterator[None]:
+    """Begin a command's return options, and tell them if it ends with NO."""
     try:
-        predicate = lower_keys(context, searching.keys, searching.charset)
         for spec, argument in searching.options():
             if spec.begin is not None:
                 spec.begin(searching, argument)
-        uids = await searching.find(selected.mailbox, predicate, following(context))
-        view = selected.view
-        if searching.ascending:
-            uids = known_to(view, uids)
-        elif max(uids, default=0) > view.largest_uid:
-            uids = [uid for uid in uids if uid <= view.largest_uid]
-        result = SearchResult(searching, selected.mailbox, view, predicate, uids)
-        await tell_result(result)
-        for spec, argument in searching.options():
-            if spec.finish is not None:
-                await spec.finish(result, argument)
+        yield
     except (Bad, ConnectionGone):
         raise
     except Exception:
@@ -101,6 +101,30 @@ async def run_searching(searching: Searching) -> None:
             if spec.fail is not None:
                 spec.fail(searching, argument)
         raise
+
+
+async def find_messages(
+    searching: Searching, mailbox: Mailbox, view: View
+) -> SearchResult:
+    """Find messages of one mailbox among those that the view has.
+
+    Raises `Bad` and `No` as `lower_keys` does.
+    """
+    context = searching.context
+    predicate = lower_keys(context, view, searching.keys, searching.charset)
+    uids = await searching.find(mailbox, predicate, following(context))
+    if searching.ascending:
+        uids = known_to(view, uids)
+    elif max(uids, default=0) > view.largest_uid:
+        uids = [uid for uid in uids if uid <= view.largest_uid]
+    return SearchResult(searching, mailbox, view, predicate, uids)
+
+
+async def finish_returns(result: SearchResult) -> None:
+    """Let the return options do what comes after the answer."""
+    for spec, argument in result.searching.options():
+        if spec.finish is not None:
+            await spec.finish(result, argument)
 
 
 async def tell_result(result: SearchResult) -> None:

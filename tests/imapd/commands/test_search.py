@@ -207,9 +207,22 @@ def test_an_empty_mailbox_is_searched_without_finding():
         assert numbers(peer, b"SEARCH " + keys) == ()
 
 
-@pytest.mark.parametrize("keys", [b"7", b"6:7", b"*:7", b"NOT 7", b"(OR 1 7)"])
-def test_a_number_beyond_the_mailbox_is_bad(keys):
-    assert Peer(world()).run(b"SEARCH " + keys).status.kind == "BAD"
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (b"7", ()),
+        (b"6:7", (6,)),
+        (b"7:6", (6,)),
+        (b"*:7", (6,)),
+        (b"7:*", (6,)),
+        (b"101:200", ()),
+        (b"NOT 7", (1, 2, 3, 4, 5, 6)),
+        (b"(OR 1 7)", (1,)),
+    ],
+)
+def test_a_number_beyond_the_mailbox_names_nothing(keys, found):
+    """RFC 7377 §2: with SEARCH as with ESEARCH it is no error."""
+    assert numbers(Peer(world()), b"SEARCH " + keys) == found
 
 
 def test_flags_and_keywords():

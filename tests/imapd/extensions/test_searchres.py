@@ -140,7 +140,7 @@ def test_a_search_that_does_not_save_changes_nothing():
     peer.ok(b"SEARCH RETURN (ALL) ALL")
     peer.ok(b"SEARCH ALL")
     assert peer.run(b"SEARCH CHARSET NONE ALL").status.kind == "NO"
-    assert peer.run(b"SEARCH RETURN (SAVE) 7").status.kind == "BAD"
+    assert peer.run(b"SEARCH RETURN (SAVE) 0").status.kind == "BAD"
     assert peer.run(b"SEARCH RETURN (SAVE) WORDS").status.kind == "BAD"
     assert list(peer.view.saved) == [5]
 

@@ -50,10 +50,10 @@ def test_sets_become_ranges_of_uids_without_naming_each():
     assert last.lower(here) == Uids(((1_900_010, 4_294_967_295),))
 
 
-def test_a_number_beyond_the_mailbox_is_bad():
-    key = NumberKey(SequenceSet(((1, 3),)))
-    with pytest.raises(Bad, match="no message 3, only 2"):
-        key.lower(environment(4, 5))
+def test_a_number_beyond_the_mailbox_names_nothing():
+    """RFC 7377 §2."""
+    key = NumberKey(SequenceSet(((2, 3), (7, 9))))
+    assert key.lower(environment(4, 5)) == Uids(((5, 5),))
 
 
 def test_a_star_of_an_empty_mailbox_is_nothing():

@@ -61,7 +61,7 @@ def result(uids: list[int], *options: str, ascending: bool = True) -> SearchResu
     searching = Searching(
         NOTHING, (), None, returns, SPECS, by_uid=True, ascending=ascending
     )
-    return SearchResult(searching, NOTHING, None, All(), uids)
+    return SearchResult(searching, NOTHING, NOTHING, All(), uids)
 
 
 def test_what_is_chosen_is_what_the_options_tell_of():
