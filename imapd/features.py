@@ -35,6 +35,7 @@ from imapd.extensions import (
     digest_sha1,
     enable,
     esearch,
+    esort,
     id,  # noqa: A004 - the RFC's name
     idle,
     list_extended,
@@ -96,6 +97,7 @@ ALL: tuple[Feature, ...] = (
     sort_uid.FEATURE,
     sort_modseq.FEATURE,
     thread.FEATURE,
+    esort.FEATURE,
     multisearch.FEATURE,
     fetch.FEATURE,
     store.FEATURE,

@@ -92,7 +92,7 @@ async def run(context: Context, node: Thread) -> Completed:
     by_uid = node.answer is UidSet
     selected, reply = context.selected, context.reply
     view = selected.view
-    predicate = _of_view(view, lower_keys(context, node.keys, node.charset))
+    predicate = _of_view(view, lower_keys(context, view, node.keys, node.charset))
     forest = await selected.mailbox.thread(
         predicate, node.algorithm, following=following(context)
     )

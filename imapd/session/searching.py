@@ -37,9 +37,10 @@ def parse_returns(
 ) -> tuple[ReturnOption, ...] | None:
     """Take ``SP "RETURN" SP "(" options ")"`` if it is there; None if it isn't.
 
-    An option that is said twice counts once. Raises `Malformed`.
+    An option that is said twice counts once. Where ALL is no option there are none
+    at all. Raises `Malformed`.
     """
-    if not specs or not cursor.accept(b" RETURN "):
+    if _DEFAULT not in specs or not cursor.accept(b" RETURN "):
         return None
     start = cursor.at
     options = cursor.parenthesised(lambda: _parse_option(cursor, specs))
