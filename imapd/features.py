@@ -36,6 +36,7 @@ from imapd.extensions import (
     enable,
     esearch,
     esort,
+    i18nlevel,
     id,  # noqa: A004 - the RFC's name
     idle,
     list_extended,
@@ -99,6 +100,7 @@ ALL: tuple[Feature, ...] = (
     thread.FEATURE,
     esort.FEATURE,
     multisearch.FEATURE,
+    i18nlevel.FEATURE,
     fetch.FEATURE,
     store.FEATURE,
     copy.FEATURE,

@@ -1,8 +1,8 @@
 """What a search asks of the store: a closed union, in the store's own terms.
 
 Sequence numbers, saved results and time zones of the session are resolved before.
-Text is compared as a case-insensitive substring of decoded text
-(RFC 3501 §6.4.4); ``needle`` is the decoded search string, not folded.
+Text is compared as a substring of decoded text, without case (RFC 3501 §6.4.4) but for
+other collations; ``needle`` is the decoded search string, not folded.
 Days are counted from 1970-01-01 (``date.toordinal() - 719163``), in the zone that
 the message itself states (RFC 3501: "disregarding time and timezone").
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Compare(enum.Enum):
@@ -188,6 +188,7 @@ class HeaderContains:
 
     name: str
     needle: str
+    collation: Collation = Collation.UNICODE_CASEMAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ class BodyContains:
     """The body, without its header, holds the string."""
 
     needle: str
+    collation: Collation = Collation.UNICODE_CASEMAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ class TextContains:
     """Header or body hold the string."""
 
     needle: str
+    collation: Collation = Collation.UNICODE_CASEMAP
 
 
 Predicate = (
@@ -237,6 +240,21 @@ class Following:
     cancelled: Callable[[], bool] = bool  # bool() is False: never
     progress: Callable[[int, int], None] | None = None
     seconds: float = math.inf
+
+
+def collated(predicate: Predicate, collation: Collation) -> Predicate:
+    """Have all strings of a predicate compared by a collation (RFC 5255 §4.2)."""
+    match predicate:
+        case And(terms):
+            return And(tuple([collated(term, collation) for term in terms]))
+        case Or(terms):
+            return Or(tuple([collated(term, collation) for term in terms]))
+        case Not(term):
+            return Not(collated(term, collation))
+        case HeaderContains() | BodyContains() | TextContains() if predicate.needle:
+            return replace(predicate, collation=collation)
+        case _:
+            return predicate
 
 
 UNFOLLOWED = Following()

@@ -40,7 +40,7 @@ from imapd.session.searching import parse_returns, run_searching, unparse_return
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring
-from mailstore.query import Criterion, Following, Predicate, SortKey
+from mailstore.query import Comparator, Criterion, Following, Predicate, SortKey
 from mailstore.service import Mailbox
 
 _KEY_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
@@ -126,7 +126,7 @@ async def run(context: Context, node: Sort) -> Completed:
             context.registry.sort_returns,
             by_uid=by_uid,
             word=b"SORT",
-            find=partial(_find, criteria),
+            find=partial(_find, criteria, context.session.comparator),
             ascending=False,
         )
     )
@@ -135,11 +135,12 @@ async def run(context: Context, node: Sort) -> Completed:
 
 async def _find(
     criteria: Sequence[Criterion],
+    comparator: Comparator,
     mailbox: Mailbox,
     predicate: Predicate,
     following: Following,
 ) -> Sequence[int]:
-    return await mailbox.sort(predicate, criteria, following=following)
+    return await mailbox.sort(predicate, criteria, comparator, following)
 
 
 FEATURE = Feature(

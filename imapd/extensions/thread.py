@@ -94,7 +94,7 @@ async def run(context: Context, node: Thread) -> Completed:
     view = selected.view
     predicate = _of_view(view, lower_keys(context, view, node.keys, node.charset))
     forest = await selected.mailbox.thread(
-        predicate, node.algorithm, following=following(context)
+        predicate, node.algorithm, context.session.comparator, following(context)
     )
     reply.write(b"* THREAD" + (b" " if forest.uids else b""))
     writer = ThreadWriter()

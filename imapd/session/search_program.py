@@ -23,7 +23,15 @@ from imapd.syntax.charset import CHARSETS, codec_of
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import ranges
-from mailstore.query import And, Not, Or, Predicate, Uids
+from mailstore.query import (
+    DEFAULT_COMPARATOR,
+    And,
+    Not,
+    Or,
+    Predicate,
+    Uids,
+    collated,
+)
 
 _KEY_NAME = re.compile(rb"\$|[A-Za-z][A-Za-z0-9.-]{0,63}")
 
@@ -163,7 +171,10 @@ def lower_keys(
         # RFC 3501 §7.1: BADCHARSET tells which ones are possible.
         raise No("unknown charset", f"BADCHARSET ({' '.join(CHARSETS)})")
     where = Environment(context, view, codec)
-    predicate = And(tuple([key.lower(where) for key in keys]))
+    predicate: Predicate = And(tuple([key.lower(where) for key in keys]))
+    collation = context.session.comparator.collation
+    if collation is not DEFAULT_COMPARATOR.collation:
+        predicate = collated(predicate, collation)
     most = context.services.limits().search_keys
     if sum(1 for _ in leaves(predicate)) > most:
         raise No(f"a search may have {most} keys at most", "LIMIT")

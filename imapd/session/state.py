@@ -11,6 +11,7 @@ from imapd.session.registry import States
 from imapd.session.telling import Telling
 from imapd.session.view import View
 from imapd.session.watching import Watch
+from mailstore.query import DEFAULT_COMPARATOR, Comparator
 from mailstore.service import Account, Mailbox
 
 
@@ -51,6 +52,7 @@ class SessionState:
     enabled: set[str] = field(default_factory=set)
     telling: Telling = field(default_factory=Telling)
     limits: Callable[[], Limits] = Limits
+    comparator: Comparator = DEFAULT_COMPARATOR  # of texts in SEARCH, SORT, THREAD
     client_id: tuple[tuple[str, str | None], ...] = ()
 
     @property

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from io import StringIO
 from itertools import islice
@@ -81,14 +81,17 @@ def _order(run: re.Match[str]) -> str:
     return "".join(sorted(marks, key=unicodedata.combining))
 
 
-def contains(pieces: Iterable[str], wanted: str) -> bool:
+def contains(
+    pieces: Iterable[str], wanted: str, form: Callable[[str], str] = fold
+) -> bool:
     """Tell whether a text, given in pieces, contains a folded string.
 
-    The pieces are not folded. The empty string is in any text, if there is one.
+    The pieces are not folded; ``form`` does that. The empty string is in any text, if
+    there is one.
     """
     tail = ""
     for piece in pieces:
-        text = tail + fold(piece)
+        text = tail + form(piece)
         if wanted in text:
             return True
         tail = text[max(len(text) - len(wanted) + 1, 0) :]

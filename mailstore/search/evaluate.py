@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import assert_never
 
@@ -19,6 +20,7 @@ from mailstore.query import (
     ArrivedAt,
     ArrivedOn,
     BodyContains,
+    Collation,
     HasKeyword,
     HasSystemFlag,
     HeaderContains,
@@ -120,6 +122,9 @@ class _Search:
             case Not(term):
                 return planes.both(among, planes.inverse(self.run(term, among)))
             case SentOn() | HeaderContains() | BodyContains() | TextContains():
+                wider = _wider(predicate)
+                if wider is not None:
+                    among = self.run(wider, among)
                 return self._by_text(predicate, among)
             case SavedOn():
                 raise ValueError("`lookups` answers this term before")
@@ -165,7 +170,7 @@ class _Search:
                 assert_never(term)
 
     def _by_text(self, term: TextTerm, among: Plane) -> Plane:
-        if self._index is None:
+        if self._index is None or not _is_folded(term):
             found = self._by_reading(term, among)
         else:
             found = self._by_index(self._index, term, among)
@@ -194,6 +199,21 @@ class _Search:
             if test(message):
                 found.append(message.at)
         return planes.of_indexes(len(among), found)
+
+
+def _is_folded(term: TextTerm) -> bool:
+    return isinstance(term, SentOn) or term.collation is Collation.UNICODE_CASEMAP
+
+
+def _wider(term: TextTerm) -> TextTerm | None:
+    """Give a term that the index answers, and that holds wherever this one does.
+
+    ASCII is folded character by character, and nothing is composed with what stands
+    before it, so that a string of it is found again in the folded text.
+    """
+    if isinstance(term, SentOn) or _is_folded(term) or not term.needle.isascii():
+        return None
+    return replace(term, collation=Collation.UNICODE_CASEMAP)
 
 
 def _beyond(messages: array[int], index: IndexedTexts) -> Plane | None:

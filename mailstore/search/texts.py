@@ -7,7 +7,7 @@ others from being found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +25,7 @@ from mailstore.mime.text import (
 )
 from mailstore.query import (
     BodyContains,
+    Collation,
     HeaderContains,
     SentOn,
     TextContains,
@@ -32,6 +33,14 @@ from mailstore.query import (
 from mailstore.search.planes import matches
 
 _DAY = 86_400
+_ASCII_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
+FORMS: Mapping[Collation, Callable[[str], str]] = {
+    Collation.UNICODE_CASEMAP: fold,
+    Collation.ASCII_CASEMAP: lambda text: text.translate(_ASCII_UPPER),
+    Collation.OCTET: lambda text: text,
+}
+"""How texts are brought into the form in which a collation finds one in another."""
+
 TextTerm = SentOn | HeaderContains | BodyContains | TextContains
 
 
@@ -64,7 +73,11 @@ class TextTest:
     def __init__(self, term: TextTerm, texts: Texts) -> None:
         self._term = term
         self._texts = texts
-        self._needle = "" if isinstance(term, SentOn) else fold(term.needle)
+        self._form: Callable[[str], str] = fold
+        self._needle = ""
+        if not isinstance(term, SentOn):
+            self._form = FORMS[term.collation]
+            self._needle = self._form(term.needle)
         self._name = b""
         self._fields: PackedFields | None = None
         if isinstance(term, HeaderContains):
@@ -96,7 +109,7 @@ class TextTest:
             except (NotFound, Corrupt):
                 return False
         return any(
-            self._needle in fold(text) for text in header_text(header, self._name)
+            self._needle in self._form(text) for text in header_text(header, self._name)
         )
 
     def _in_content(self, message: MessageText) -> bool:
@@ -105,8 +118,8 @@ class TextTest:
                 root = scan(data)
                 if isinstance(self._term, TextContains):
                     header = bytes(data[root.header : root.body])
-                    if contains([all_header_text(header)], self._needle):
+                    if contains([all_header_text(header)], self._needle, self._form):
                         return True
-                return contains(body_texts(data, root), self._needle)
+                return contains(body_texts(data, root), self._needle, self._form)
         except (NotFound, Corrupt):
             return False

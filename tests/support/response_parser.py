@@ -20,7 +20,7 @@ from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch
 from tests.support.modseq_reader import message_modseq, modseq, vanished
 from tests.support.reader import Malformed
-from tests.support.thread_reader import sort_result, thread_lists
+from tests.support.thread_reader import comparator, sort_result, thread_lists
 
 _LITERAL = re.compile(rb"~?\{([0-9]{1,10})\}\Z")
 _STATUS = re.compile(rb"([^\s()]+) (OK|NO|BAD|PREAUTH|BYE)(?: |\Z)", re.IGNORECASE)
@@ -268,6 +268,7 @@ _BARE = (  # RFC 3501, 4315, 7162
     "UNAVAILABLE AUTHENTICATIONFAILED AUTHORIZATIONFAILED EXPIRED PRIVACYREQUIRED "
     "CONTACTADMIN NOPERM INUSE EXPUNGEISSUED CORRUPTION SERVERBUG CLIENTBUG CANNOT "
     "LIMIT OVERQUOTA ALREADYEXISTS NONEXISTENT "  # RFC 5530 §3
+    "BADCOMPARATOR "  # RFC 5255 §4.9
     "UIDREQUIRED USEATTR TOOBIG"  # RFC 9586, RFC 6154 §7, RFC 7889 §5
 )
 CODES: dict[str, Callable[[ResponseReader], object] | None] = {
@@ -403,6 +404,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "SEARCH": _search,
     "SORT": sort_result,
     "THREAD": thread_lists,
+    "COMPARATOR": comparator,
     "ESEARCH": esearch,
     "FLAGS": _flags_line,
     "ENABLED": lambda reader: r.Enabled(reader.capabilities()),

@@ -219,6 +219,14 @@ class Threads:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparatorLine:
+    """COMPARATOR (RFC 5255 §4.8)."""
+
+    active: str
+    matching: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Esearch:
     """ESEARCH (RFC 4466 §3); sets are spelt out in their order.
 
@@ -362,6 +370,7 @@ Untagged: TypeAlias = (
     | SearchResult
     | SortResult
     | Threads
+    | ComparatorLine
     | Esearch
     | FlagsLine
     | Exists

@@ -1,13 +1,36 @@
-"""SORT and THREAD responses as a strict client reads them (RFC 5256 §4, §5)."""
+"""SORT, THREAD and COMPARATOR responses as a strict client reads them.
+
+RFC 5256 §4, §5; RFC 5255 §4.8, §4.10.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tests.support import responses as r
 
 if TYPE_CHECKING:
     from tests.support.response_parser import ResponseReader
+
+
+_SELECTED = re.compile(r"[+-]?[a-z][a-z0-9-]*(?:;[a-z0-9=.-]+)+")
+
+
+def comparator(reader: ResponseReader) -> r.ComparatorLine:
+    """Read ``"COMPARATOR" SP comp-sel-quoted [SP "(" ids ")"]``."""
+    reader.take(b" ")
+    active = reader.astring().decode("ascii")
+    if _SELECTED.fullmatch(active) is None:
+        reader.refuse("a collation")
+    matching: list[str] = []
+    if reader.accept(b" ("):
+        while not matching or reader.accept(b" "):
+            matching.append(reader.astring().decode("ascii"))
+        reader.take(b")")
+        if len(matching) < 2:
+            reader.refuse("more than one")
+    return r.ComparatorLine(active, tuple(matching))
 
 
 def sort_result(reader: ResponseReader) -> r.SortResult:
