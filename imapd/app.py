@@ -50,6 +50,8 @@ def store_options(config: Config) -> StoreOptions:
         free_space_floor=config.store.free_space_floor,
         retention=config.store.retention_days * 86_400,
         open_accounts=config.store.open_accounts,
+        metadata_octets=config.store.metadata_octets,
+        metadata_entries=config.store.metadata_entries,
     )
 
 
@@ -180,6 +182,7 @@ class Application:
             log=self.log,
             server_name=config.server.name,
             version=self.version,
+            contact=config.server.contact,
             run=run,
         )
         door = self._make_door(services, admission)

@@ -81,6 +81,12 @@ class InvalidName(StoreError):
     default = "that name is not possible"
 
 
+class InvalidUse(StoreError):
+    """No mailbox can have this special use (RFC 6154 §4)."""
+
+    default = "no mailbox can have such a use"
+
+
 class InvalidContent(StoreError):
     """The message holds what no message may hold (a NUL byte)."""
 

@@ -44,6 +44,9 @@ class SpecialUse(enum.Enum):
     ALL = "\\All"
 
 
+VIRTUAL_USES = (SpecialUse.ALL, SpecialUse.FLAGGED)
+"""Uses of mailboxes that show other ones' mail; there are none here."""
+
 DEFAULT_MAILBOXES: tuple[tuple[str, SpecialUse | None], ...] = (
     (INBOX, None),
     ("Drafts", SpecialUse.DRAFTS),
@@ -292,3 +295,16 @@ class Batch:
     uids: Sequence[int]
     columns: Mapping[Column, Sequence[Any]] = field(default_factory=dict)
     messages: Sequence[int] = ()
+
+
+class Depth(enum.Enum):
+    """Which entries below a named one are meant too (RFC 5464 §4.2.2)."""
+
+    NONE = "0"
+    ONE = "1"
+    ALL = "infinity"
+
+    def covers(self, entry: str, found: str) -> bool:
+        """Tell whether an entry is near enough to one that was named, at or above."""
+        steps = found.count("/") - entry.count("/")
+        return self is Depth.ALL or steps <= (1 if self is Depth.ONE else 0)

@@ -18,11 +18,10 @@ from imapd.session.names import new_name
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
-from mailstore.model import SpecialUse
+from mailstore.model import VIRTUAL_USES, SpecialUse
 
 CREATE_SPECIAL_USE = "CREATE-SPECIAL-USE"
 _USES = {use.value.upper(): use for use in SpecialUse}
-_VIRTUAL = (SpecialUse.ALL, SpecialUse.FLAGGED)  # mailboxes that show other ones' mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _special_use(uses: tuple[bytes, ...]) -> SpecialUse | None:
     if not uses:
         return None
     found = [_USES.get(use.decode("ascii").upper()) for use in uses]
-    if len(found) > 1 or found[0] is None or found[0] in _VIRTUAL:
+    if len(found) > 1 or found[0] is None or found[0] in VIRTUAL_USES:
         raise No("no mailbox can be made for such a use", "USEATTR")  # RFC 6154 §6
     return found[0]
 

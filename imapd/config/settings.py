@@ -66,6 +66,15 @@ class StoreSettings:
         "octets that stay free on the disk: new messages are refused below it, "
         "reading and expunging go on",
     )
+    metadata_octets: int = _setting(
+        65_536, Whole(1_024, 1_048_576), "octets of one annotation (RFC 5464)"
+    )
+    metadata_entries: int = _setting(
+        1_000,
+        Whole(10, 100_000),
+        "annotations of one mailbox, or of the server: shared ones, and private ones "
+        "of each person",
+    )
     open_accounts: int = _setting(
         256, Whole(8, 100_000), "accounts kept open in each worker after their last use"
     )
@@ -344,6 +353,12 @@ class ServerSettings:
         0, Whole(0, 256), "worker processes; 0 makes one for each processor"
     )
     name: str = _setting("imapd", Word(), "what the greeting calls this server")
+    contact: str = _setting(
+        "",
+        Text(),
+        "how to reach who runs it, as a URI (mailto:, tel:, https:); programs can "
+        "ask for it (RFC 5464)",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,29 +8,24 @@
     C: DONE
     S: A002 OK IDLE terminated
 
-Nothing is asked while nothing happens: a session waits to be woken by the mailbox, or
+Nothing is asked while nothing happens: a session waits to be woken by a change, or
 once in a long while to say that it is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from imapd.session.context import Context
 from imapd.session.faults import Bad
 from imapd.session.registry import Capability, Completed, Feature, States
 from imapd.session.responses import status
-from imapd.session.watching import Moment, catch_up, tell
+from imapd.session.watching import Moment, catch_up, tell, watch
 from imapd.session.words import Bare, bare
 
 
 async def run(context: Context, _: Bare) -> Completed:
     """Tell every change until the client says DONE. Raises `Bad` for another word."""
     context.reply.continuation(b"idling")
-    selected = context.session.selected
-    unwatch: Callable[[], None] | None = None
-    if selected is not None:
-        unwatch = selected.mailbox.watch(context.input.wake)
+    unwatch = watch(context, context.input.wake)
     pulse = _Pulse(context)
     try:
         while (line := context.input.next_line()) is None:
@@ -41,8 +36,7 @@ async def run(context: Context, _: Bare) -> Completed:
             await context.input.wait()
     finally:
         pulse.stop()
-        if unwatch is not None:
-            unwatch()
+        unwatch()
     if line.upper() != b"DONE":
         raise Bad("DONE was wanted, which ends IDLE")
     return Completed("IDLE terminated")

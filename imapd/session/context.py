@@ -42,6 +42,7 @@ class Services:
     log: SessionLog
     server_name: str = "imapd"
     version: str = ""
+    contact: str = ""  # a URI by which the administrator is reached
     run: int = 0  # which of the processes that the supervisor started this is
 
 

@@ -57,6 +57,7 @@ CODES: dict[type[errors.StoreError], str | None] = {
     errors.TooMany: "LIMIT",
     errors.Expunged: "EXPUNGEISSUED",
     errors.InvalidName: "CANNOT",
+    errors.InvalidUse: "USEATTR",  # RFC 6154 §6
     errors.InvalidContent: "CANNOT",
     errors.UnknownEncoding: "UNKNOWN-CTE",  # RFC 3516 §4.3
     errors.Busy: "INUSE",

@@ -28,6 +28,7 @@ from imapd.session.plugs import (
     SortKeySpec,
     StatusItemSpec,
 )
+from imapd.session.watching import News
 from imapd.wire.cursor import Cursor
 from imapd.wire.framing import LiteralAnnounced, LiteralSink
 
@@ -143,6 +144,7 @@ class Feature:
     list_selections: tuple[ListSelectionSpec, ...] = ()
     list_returns: tuple[ListReturnSpec, ...] = ()
     enables: tuple[Enabling, ...] = ()
+    news: tuple[News, ...] = ()
     append_data: tuple[AppendDataSpec, ...] = ()
     append_options: tuple[AppendOptionSpec, ...] = ()
     append_most: int = 1  # messages that one APPEND may bring
@@ -208,6 +210,7 @@ class Registry:
     list_selections: Mapping[str, ListSelectionSpec] = field(repr=False)
     list_returns: Mapping[str, ListReturnSpec] = field(repr=False)
     enables: Mapping[str, Enabling] = field(repr=False)
+    news: tuple[News, ...] = field(repr=False)
     append_data: Mapping[str, AppendDataSpec] = field(repr=False)
     append_options: Mapping[str, AppendOptionSpec] = field(repr=False)
     append_most: int
@@ -261,6 +264,7 @@ class Registry:
             ),
             enables=_merge("ENABLE name", (e for f in chosen for e in f.enables)),
             terminals=frozenset(text for f in chosen for text in f.terminals),
+            news=tuple(n for f in chosen for n in f.news),
             capabilities=tuple(c for f in chosen for c in f.capabilities),
         )
 

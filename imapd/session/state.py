@@ -53,6 +53,7 @@ class SessionState:
     telling: Telling = field(default_factory=Telling)
     limits: Callable[[], Limits] = Limits
     comparator: Comparator = DEFAULT_COMPARATOR  # of texts in SEARCH, SORT, THREAD
+    notes: dict[str, object] = field(default_factory=dict)  # of features, by name
     client_id: tuple[tuple[str, str | None], ...] = ()
 
     @property

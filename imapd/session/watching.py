@@ -8,7 +8,10 @@ By itself a session hears of its selected mailbox, at the end of commands and in
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
+
+from mailstore.model import MailboxEntry
 
 if TYPE_CHECKING:
     from imapd.session.context import Context
@@ -35,9 +38,49 @@ class Watch(Protocol):
         """
         ...
 
+    def wants(self, event: str, entry: MailboxEntry | None, /) -> bool:
+        """Tell whether the client has asked for one of `News.events`.
+
+        Of a mailbox, or (None) of what is no mailbox's.
+        """
+        ...
+
     def end(self) -> None:
         """Watch no more."""
         ...
+
+
+class News(Protocol):
+    """What a feature tells beside mailboxes' messages, when something has happened."""
+
+    @property
+    def events(self) -> Mapping[str, str]:
+        """What a `Watch` may want of it: names in upper case, and as they are told."""
+        ...
+
+    def watch(
+        self, context: Context, wake: Callable[[], None], /
+    ) -> Callable[[], None]:
+        """Have ``wake`` called when there may be something to tell; gives its end."""
+        ...
+
+    async def tell(self, context: Context, moment: Moment, /) -> None:
+        """Tell what is due. Raises `ConnectionGone`, and store errors."""
+        ...
+
+
+def watch(context: Context, wake: Callable[[], None]) -> Callable[[], None]:
+    """Have ``wake`` called when there may be something to `tell`; gives its end."""
+    ends: list[Callable[[], None]] = []
+    if context.session.selected is not None:
+        ends.append(context.session.selected.mailbox.watch(wake))
+    ends += [news.watch(context, wake) for news in context.registry.news]
+
+    def end_all() -> None:
+        for end in ends:
+            end()
+
+    return end_all
 
 
 async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> None:
@@ -45,6 +88,8 @@ async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> N
 
     Raises `ConnectionGone`, and store errors.
     """
+    for news in context.registry.news:
+        await news.tell(context, moment)
     watch = context.session.watch
     if watch is not None:
         await watch.tell(context, moment, with_uid=with_uid)

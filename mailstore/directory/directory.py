@@ -19,6 +19,7 @@ from pathlib import Path
 from mailstore.directory.addresses import Addresses, Groups
 from mailstore.directory.app_passwords import AppPasswords
 from mailstore.directory.database import DirectoryDatabase
+from mailstore.directory.metadata import ServerMetadata
 from mailstore.directory.names import lookup_key, normal
 from mailstore.directory.passwords import (
     SCRAM_HASHES,
@@ -90,6 +91,7 @@ class Directory:
         self.app_passwords = AppPasswords(self._database)
         self.addresses = Addresses(self._database, self._options.default_domain)
         self.groups = Groups(self._database)
+        self.metadata = ServerMetadata(self._database, runtime)
 
     # -- reading
 

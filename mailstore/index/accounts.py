@@ -120,6 +120,7 @@ def remove(database: Database, id_: AccountId) -> None:
     _changed(database, "DELETE FROM account WHERE id = ? RETURNING id", (id_,))
     for table in _OF_ACCOUNT:
         database.execute(f"DELETE FROM {table} WHERE account = ?", (id_,))
+    database.execute("DELETE FROM metadata WHERE owner = ?", (id_,))
 
 
 def _changed(database: Database, sql: str, values: tuple[Any, ...]) -> None:

@@ -95,7 +95,12 @@ def references(database: Database) -> list[str]:
         "SELECT s.message FROM sortkey s LEFT JOIN message m ON m.id = s.message"
         " WHERE m.id IS NULL LIMIT 20"
     )
-    return found + [f"sort keys of message {m}, which does not exist" for (m,) in rows]
+    found += [f"sort keys of message {m}, which does not exist" for (m,) in rows]
+    rows = database.all(
+        "SELECT DISTINCT a.mailbox FROM metadata a LEFT JOIN mailbox m"
+        " ON m.id = a.mailbox WHERE m.name IS NULL"
+    )
+    return found + [f"annotations of mailbox {m}, which is no more" for (m,) in rows]
 
 
 def blobs(database: Database) -> Iterator[BlobRow]:

@@ -18,6 +18,7 @@ from mailstore.errors import (
     NotPermitted,
     TooMany,
 )
+from mailstore.index import metadata
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, MailboxRow
 from mailstore.index.removal import bury
@@ -79,6 +80,27 @@ def mailboxes_named(database: Database, names: Sequence[str]) -> list[MailboxRow
         " WHERE name IN (SELECT value FROM json_each(?)) AND selectable"
     )
     return [_row(values) for values in database.all(sql, (json.dumps(list(names)),))]
+
+
+def ids_named(database: Database, names: Sequence[str]) -> dict[str, MailboxId]:
+    """Give, by name, the mailboxes that exist, bare names among them."""
+    rows = database.all(
+        "SELECT name, id FROM mailbox WHERE name IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(names)),),
+    )
+    return {name: MailboxId(id_) for name, id_ in rows}
+
+
+def special_uses(
+    database: Database, ids: Sequence[MailboxId]
+) -> dict[MailboxId, SpecialUse]:
+    """Give the special uses of those mailboxes that have one."""
+    rows = database.all(
+        "SELECT id, special_use FROM mailbox WHERE special_use IS NOT NULL"
+        " AND id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return {MailboxId(id_): SpecialUse(use) for id_, use in rows}
 
 
 def mailbox_numbered(database: Database, mailbox: MailboxId) -> MailboxRow | None:
@@ -174,6 +196,7 @@ def delete(database: Database, name: str, now: int) -> Delta:
     if parent and not row.selectable:
         raise HasChildren
     delta = bury(database, row.id, now)
+    metadata.forget(database, row.id)
     if parent:
         # A new id: sessions that had it selected must not see its successor.
         database.execute("UPDATE mailbox SET name = NULL WHERE id = ?", (row.id,))
@@ -235,6 +258,25 @@ def set_subscribed(database: Database, name: str, subscribed: bool) -> None:
     else:
         raise NotFound
     _touch_names(database)
+
+
+def set_special_use(
+    database: Database, mailbox: MailboxId, use: SpecialUse | None
+) -> list[MailboxId]:
+    """Give a mailbox a use, which another one loses then; gives all that changed."""
+    wanted = None if use is None else use.value
+    gone = database.all(
+        "UPDATE mailbox SET special_use = NULL WHERE special_use = ? AND id <> ?"
+        " RETURNING id",
+        (wanted, mailbox),
+    )
+    made = database.all(
+        "UPDATE mailbox SET special_use = ? WHERE id = ? AND special_use IS NOT ?"
+        " RETURNING id",
+        (wanted, mailbox, wanted),
+    )
+    _touch_names(database)
+    return [MailboxId(row[0]) for row in (*made, *gone)]
 
 
 def claim_recent(database: Database, mailbox: MailboxId, recent_from: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailstore.index import sortkeys
+from mailstore.index import metadata, sortkeys
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
@@ -91,6 +91,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
     database.execute(
         "DELETE FROM vanished WHERE mailbox NOT IN (SELECT id FROM mailbox)"
     )
+    metadata.purge(database, before)
     database.execute("UPDATE account SET purged_at = ?", (now,))
     return Purged(len(gone), messages)
 

@@ -15,7 +15,7 @@ from typing import Any
 from mailstore.blobs import BlobStore, open_blobs
 from mailstore.changes import ChangeNotice
 from mailstore.errors import AlreadyExists, NotFound, TooBig, Unavailable
-from mailstore.index import entries, mailboxes, upkeep
+from mailstore.index import entries, mailboxes, metadata, upkeep
 from mailstore.index.copying import CopyDone, move_all
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
@@ -36,6 +36,7 @@ from mailstore.service.arrivals import AppendJob
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
+from mailstore.service.metadata import MailboxMetadata
 from mailstore.service.names import Names
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
@@ -86,11 +87,18 @@ class Account:
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
         self._overview = Overview(runtime, self.readers, self._names)
+        self._watchers: dict[object, Callable[[], None]] = {}
         self._looked = -1  # the database's version at the last `look`
 
     @property
-    def _options(self) -> StoreOptions:
+    def options(self) -> StoreOptions:
+        """How the store keeps mail, as it is configured now."""
         return self._around.options
+
+    @property
+    def metadata(self) -> MailboxMetadata:
+        """The annotations of its mailboxes (RFC 5464)."""
+        return MailboxMetadata(self)
 
     def check_writable(self) -> None:
         """Refuse who may only read. Raises `NotPermitted`."""
@@ -110,7 +118,7 @@ class Account:
         Raises `AlreadyExists`, `TooMany`, `Unavailable`.
         """
         self.check_writable()
-        now, most = self.now(), self._options.max_mailboxes
+        now, most = self.now(), self.options.max_mailboxes
 
         def work(database: Database) -> Outcome[MailboxRow]:
             row = mailboxes.create(database, name, special_use, now, most)
@@ -139,7 +147,7 @@ class Account:
         RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`.
         """
         self.check_writable()
-        now, most = self.now(), self._options.max_mailboxes
+        now, most = self.now(), self.options.max_mailboxes
 
         def work(database: Database) -> Outcome[None]:
             mailboxes.rename(database, old, new, now, most)
@@ -148,6 +156,8 @@ class Account:
         def empty_inbox(database: Database) -> Outcome[None]:
             inbox = mailboxes.mailbox_named(database, INBOX)
             mailboxes.create(database, new, None, now, most)
+            made = mailboxes.mailbox_named(database, new)
+            metadata.copy(database, inbox.id, made.id, now)
             done: CopyDone = move_all(database, inbox.id, new, now)
             return Outcome(None, done.deltas, names_changed=True)
 
@@ -179,6 +189,16 @@ class Account:
         """
         return Follower(self._overview, wake)
 
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call ``wake`` when names or annotations may have changed; gives its end."""
+        key = object()
+        self._watchers[key] = wake
+
+        def end() -> None:
+            self._watchers.pop(key, None)
+
+        return end
+
     # -- mailboxes
 
     async def status(self, name: str, *, recent: bool = True) -> MailboxStatus:
@@ -201,7 +221,7 @@ class Account:
         with reader.snapshot():
             rows = mailboxes.mailboxes_named(reader, names)
             counts = self._count_recent(reader, rows) if recent else {}
-        most = self._options.max_message
+        most = self.options.max_message
         return {row.name: row.status(counts.get(row.id, 0), most) for row in rows}
 
     def _count_recent(
@@ -234,7 +254,7 @@ class Account:
         row = mailboxes.mailbox_named(self.readers.event, name)
         if not row.selectable:
             raise NotFound("that name has no mailbox, only inferior names")
-        if size > self._options.max_message:
+        if size > self.options.max_message:
             raise TooBig
         self.check_space(size)
         return self.blobs.writer(size, waiting)
@@ -259,7 +279,7 @@ class Account:
             name,
             arrivals,
             self._runtime.now(),
-            self._options.max_message,
+            self.options.max_message,
             instead_of,
         )
         arrived = await self.lane.submit(job)
@@ -286,7 +306,7 @@ class Account:
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
             raise Unavailable(detail=str(error)) from error
-        if free - size < self._options.free_space_floor:
+        if free - size < self.options.free_space_floor:
             raise Unavailable("the disk is almost full", detail=f"{free} octets left")
 
     # -- upkeep
@@ -294,7 +314,7 @@ class Account:
     async def purge(self) -> int:
         """Forget what was expunged long ago; gives the number of messages."""
         now = self.now()
-        before = now - self._options.retention
+        before = now - self.options.retention
 
         def work(database: Database) -> Outcome[upkeep.Purged]:
             return Outcome(upkeep.purge(database, before, now))
@@ -357,11 +377,17 @@ class Account:
                 self.indexing.wanted(ARRIVAL_WAIT)
         if any(outcome.names_changed for outcome in outcomes):
             self._bus.publish(ChangeNotice(self.id, _NAMES, 0))
+            self._wake()
+
+    def _wake(self) -> None:
+        for wake in tuple(self._watchers.values()):
+            wake()
 
     def noticed(self, mailbox: MailboxId) -> None:
         """Another worker has committed something."""
         if mailbox == _NAMES:
             self._overview.renamed()
+            self._wake()
             return
         self._overview.hinted(mailbox)
         opened = self.opened.get(mailbox)

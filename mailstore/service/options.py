@@ -24,6 +24,8 @@ class StoreOptions:
     free_space_floor: int = 64 * MIB  # below it nothing new is taken
     retention: int = 14 * DAY  # how long expunged messages are kept
     open_accounts: int = 256  # kept open while nobody uses them
+    metadata_octets: int = 65_536  # of one annotation (RFC 5464)
+    metadata_entries: int = 1_000  # of one mailbox, or of the server, and one owner
 
 
 @dataclass(slots=True)

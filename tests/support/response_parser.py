@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from tests.support import mailbox_data
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch
@@ -157,17 +158,6 @@ class ResponseReader(BodyReader):
             self.refuse("one character")
         return found.decode("ascii")
 
-    def extended(self) -> r.Extended:
-        """``tagged-ext-val`` (RFC 5258 §6); what is in parentheses as a tuple."""
-        if not self.accept(b"("):
-            return self.astring()
-        found: list[r.Extended] = []
-        while not self.accept(b")"):
-            if found:
-                self.take(b" ")
-            found.append(self.extended())
-        return tuple(found)
-
     def section_name(self) -> str:
         """``section`` and origin, in upper case: ``[1.HEADER.FIELDS (TO)]<0>``."""
         self.take(b"[")
@@ -283,6 +273,7 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "COPYUID": _copyuid,
     "HIGHESTMODSEQ": modseq,
     "MODIFIED": ResponseReader.uid_set,
+    "METADATA": mailbox_data.metadata_code,
 }
 """Response codes by name: how their argument is read; None where there is none."""
 
@@ -310,16 +301,8 @@ def _list_line(reader: ResponseReader, *, lsub: bool = False) -> r.ListLine:
     name = reader.mailbox()
     if lsub or not reader.accept(b" ("):
         return r.ListLine(name, delimiter, attributes, lsub)
-    found: dict[str, r.Extended] = {}
-    while not reader.accept(b")"):
-        if found:
-            reader.take(b" ")
-        tag = reader.astring().decode("ascii").upper()
-        reader.take(b" ")
-        if tag in found:
-            reader.refuse("each tag once")
-        found[tag] = reader.extended()
-    return r.ListLine(name, delimiter, attributes, lsub, tuple(found.items()))
+    extended = mailbox_data.extended_list(reader)
+    return r.ListLine(name, delimiter, attributes, lsub, extended)
 
 
 def _status_line(reader: ResponseReader) -> r.StatusLine:
@@ -410,6 +393,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "ENABLED": lambda reader: r.Enabled(reader.capabilities()),
     "VANISHED": vanished,
     "ID": _server_id,
+    "METADATA": mailbox_data.metadata,
     "NAMESPACE": _namespace,
 }
 """Untagged responses by name; what follows the name is read."""

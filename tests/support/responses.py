@@ -302,6 +302,15 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
+class Metadata:
+    """METADATA (RFC 5464): entries with their values, or names of what changed."""
+
+    name: str
+    values: Mapping[str, bytes | None] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """FETCH: the items of one message by their names as the server wrote them.
 
@@ -380,6 +389,7 @@ Untagged: TypeAlias = (
     | Enabled
     | ServerId
     | Namespace
+    | Metadata
     | Fetch
 )
 Response: TypeAlias = Untagged | Continuation

@@ -15,7 +15,8 @@ async def run(context: Context, node: Notify) -> Completed:
 
     Raises `Bad` and `No` for what cannot be asked for.
     """
-    check(node, context.services.limits().fetch_items)
+    more = {k: v for news in context.registry.news for k, v in news.events.items()}
+    check(node, context.services.limits().fetch_items, more)
     selected = context.session.selected
     if node.groups and selected is not None:
         # §3.1: a NOOP is implied, whatever was wanted until now.

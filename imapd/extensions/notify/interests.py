@@ -8,7 +8,7 @@ messages (§3.1).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from imapd.extensions.notify.syntax import (
@@ -40,14 +40,17 @@ OTHER_EVENTS = {
 }
 
 
-def check(node: Notify, most_items: int) -> None:
-    """Refuse what cannot be asked for.
+_NO_MORE: Mapping[str, str] = {}
+
+
+def check(node: Notify, most_items: int, more: Mapping[str, str] = _NO_MORE) -> None:
+    """Refuse what cannot be asked for; ``more`` are events that others tell.
 
     Raises `No` BADEVENT for an event that isn't known, `No` LIMIT for too many fetch
     items, `Bad` for events or filters that do not go together.
     """
     events = [event for group in node.groups for event in group.events]
-    known = {**MESSAGE_EVENTS, **OTHER_EVENTS}
+    known = {**MESSAGE_EVENTS, **OTHER_EVENTS, **more}
     if not {event.name for event in events} <= known.keys():
         # §3.1: NO and not BAD, with all events that there are.
         raise No("there is no such event", f"BADEVENT ({' '.join(known.values())})")
@@ -120,6 +123,10 @@ class Interests:
     def want(self, event: str, *entries: MailboxEntry | None) -> bool:
         """Tell whether an event is wanted that one of some names is affected by."""
         return any(self._want(event, entry) for entry in entries if entry is not None)
+
+    def want_anywhere(self, event: str) -> bool:
+        """Tell whether an event is wanted that is of no mailbox (§5.7)."""
+        return any(event in group.events for group in self._groups)
 
     def _want(self, event: str, entry: MailboxEntry) -> bool:
         for group in self._groups:

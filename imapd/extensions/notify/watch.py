@@ -24,7 +24,7 @@ from imapd.session.names import uses_utf8
 from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.watching import Moment
-from mailstore.model import AccountChanges, MailboxChange, MailboxId
+from mailstore.model import AccountChanges, MailboxChange, MailboxEntry, MailboxId
 from mailstore.service import Follower
 
 _BATCH = 256
@@ -34,7 +34,15 @@ _NOTHING = Interests(Notify())
 class NotifyWatch:
     """One session's watch over its account, from a NOTIFY to the next one."""
 
-    __slots__ = ("_follower", "_interests", "_owed", "_selected", "_unwatch", "_wake")
+    __slots__ = (
+        "_ends",
+        "_follower",
+        "_interests",
+        "_owed",
+        "_selected",
+        "_unwatch",
+        "_wake",
+    )
 
     def __init__(
         self, interests: Interests, follower: Follower, wake: Callable[[], None]
@@ -45,13 +53,23 @@ class NotifyWatch:
         self._selected: Selected | None = None
         self._unwatch: Callable[[], None] | None = None
         self._owed: list[MailboxId] = []  # left before all was told of them
+        self._ends: list[Callable[[], None]] = []  # of the news of other features
 
     def end(self) -> None:
         """Watch no more."""
         self._follower.end()
+        for end in self._ends:
+            end()
+        self._ends.clear()
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
+
+    def wants(self, event: str, entry: MailboxEntry | None) -> bool:
+        """Tell whether the client wants to hear of an event of other features."""
+        if entry is None:
+            return self._interests.want_anywhere(event)
+        return self._interests.want(event, entry)
 
     async def begin(self, context: Context, *, with_counts: bool) -> None:
         """Follow the account from now on, and tell how its mailboxes are.
@@ -62,6 +80,9 @@ class NotifyWatch:
         if not self._interests.of_others:
             return
         await self._follower.begin()
+        self._ends += [
+            news.watch(context, self._wake) for news in context.registry.news
+        ]
         if not with_counts:
             return
         modseqs = "HIGHESTMODSEQ" in context.registry.status_items

@@ -10,6 +10,7 @@ from imapd.session.context import Context
 from imapd.session.limits import Limits
 from imapd.session.watching import Moment
 from mailstore.errors import Unavailable
+from mailstore.model import MailboxEntry
 from mailstore.service import Store
 from tests.mailstore.stores import Statements
 from tests.support.responses import Exists, Recent, Status
@@ -31,6 +32,9 @@ class Spy:
         if self.error is not None:
             raise self.error
         context.reply.untagged(b"OK " + moment.name.encode())
+
+    def wants(self, event: str, entry: MailboxEntry | None) -> bool:
+        return False
 
     def end(self) -> None:
         self.ended = True

@@ -1,0 +1,145 @@
+"""Annotations of an account's mailboxes (RFC 5464).
+
+Values are octets, whatever a client thought of them. Private entries belong to who
+asks, shared ones to everybody who may see the mailbox. ``/private/specialuse`` is no
+value of its own: it is the mailbox's special use (RFC 6154 §4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mailstore.errors import InvalidUse, NotFound, TooBig
+from mailstore.index import mailboxes, metadata
+from mailstore.index.database import Database
+from mailstore.index.metadata import Annotation
+from mailstore.model import VIRTUAL_USES, Depth, MailboxId, SpecialUse
+from mailstore.writer import Outcome
+
+if TYPE_CHECKING:
+    from mailstore.service.account import Account
+
+SPECIAL_USE = "/private/specialuse"
+_USES = {use.value.lower(): use for use in SpecialUse}
+
+
+class MailboxMetadata:
+    """The annotations that one login sees; made by `Account.metadata`."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._me = str(account.id)
+
+    # -- reading
+
+    async def get(
+        self, name: str, entries: Sequence[str], depth: Depth = Depth.NONE
+    ) -> Sequence[tuple[str, bytes | None]]:
+        """Give entries with their values.
+
+        Without depth each entry is given as it was named, with None where it has no
+        value; otherwise only what there is. Raises `NotFound`.
+        """
+        reader = self._account.readers.event
+        row = mailboxes.mailbox_named(reader, name)
+        if depth is Depth.NONE:
+            found = self._named(reader, [row.id], entries)
+            return [(entry, found.get((row.id, entry.lower()))) for entry in entries]
+        given: dict[str, bytes | None] = {}
+        for entry in entries:
+            for one in metadata.below(reader, row.id, self._me, entry):
+                if depth.covers(entry, one.entry):
+                    given.setdefault(one.entry, one.value)
+            near = f"{SPECIAL_USE}/".startswith(f"{entry.lower()}/")
+            if near and row.special_use and depth.covers(entry, SPECIAL_USE):
+                given.setdefault(SPECIAL_USE, row.special_use.value.encode("ascii"))
+        return list(given.items())
+
+    async def get_all(
+        self, names: Sequence[str], entries: Sequence[str]
+    ) -> Mapping[str, Sequence[tuple[str, bytes | None]]]:
+        """Give entries of many mailboxes; names that don't exist are left out."""
+        reader = self._account.readers.event
+        ids = mailboxes.ids_named(reader, names)
+        found = self._named(reader, list(ids.values()), entries)
+        return {
+            name: [(entry, found.get((id_, entry.lower()))) for entry in entries]
+            for name, id_ in ids.items()
+        }
+
+    def _named(
+        self, reader: Database, ids: Sequence[MailboxId], entries: Sequence[str]
+    ) -> dict[tuple[MailboxId, str], bytes]:
+        rows: list[Annotation] = metadata.named(reader, ids, self._me, entries)
+        found = {(one.mailbox, one.entry.lower()): one.value for one in rows}
+        if any(entry.lower() == SPECIAL_USE for entry in entries):
+            for id_, use in mailboxes.special_uses(reader, ids).items():
+                found[id_, SPECIAL_USE] = use.value.encode("ascii")
+        return found
+
+    # -- following
+
+    def version(self) -> int:
+        """Give the version of the last change."""
+        return metadata.last_version(self._account.readers.event)
+
+    def changes(
+        self, since: int, own: Collection[int]
+    ) -> Sequence[tuple[str, Sequence[str]]]:
+        """Give (mailbox, entries) of what others changed after a version."""
+        reader = self._account.readers.event
+        rows = metadata.changes(reader, self._me, since, own)
+        if not rows:
+            return ()
+        names = {row.id: row.name for row in mailboxes.mailboxes(reader)}
+        found: dict[str, list[str]] = {}
+        for mailbox, entry in rows:
+            if mailbox in names:
+                found.setdefault(names[mailbox], []).append(entry)
+        return list(found.items())
+
+    # -- writing
+
+    @property
+    def most_octets(self) -> int:
+        """The octets that a value may have."""
+        return self._account.options.metadata_octets
+
+    async def set(self, name: str, values: Mapping[str, bytes | None]) -> int:
+        """Set entries, None to remove one: all or nothing. Gives the change's version.
+
+        Raises `NotFound`, `NotPermitted`, `TooBig`, `TooMany`, `InvalidUse`.
+        """
+        account = self._account
+        account.check_writable()
+        if any(len(value or b"") > self.most_octets for value in values.values()):
+            raise TooBig(f"a value may have {self.most_octets} octets")
+        kept = {e: v for e, v in values.items() if e.lower() != SPECIAL_USE}
+        use = [v for e, v in values.items() if e.lower() == SPECIAL_USE]
+        special = _special_use(use[-1]) if use else None
+        now, most, me = account.now(), account.options.metadata_entries, self._me
+
+        def work(database: Database) -> Outcome[int]:
+            row = mailboxes.mailbox_named(database, name)
+            if use and not row.selectable:
+                raise NotFound("that name has no mailbox, only inferior names")
+            if use:
+                for changed in mailboxes.set_special_use(database, row.id, special):
+                    metadata.note_change(database, changed, me, SPECIAL_USE, now)
+            version = metadata.store(database, row.id, me, kept, now, most)
+            # Who follows the list of names is woken, and looks at this too.
+            return Outcome(version, names_changed=True)
+
+        return await account.lane.write(work)
+
+
+def _special_use(value: bytes | None) -> SpecialUse | None:
+    """Read the value of the entry. Raises `InvalidUse`."""
+    words = (value or b"").decode("ascii", "replace").split()
+    if not words:
+        return None
+    use = _USES.get(words[0].lower())
+    if len(words) > 1 or use is None or use in VIRTUAL_USES:
+        raise InvalidUse
+    return use

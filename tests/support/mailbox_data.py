@@ -1,0 +1,73 @@
+"""What LIST and METADATA say of mailboxes, beside names and attributes.
+
+Grammar: RFC 5258 §6 ``mbox-list-extended``, RFC 5464 §5.
+"""
+
+from __future__ import annotations
+
+from tests.support import responses as r
+from tests.support.reader import Reader
+
+
+def extended_list(reader: Reader) -> tuple[tuple[str, r.Extended], ...]:
+    """Read the items behind ``(``, each tag once; what is in parentheses as a tuple."""
+    found: dict[str, r.Extended] = {}
+    while not reader.accept(b")"):
+        if found:
+            reader.take(b" ")
+        tag = reader.astring().decode("ascii").upper()
+        reader.take(b" ")
+        if tag in found:
+            reader.refuse("each tag once")
+        found[tag] = _value(reader)
+    return tuple(found.items())
+
+
+def _value(reader: Reader) -> r.Extended:
+    if not reader.accept(b"("):
+        return reader.astring()
+    found: list[r.Extended] = []
+    while not reader.accept(b")"):
+        if found:
+            reader.take(b" ")
+        found.append(_value(reader))
+    return tuple(found)
+
+
+def metadata(reader: Reader) -> r.Metadata:
+    """RFC 5464 §5: entry-values or entry-list."""
+    reader.take(b" ")
+    name = reader.mailbox()
+    reader.take(b" ")
+    if not reader.accept(b"("):
+        names = [_entry(reader)]
+        while reader.accept(b" "):
+            names.append(_entry(reader))
+        return r.Metadata(name, changed=tuple(names))
+    values: dict[str, bytes | None] = {}
+    while not values or not reader.accept(b")"):
+        if values:
+            reader.take(b" ")
+        entry = _entry(reader)
+        reader.take(b" ")
+        if entry.lower() in map(str.lower, values):
+            reader.refuse("each entry once")
+        values[entry] = reader.nstring8()
+    return r.Metadata(name, values)
+
+
+def _entry(reader: Reader) -> str:
+    entry = reader.astring().decode("ascii")
+    if not entry.lower().startswith(("/private/", "/shared/")) or entry.endswith("/"):
+        reader.refuse("the name of an entry")
+    return entry
+
+
+def metadata_code(reader: Reader) -> tuple[str, int | None]:
+    word = reader.atom().upper()
+    if word in ("TOOMANY", "NOPRIVATE"):
+        return word, None
+    if word not in ("LONGENTRIES", "MAXSIZE"):
+        reader.refuse("a code of METADATA")
+    reader.take(b" ")
+    return word, reader.number()
