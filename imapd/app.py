@@ -60,14 +60,13 @@ def load_checked(path: Path, text: str | None = None) -> Config:
 
     With ``text`` the file is not read: that was in it. Raises `ConfigError`.
     """
-    from imapd.features import ALL
+    from imapd.features import ALL, OPTIONAL
     from imapd.net.certificates import CertificateError, load_contexts
 
     if text is None:
         text = read_text(path)
-    config = parse_config(
-        text, path.absolute(), feature_names=[feature.name for feature in ALL]
-    )
+    names = [feature.name for feature in (*ALL, *OPTIONAL)]
+    config = parse_config(text, path.absolute(), feature_names=names)
     pairs = certificate_pairs(config)
     if pairs:
         try:
@@ -95,14 +94,17 @@ def certificate_pairs(config: Config) -> list[Pair]:
 
 def registry_of(config: Config) -> Registry:
     """Merge the features that are not switched off. Raises `ConfigError`."""
-    from imapd.features import ALL
+    from imapd.features import ALL, OPTIONAL
     from imapd.session.registry import Registry, RegistryError
 
     off = {name.upper() for name in config.features.off}
+    on = {name.upper() for name in config.features.on}
+    chosen = [f for f in ALL if f.name.upper() not in off]
+    chosen += [f for f in OPTIONAL if f.name.upper() in on - off]
     try:
-        return Registry.of(f for f in ALL if f.name.upper() not in off)
+        return Registry.of(chosen)
     except RegistryError as error:
-        problem = Problem(None, f"[features] off: {error}")
+        problem = Problem(None, f"[features] {error}")
         raise ConfigError(config.path, (problem,)) from error
 
 

@@ -42,6 +42,7 @@ from imapd.extensions import (
     list_extended,
     list_metadata,
     list_status,
+    literal_minus,
     literal_plus,
     metadata,
     move,
@@ -64,12 +65,16 @@ from imapd.extensions import (
     status_size,
     thread,
     uidplus,
+    unauthenticate,
     unselect,
     url_partial,
     within,
     xlist,
 )
 from imapd.session.registry import Feature
+
+OPTIONAL: tuple[Feature, ...] = (literal_minus.FEATURE,)
+"""What is offered only when ``[features] on`` names it."""
 
 ALL: tuple[Feature, ...] = (
     capability.FEATURE,
@@ -133,4 +138,5 @@ ALL: tuple[Feature, ...] = (
     replace.FEATURE,
     catenate.FEATURE,
     url_partial.FEATURE,
+    unauthenticate.FEATURE,
 )

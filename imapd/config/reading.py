@@ -117,7 +117,8 @@ class _Reader:
         self._check_listen(config.listen)
         self._check_tls(config)
         if feature_names is not None:
-            self._check_features(config.features.off, feature_names)
+            self._check_features("off", config.features.off, feature_names)
+            self._check_features("on", config.features.on, feature_names)
         return config
 
     def _table(
@@ -183,13 +184,15 @@ class _Reader:
                 "[tls] certificate and key are missing; [[listen]] offers TLS",
             )
 
-    def _check_features(self, off: tuple[str, ...], known: Collection[str]) -> None:
+    def _check_features(
+        self, key: str, names: tuple[str, ...], known: Collection[str]
+    ) -> None:
         upper = {name.upper(): name for name in known}
-        for name in off:
+        for name in names:
             if name.upper() not in upper:
                 self._unknown(
-                    ("features", "off"),
-                    f"[features] off: unknown feature {name}",
+                    ("features", key),
+                    f"[features] {key}: unknown feature {name}",
                     upper,
                 )
 

@@ -363,10 +363,13 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSettings:
-    """Which parts of the specification are switched off."""
+    """Which parts of the specification are switched off, or on."""
 
     off: tuple[str, ...] = _setting(
         (), Names(), "features not to be offered, by their names in the reference"
+    )
+    on: tuple[str, ...] = _setting(
+        (), Names(), "features that are offered only when they are named here"
     )
 
 

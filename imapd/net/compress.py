@@ -40,8 +40,13 @@ class Deflater:
     def __init__(self) -> None:
         self._stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY)
 
-    def deflate(self, data: bytes) -> bytes:
-        """Give what the client can turn into ``data``, all of it."""
+    def deflate(self, data: bytes, *, last: bool = False) -> bytes:
+        """Give what the client can turn into ``data``, all of it.
+
+        With ``last`` the stream ends there, so that it is known where.
+        """
+        if last:
+            return self._stream.compress(data) + self._stream.flush(zlib.Z_FINISH)
         if len(data) >= _LARGE and _is_dense(data):
             # RFC 4978 §4: no time for what doesn't get smaller. The stream forgets
             # what was before, so that it never refers across these blocks.
@@ -116,6 +121,21 @@ class Inflater:
         self._over = True
         self._rest = b""
 
+    def stop(self) -> bytes:
+        """End it behind what was given last; gives octets that came behind the end.
+
+        A client that doesn't end its stream (RFC 1951 §3.2.3: BFINAL) must have sent
+        nothing behind its last flush: where the stream ended could not be known.
+        """
+        rest = self._rest
+        self.close()
+        self._hold(False)
+        if self._stream.eof:
+            return self._stream.unused_data
+        if rest:
+            self._broken("nothing may follow in the same stream")
+        return b""
+
     def _plan(self) -> None:
         if self._more and not (self._planned or self._paused or self._over):
             self._planned = True
@@ -137,6 +157,7 @@ class Inflater:
         self._more = bool(self._rest) or len(plain) == STEP
         if self._stream.eof:
             self._more = False
+            self._rest = b""
         self._hold(self._more)
         if plain:
             self._received(plain)

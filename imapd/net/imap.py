@@ -91,7 +91,12 @@ class ImapProtocol(Protocol):
         self.transport.setTcpKeepAlive(1)  # else IDLE from a dead network stays
         runtime, limits = door.services.runtime, door.services.limits
         self._output = Output(
-            self.transport, runtime, limits, self._new_tls, self._new_inflater
+            self.transport,
+            runtime,
+            limits,
+            self._new_tls,
+            self._new_inflater,
+            self._end_inflating,
         )
         if not door.proxy_from:
             self._admit()
@@ -269,6 +274,11 @@ class ImapProtocol(Protocol):
             connection.give_up,
         )
         return self._inflater
+
+    def _end_inflating(self, rest: bytes) -> None:
+        self._inflater = None
+        if rest:
+            self._inflated(rest)
 
     def _start_handshake_timer(self) -> None:
         services = self._door.services

@@ -91,7 +91,8 @@ class Output:
 
     ``tcp`` is a connected Twisted transport. ``new_tls`` begins TLS on it; it gets
     the transport that TLS is to use. ``new_inflater`` is told that what comes from
-    the client is compressed from here on. ``limits`` are asked for each time.
+    the client is compressed from here on, ``end_inflating`` that it is plain again, and
+    of what came behind that. ``limits`` are asked for each time.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Output:
         limits: Callable[[], Limits],
         new_tls: Callable[[], TlsLayer] | None = None,
         new_inflater: Callable[[], Inflater] | None = None,
+        end_inflating: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._tcp = tcp
         self._socket = Socket(tcp)
@@ -108,7 +110,9 @@ class Output:
         self._tls: TlsLayer | None = None
         self._new_tls = new_tls
         self._new_inflater = new_inflater
+        self._end_inflating = end_inflating
         self._deflater: Deflater | None = None
+        self._last_deflated = False  # by the next piece the stream ends
         self._inflater: Inflater | None = None
         self._runtime = runtime
         self._limits = limits
@@ -189,8 +193,19 @@ class Output:
         if self._deflater is not None or self._new_inflater is None or self._lost:
             raise RuntimeError("compression cannot begin here")
         self._send_all()
-        self._deflater = Deflater()
+        self._deflater, self._last_deflated = Deflater(), False
         self._inflater = self._new_inflater()
+
+    def stop_inflating(self) -> None:
+        """Take what the client sends as it is from here on."""
+        inflater, self._inflater = self._inflater, None
+        if inflater is not None:
+            self._end_inflating(inflater.stop())
+
+    def stop_deflating(self) -> None:
+        """Send what is written as it is, from behind the next piece on."""
+        self._send_all()
+        self._last_deflated = True
 
     def hold_reading(self, held: bool) -> None:
         """Take no more bytes from the socket while what came is being inflated."""
@@ -273,7 +288,9 @@ class Output:
 
     def _send(self, data: bytes) -> None:
         if self._deflater is not None:
-            data = self._deflater.deflate(data)
+            data = self._deflater.deflate(data, last=self._last_deflated)
+            if self._last_deflated:
+                self._deflater = None
         self._wire.write(data)
 
     def _send_all(self) -> None:

@@ -86,6 +86,9 @@ class Connection:
             input=self,
             start_tls=self._start_tls,
             start_compression=self._start_compression,
+            stop_inflating=self._transport.stop_inflating,
+            stop_deflating=self._transport.stop_deflating,
+            log_out=self._log_out,
             end=self._end,
         )
 
@@ -219,6 +222,19 @@ class Connection:
     async def _leave(self) -> None:
         """Give back what the session held."""
         session = self.session
+        try:
+            await self._give_account_back()
+        finally:
+            self._services.log.event(
+                "disconnect",
+                id=session.id,
+                user=session.user,
+                commands=self._commands,
+                octets=self.reply.octets,
+            )
+
+    async def _give_account_back(self) -> None:
+        session = self.session
         account, session.account = session.account, None
         watch, session.watch = session.watch, None
         if watch is not None:
@@ -229,13 +245,15 @@ class Connection:
             if account is not None:
                 self._services.admission.logout(account.id, session.peer.address)
                 await account.close()
-            self._services.log.event(
-                "disconnect",
-                id=session.id,
-                user=session.user,
-                commands=self._commands,
-                octets=self.reply.octets,
-            )
+
+    async def _log_out(self) -> None:
+        """Make a stranger of who is there; the connection goes on (RFC 8437 §3)."""
+        user = self.session.user
+        await self._give_account_back()
+        self.session.forget()
+        self._began = self._services.runtime.monotonic()
+        self._bad = 0
+        self._services.log.event("logout", id=self.session.id, user=user)
 
     async def _next_event(self) -> Frame | LiteralAnnounced:
         while (event := self._framer.next()) is None:
@@ -359,8 +377,12 @@ class Connection:
         if head is None:
             raise Bad("a command begins with a tag and a space")
         self._note_running(event.text)
-        spec = find_spec(self._services.registry, head)
+        registry = self._services.registry
+        spec = find_spec(registry, head)
         check_state(spec, self.session.state)
+        unasked = registry.unasked_literal
+        if unasked is not None and event.size > unasked and not event.synchronizing:
+            raise Bad(f"ask before a literal of more than {unasked} octets", "TOOBIG")
         if spec.literal_policy is not None:
             return await spec.literal_policy(self._context, event)
         limits = self._services.limits()

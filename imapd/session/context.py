@@ -97,6 +97,9 @@ class Context:
     input: Input
     start_tls: Callable[[], None]
     start_compression: Callable[[], None]
+    stop_inflating: Callable[[], None]
+    stop_deflating: Callable[[], None]
+    log_out: Callable[[], Awaitable[None]]  # the connection goes on
     end: Callable[[], None]  # close once everything is sent
     tag: bytes = b""
     counts_by_number: bool = False  # the running command does: no EXPUNGE during it

@@ -150,6 +150,8 @@ class Feature:
     append_most: int = 1  # messages that one APPEND may bring
     terminals: tuple[bytes, ...] = ()  # new in the grammar that all commands share
     requires: tuple[str, ...] = ()
+    instead_of: tuple[str, ...] = ()  # features that go when this one is there
+    unasked_literal: int | None = None  # octets of a literal sent without asking
 
 
 class RegistryError(Exception):
@@ -216,6 +218,7 @@ class Registry:
     append_most: int
     terminals: frozenset[bytes]
     capabilities: tuple[Capability, ...] = field(repr=False)
+    unasked_literal: int | None
 
     @classmethod
     def of(cls, features: Iterable[Feature]) -> Registry:
@@ -224,7 +227,9 @@ class Registry:
         Raises `RegistryError` on a name that is claimed twice or a requirement
         that is not among them.
         """
-        chosen = tuple(features)
+        given = tuple(features)
+        replaced = {name for feature in given for name in feature.instead_of}
+        chosen = tuple([one for one in given if one.name not in replaced])
         _check_together(chosen)
         return cls(
             features=chosen,
@@ -266,6 +271,10 @@ class Registry:
             terminals=frozenset(text for f in chosen for text in f.terminals),
             news=tuple(n for f in chosen for n in f.news),
             capabilities=tuple(c for f in chosen for c in f.capabilities),
+            unasked_literal=min(
+                (f.unasked_literal for f in chosen if f.unasked_literal is not None),
+                default=None,
+            ),
         )
 
     def capability_text(self, session: SessionState) -> str:

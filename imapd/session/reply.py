@@ -54,6 +54,14 @@ class Transport(Protocol):
         """Compress by DEFLATE both ways from here on (RFC 4978 §3)."""
         ...
 
+    def stop_inflating(self) -> None:
+        """What the client sends is plain again (RFC 8437 §4.1)."""
+        ...
+
+    def stop_deflating(self) -> None:
+        """What is written behind the next piece is plain again."""
+        ...
+
     def close(self) -> None:
         """Send what is written, then close."""
         ...

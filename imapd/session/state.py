@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,24 @@ class Selected:
     view: View
 
 
+_OF_THE_CONNECTION = frozenset(
+    {
+        "peer",
+        "id",
+        "secure",
+        "plaintext_login",
+        "channel",
+        "offered",
+        "starttls",
+        "compressed",
+        "login_failures",
+        "limits",
+        "client_id",
+    }
+)
+"""What stays when somebody else logs in; all the rest was one person's."""
+
+
 @dataclass(slots=True)
 class SessionState:
     """Who is there, what is selected, what was enabled."""
@@ -55,6 +74,13 @@ class SessionState:
     comparator: Comparator = DEFAULT_COMPARATOR  # of texts in SEARCH, SORT, THREAD
     notes: dict[str, object] = field(default_factory=dict)  # of features, by name
     client_id: tuple[tuple[str, str | None], ...] = ()
+
+    def forget(self) -> None:
+        """Be as before the login (RFC 8437 §4.1)."""
+        fresh = SessionState(self.peer, self.id)
+        for spec in dataclasses.fields(self):
+            if spec.name not in _OF_THE_CONNECTION:
+                setattr(self, spec.name, getattr(fresh, spec.name))
 
     @property
     def state(self) -> States:

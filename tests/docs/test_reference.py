@@ -12,7 +12,7 @@ import pytest
 from imapd.cli.exits import MEANINGS
 from imapd.cli.reference import reference_page as cli_page
 from imapd.config.reference import reference_page as config_page
-from imapd.features import ALL
+from imapd.features import ALL, OPTIONAL
 from imapd.logs import EVENT_LEVELS
 from imapd.metrics import METRICS
 from imapd.session.faults import CODES
@@ -91,7 +91,7 @@ def test_every_feature_with_its_capabilities_and_commands():
             {capability.text for capability in feature.capabilities},
             {command.name for command in feature.commands},
         )
-        for feature in ALL
+        for feature in (*ALL, *OPTIONAL)
     }
 
 

@@ -261,6 +261,11 @@ class Client:
         self._inflater = zlib.decompressobj(-15)
         return answer
 
+    @property
+    def deflater(self) -> Any:
+        """What compresses this side, for tests of the wire."""
+        return self._deflater
+
     @contextmanager
     def idle(self) -> Iterator[Idle]:
         """IDLE for the length of a ``with`` block; then DONE, which has to end OK."""
@@ -294,7 +299,11 @@ class Client:
             if not data:
                 raise Disconnected(f"with {self._parser.pending!r} unfinished")
             if self._inflater is not None:
-                data = self._inflater.decompress(data)
+                stream = self._inflater
+                data = stream.decompress(data)
+                if stream.eof:  # RFC 8437 §4.1: plain again, in both directions
+                    self._deflater = self._inflater = None
+                    data += stream.unused_data
             self._parser.feed(data)
         return found
 

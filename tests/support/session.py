@@ -208,6 +208,12 @@ class Session:
     def start_compression(self) -> None:
         self.compressed = True
 
+    def stop_inflating(self) -> None:
+        assert self.compressed
+
+    def stop_deflating(self) -> None:
+        self.compressed = False
+
     def close(self) -> None:
         self.closed = True
 

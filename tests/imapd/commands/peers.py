@@ -156,6 +156,9 @@ class Peer:
             input=nothing,
             start_tls=lambda: None,
             start_compression=lambda: None,
+            stop_inflating=lambda: None,
+            stop_deflating=lambda: None,
+            log_out=nothing,
             end=self._end,
         )
 
