@@ -17,6 +17,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import compress
+from operator import lt
 
 from mailstore.history import History, Step
 from mailstore.index.entries import Loaded
@@ -44,6 +45,7 @@ class MailboxState:
         "modseq",
         "modseqs",
         "more",
+        "ordered",
         "recent_from",
         "sizes",
         "system",
@@ -74,6 +76,8 @@ class MailboxState:
         self.dates = array("q", loaded.epochs)
         self.zones = array("h", loaded.zones)
         self.messages = array("Q", loaded.messages)
+        # Whether messages ascend: so until some are copied or moved here.
+        self.ordered = all(map(lt, loaded.messages, loaded.messages[1:]))
         self._history = History()
         self._watchers: list[Callable[[], None]] = []
 
@@ -197,6 +201,7 @@ class MailboxState:
             self.sizes.append(row.size)
             self.dates.append(row.epoch)
             self.zones.append(row.zone)
+            self.ordered = self.ordered and row.message > (self.messages or (0,))[-1]
             self.messages.append(row.message)
             if row.mask >> LOW_BITS:
                 self.more[row.uid] = row.mask >> LOW_BITS

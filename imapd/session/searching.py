@@ -17,6 +17,7 @@ from imapd.session.faults import Bad, ConnectionGone
 from imapd.session.plugs import ReturnArgument, SearchReturnSpec
 from imapd.session.search_program import known_to, lower_keys
 from imapd.session.search_result import (
+    SLICE,
     ReturnOption,
     Searching,
     SearchResult,
@@ -29,6 +30,7 @@ from mailstore.service import Mailbox
 
 _OPTION = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _DEFAULT = "ALL"  # RFC 4731 §3.1: what () stands for
+_NUMBERS = " %d" * SLICE
 _LONG = 1_024  # octets of a piece behind which the client is waited for
 
 
@@ -142,8 +144,8 @@ async def _tell_plainly(result: SearchResult) -> None:
     reply = result.searching.context.reply
     reply.write(b"* " + result.searching.word)
     for numbers in result.slices(result.uids):
-        # The text of a list is the fastest way to write many numbers.
-        reply.write((" " + str(numbers)[1:-1].replace(",", "")).encode("ascii"))
+        # One formatting is the fastest way to write many numbers.
+        reply.write((_NUMBERS[: 3 * len(numbers)] % tuple(numbers)).encode("ascii"))
         await reply.room()
     for name, value in await _data(result):
         reply.write(b" (%b %d)" % (name, value))

@@ -11,7 +11,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 from typing import assert_never
 
 from mailstore.query import (
@@ -40,6 +39,8 @@ from mailstore.search.indexed import IndexedTexts
 from mailstore.search.planes import Columns, Plane
 from mailstore.search.texts import Texts, TextTerm, TextTest
 from mailstore.search.watch import Watch
+
+_MUCH = 4  # of so many messages of the account one is asked about: all are
 
 
 def cost(predicate: Predicate) -> int:
@@ -75,7 +76,7 @@ def evaluate(
     watch.plan(_text_terms(predicate) * len(columns.uids))
     search = _Search(columns, texts, watch, index)
     found = search.run(predicate, planes.everything(len(columns.uids)))
-    return array("I", compress(columns.uids, found))
+    return planes.chosen(columns.uids, found)
 
 
 def _text_terms(predicate: Predicate) -> int:
@@ -183,11 +184,12 @@ class _Search:
         return found
 
     def _by_index(self, index: IndexedTexts, term: TextTerm, among: Plane) -> Plane:
-        messages = self._columns.messages
-        found = index.find(term, sorted(compress(messages, among)))
-        if not found:
-            return bytes(len(among))
-        return planes.both(among, bytes(map(found.__contains__, messages)))
+        columns = self._columns
+        wanted = None
+        if among.count(1) * _MUCH < index.count:
+            wanted = sorted(planes.chosen(columns.messages, among))
+        found = index.find(term, wanted)
+        return planes.both(among, planes.with_messages(columns, found))
 
     def _by_reading(self, term: TextTerm, among: Plane) -> Plane:
         if self._texts is None:
@@ -218,7 +220,7 @@ def _wider(term: TextTerm) -> TextTerm | None:
 
 def _beyond(messages: array[int], index: IndexedTexts) -> Plane | None:
     """Give the messages that an index doesn't speak for; None: it does for all."""
-    if max(messages, default=0) <= index.watermark and not index.irregular:
+    if index.complete and not index.irregular:
         return None
     late = bytes(map(index.watermark.__lt__, messages))
     if index.irregular:

@@ -31,43 +31,53 @@ _KEPT = 16 << 20  # octets of words that a search keeps
 _SPARSE = 4  # of so many messages one is looked for: by itself, not in all
 
 
+Chosen = set[int] | range
+"""Ordinals that are asked about; a range for all of a segment."""
+
+
 class IndexedTexts:
     """The text index during one search; ``pause`` is called between its steps."""
 
-    def __init__(self, text: TextDatabase, pause: Callable[[], None]) -> None:
+    def __init__(
+        self, text: TextDatabase, pause: Callable[[], None], last_message: int
+    ) -> None:
         self._text = text
         self._pause = pause
         self._segments = text.segments()
         self.watermark, _ = text.progress()
+        self.complete = last_message <= self.watermark
+        """Whether it has all messages that there were when ``last_message`` was."""
         self.irregular = frozenset(
             [seg.ids[at] for seg in self._segments for at in seg.irregular]
         )
         """Ids up to the watermark that must be asked themselves."""
+        self.count = sum([len(seg.ids) for seg in self._segments])
         self._kept: dict[tuple[int, int], Words] = {}
         self._room = _KEPT
 
-    def find(self, term: TextTerm, wanted: Sequence[int]) -> set[int]:
+    def find(self, term: TextTerm, wanted: Sequence[int] | None) -> set[int]:
         """Give the ids of messages that match, of those wanted (ascending) at least.
 
-        Irregular ones are left out.
+        None: all. Irregular ones are left out.
         """
         found: set[int] = set()
         for segment in self._segments:
             ids = segment.ids
-            low, high = bisect_left(wanted, ids[0]), bisect_right(wanted, ids[-1])
+            low, high = 0, len(ids)
+            if wanted is not None:
+                low, high = bisect_left(wanted, ids[0]), bisect_right(wanted, ids[-1])
             if low == high:
                 continue
-            if (high - low) * _SPARSE < len(ids):
+            chosen: Chosen = range(len(ids))
+            if wanted is not None and (high - low) * _SPARSE < len(ids):
                 chosen = _ordinals(ids, wanted[low:high])
-            else:
-                chosen = set(range(len(ids)))
             matched = self._find(segment, term, chosen)
             matched.difference_update(segment.irregular)
             found.update([ids[at] for at in matched])
             self._pause()
         return found
 
-    def _find(self, segment: Segment, term: TextTerm, chosen: set[int]) -> set[int]:
+    def _find(self, segment: Segment, term: TextTerm, chosen: Chosen) -> set[int]:
         match term:
             case SentOn(compare, day):
                 days = self._text.days(segment.id)
@@ -83,13 +93,13 @@ class IndexedTexts:
             case TextContains(needle):
                 octets = encode(fold(needle))
                 found = self._in_text(segment, HEADER, octets, chosen)
-                rest = chosen - found if found else chosen
+                rest = set(chosen) - found if found else chosen
                 return found | self._in_text(segment, BODY, octets, rest)
 
     # -- fields
 
     def _in_field(
-        self, segment: Segment, name: str, needle: bytes, chosen: set[int]
+        self, segment: Segment, name: str, needle: bytes, chosen: Chosen
     ) -> set[int]:
         lower = name.lower().encode("utf-8", "surrogatepass")
         if b"\x00" in needle:
@@ -116,21 +126,22 @@ class IndexedTexts:
     # -- texts
 
     def _in_text(
-        self, segment: Segment, kind: int, needle: bytes, chosen: set[int]
+        self, segment: Segment, kind: int, needle: bytes, chosen: Chosen
     ) -> set[int]:
         if not needle:
             return set(chosen)
         candidates, exact = self._narrowed(segment, kind, needle, chosen)
         if not exact:
             return self._scan(segment, kind, needle, candidates)
-        wordless = candidates & set(segment.wordless) if kind == BODY else set()
+        candidates = set(candidates)
+        wordless = candidates.intersection(segment.wordless) if kind == BODY else set()
         if not wordless:
-            return set(candidates)
-        return set(candidates - wordless) | self._scan(segment, kind, needle, wordless)
+            return candidates
+        return (candidates - wordless) | self._scan(segment, kind, needle, wordless)
 
     def _narrowed(
-        self, segment: Segment, kind: int, needle: bytes, chosen: set[int]
-    ) -> tuple[set[int], bool]:
+        self, segment: Segment, kind: int, needle: bytes, chosen: Chosen
+    ) -> tuple[Chosen, bool]:
         """Give the candidates among those chosen, and whether they are the answer.
 
         Bodies without words are always candidates.
@@ -144,7 +155,7 @@ class IndexedTexts:
         if kind == BODY:
             found.update(segment.wordless)
         if len(chosen) < len(segment.ids):
-            found &= chosen
+            found.intersection_update(chosen)
         return found, wanted.exact
 
     def _words_of(self, segment: Segment, kind: int) -> Words:
@@ -158,7 +169,7 @@ class IndexedTexts:
         return found
 
     def _scan(
-        self, segment: Segment, kind: int, needle: bytes, chosen: set[int]
+        self, segment: Segment, kind: int, needle: bytes, chosen: Chosen
     ) -> set[int]:
         """Look through the texts of the chosen messages."""
         found: set[int] = set()
@@ -180,7 +191,7 @@ class IndexedTexts:
         return found
 
     def _read(
-        self, segment: Segment, kind: int, chosen: set[int]
+        self, segment: Segment, kind: int, chosen: Chosen
     ) -> Iterator[tuple[int, int, array[int], bytes]]:
         """Give the blocks that have a chosen message: first, last, ends, texts."""
         places = self._text.places(segment.id, kind)
@@ -196,7 +207,7 @@ class IndexedTexts:
             yield first, last, ends, decompress(data)
 
     def _each(
-        self, segment: Segment, kind: int, chosen: set[int]
+        self, segment: Segment, kind: int, chosen: Chosen
     ) -> Iterator[tuple[int, bytes]]:
         """Give the texts of the chosen messages."""
         for first, last, ends, data in self._read(segment, kind, chosen):
@@ -234,7 +245,7 @@ def _scan_block(
     first: int,
     ends: array[int],
     needle: bytes,
-    chosen: set[int],
+    chosen: Chosen,
     found: set[int],
 ) -> None:
     """Find the chosen messages of a block whose text holds a needle."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Protocol
 
 from mailstore.index.records import LOW_KEYWORDS
@@ -18,6 +19,7 @@ from mailstore.query import Compare
 
 Plane = bytes | bytearray
 _DAY = 86_400
+_SPARSE = 8  # of so many messages one: then each is looked up by itself
 _BITS = [bytes(1 if byte >> bit & 1 else 0 for byte in range(256)) for bit in range(8)]
 _INVERSE = bytes([1, 0]) + bytes(254)
 
@@ -39,6 +41,7 @@ class Columns:
     zones: array[int]
     messages: array[int]
     keyword_names: tuple[str, ...]
+    ordered: bool = False  # messages ascend, none is there twice
 
 
 def everything(count: int) -> Plane:
@@ -78,6 +81,29 @@ def of_indexes(count: int, chosen: Sequence[int]) -> Plane:
     plane = bytearray(count)
     for at in chosen:
         plane[at] = 1
+    return plane
+
+
+def chosen(column: array[int], plane: Plane) -> array[int]:
+    """Give a column's values for the messages in a plane."""
+    count = plane.count(1)
+    if count == len(column):
+        return column[:]
+    if count * _SPARSE < len(column):
+        return array(column.typecode, [column[at] for at in indexes(plane)])
+    return array(column.typecode, list(compress(column, plane)))
+
+
+def with_messages(columns: Columns, wanted: Collection[int]) -> Plane:
+    """Give the entries of some messages, by the ids of these."""
+    messages = columns.messages
+    if not columns.ordered or len(wanted) * _SPARSE > len(messages):
+        return bytes(map(wanted.__contains__, messages))
+    plane = bytearray(len(messages))
+    for message in wanted:
+        at = bisect_left(messages, message)
+        if at < len(messages) and messages[at] == message:
+            plane[at] = 1
     return plane
 
 

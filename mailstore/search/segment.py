@@ -26,6 +26,7 @@ WORDS = {HEADER: BODY + 1, BODY: BODY + 3}
 UNKNOWN_DAY = -(2**31)
 MOST_MESSAGES = 1 << 15  # messages
 _LEVEL = 3
+_WORDS_LEVEL = -20  # words are read whole by every search: hardly compressed at all
 _MOST = 1 << 28  # octets of a block; none of ours comes near
 _BLOCK = 1 << 18  # octets of texts
 _WORDS_UP_TO = 1 << 20  # octets of a body; a longer one is looked through
@@ -41,8 +42,8 @@ def decompress(data: bytes) -> bytes:
     raise Corrupt(detail="the text index has a block of an impossible size")
 
 
-def _compress(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data)
+def _compress(data: bytes, level: int = _LEVEL) -> bytes:
+    return zstandard.ZstdCompressor(level=level, write_checksum=True).compress(data)
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class _Texts:
 
 def _word_blocks(kind: int, gathering: Gathering) -> Iterator[Block]:
     words, starts, postings = gathering.finish()
-    yield Block(kind, 0, 0, 0, starts, _compress(words))
+    yield Block(kind, 0, 0, 0, starts, _compress(words, _WORDS_LEVEL))
     for number, (ends, ordinals) in enumerate(postings):
         yield Block(kind + 1, number, 0, 0, ends, _compress(ordinals.tobytes()))
 

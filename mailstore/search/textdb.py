@@ -30,6 +30,7 @@ VERSION = 1
 PRINT = 8  # octets of a message's digest that tell whether it is the same one
 _FILES = ("text.db", "text.db-wal", "text.db-shm")
 _BUSY_MS = 10_000
+_LOG = 16 << 20  # octets of the log that stay on the disk when it is empty
 
 _SCHEMA = """
 CREATE TABLE progress (
@@ -176,6 +177,7 @@ class TextDatabase:
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA cache_size = -4096")
+        database.execute(f"PRAGMA journal_size_limit = {_LOG}")
         if not writer:
             database.execute("PRAGMA query_only = ON")
             return bool(version == VERSION)

@@ -40,6 +40,7 @@ class Indexing:
         self, folder: Path, readers: Readers, blobs: BlobStore, runtime: Runtime
     ) -> None:
         self._folder = folder
+        self._path = folder / "text.db"
         self._readers = readers
         self._blobs = blobs
         self._runtime = runtime
@@ -77,7 +78,7 @@ class Indexing:
     def _take(
         self, index: Database
     ) -> tuple[TextDatabase | None, tuple[int, int] | None]:
-        whose = textdb.identity(self._folder / "text.db")
+        whose = textdb.identity(self._path)
         with self._lock:
             spare, self._spare = self._spare, []
             if self._broken or self._closed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mailstore.blobs import BlobStore
 from mailstore.errors import Busy, Corrupt
-from mailstore.index import entries
+from mailstore.index import entries, textsource
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
@@ -43,6 +43,24 @@ def columns_of(state: MailboxState) -> Columns:
         state.zones[:],
         state.messages[:],
         state.keyword_names,
+        state.ordered,
+    )
+
+
+def _columns_at_once(state: MailboxState) -> Columns:
+    """Give a state's columns themselves, for who is done before they change."""
+    return Columns(
+        state.uids,
+        state.system,
+        state.keywords,
+        state.more,
+        state.modseqs,
+        state.sizes,
+        state.dates,
+        state.zones,
+        state.messages,
+        state.keyword_names,
+        state.ordered,
     )
 
 
@@ -105,7 +123,7 @@ async def search(
     """
     expensive = cost(predicate) > 0 or needs_lookup(predicate)
     if not expensive and len(state.uids) <= _AT_ONCE:
-        return evaluate(predicate, columns_of(state), None, Watch())
+        return evaluate(predicate, _columns_at_once(state), None, Watch())
     work = _Work(parts, state.id, columns_of(state), following)
     found = await in_pool(parts.runtime, Pool.READ, lambda: work.run(predicate))
     if work.unindexed:
@@ -160,8 +178,9 @@ class _Work:
     ) -> array[int]:
         parts, columns = self._parts, self._columns
         watch = self._watch
-        index = None if text is None else IndexedTexts(text, watch.pause)
+        index = None
+        if text is not None:
+            index = IndexedTexts(text, watch.pause, textsource.last_message(database))
         texts = _StoredTexts(database, parts.blobs, columns.messages)
-        last = max(columns.messages, default=0)
-        self.unindexed = index is None or last > index.watermark
+        self.unindexed = index is None or not index.complete
         return evaluate(predicate, columns, texts, watch, index)

@@ -386,7 +386,7 @@ def test_it_is_made_again_while_a_search_runs(home):
         textdb.drop(home.account._folder)
         home.append("INBOX", *bodies("fish"))
         fill(home)
-        reader = indexed.IndexedTexts(text, lambda: None)
+        reader = indexed.IndexedTexts(text, lambda: None, 2)
         assert reader.find(BodyContains("fish"), [1, 2, 3]) == {1}
         assert reader.watermark == 2
         assert found(home, mailbox, BodyContains("fish")) == [1, 3]
