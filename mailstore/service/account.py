@@ -367,12 +367,12 @@ class Account:
     def _delivered(self, outcomes: Sequence[Outcome[Any]]) -> None:
         """Memory, then notices: the answers follow when this returns."""
         for outcome in outcomes:
+            if outcome.names_changed:
+                self._overview.renamed(outcome.by)
             for delta in outcome.deltas:
                 self.opened.follow(delta)
                 self._overview.committed(delta, outcome.by)
                 self._bus.publish(ChangeNotice(self.id, delta.mailbox, delta.modseq))
-            if outcome.names_changed:
-                self._overview.renamed(outcome.by)
             if any(delta.new for delta in outcome.deltas):
                 self.indexing.wanted(ARRIVAL_WAIT)
         if any(outcome.names_changed for outcome in outcomes):

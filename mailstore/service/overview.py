@@ -336,6 +336,9 @@ class Overview:
         if hints:
             for row in self._rows(hints):
                 self._compare(row, hints.get(row.id, _NOBODY))
+                if row.id not in self._by_id:
+                    # Whoever made it will say so, but counts need a name now.
+                    self._names_hints.append(None)
         if self._names_hints:
             self._take_names()
 

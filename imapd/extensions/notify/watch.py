@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
-from imapd.extensions.notify.interests import Interests, OfSelected
+from imapd.extensions.notify.interests import MAILBOX_NAME, Interests, OfSelected
 from imapd.extensions.notify.lists import name_news
 from imapd.extensions.notify.syntax import Notify
 from imapd.session.context import Context
@@ -24,7 +24,13 @@ from imapd.session.names import uses_utf8
 from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.watching import Moment
-from mailstore.model import AccountChanges, MailboxChange, MailboxEntry, MailboxId
+from mailstore.model import (
+    AccountChanges,
+    MailboxChange,
+    MailboxEntry,
+    MailboxId,
+    NameChange,
+)
 from mailstore.service import Follower
 
 _BATCH = 256
@@ -186,6 +192,23 @@ class NotifyWatch:
             context.reply.untagged(one.render(context.registry, utf8=utf8))
             if at % _BATCH == 0:
                 await context.reply.room()
+        self._owed += [
+            change.after.id
+            for change in changes.names
+            if change.after is not None
+            and change.after.id is not None
+            and self._is_another(change, change.after)
+        ]
+
+    def _is_another(self, change: NameChange, after: MailboxEntry) -> bool:
+        """Tell whether a name is another mailbox's, which the client can't see.
+
+        §5.1: then its UIDVALIDITY has changed.
+        """
+        before = change.before
+        if before is not None and before.name == after.name:
+            return before.id != after.id
+        return not self._interests.want(MAILBOX_NAME, before, after)
 
     async def _tell_counts(
         self, context: Context, changes: Sequence[MailboxChange]

@@ -182,10 +182,11 @@ def test_subscribed_follows_the_list(world, ann, other):
 def test_mailboxes_that_come_to_be_are_watched(world, ann, other):
     ann.ok(b"NOTIFY SET (subtree Lists (MessageNew MessageExpunge))")
     other.ok(b"CREATE Lists/Lemonade")
-    assert ann.read() == []
+    assert [line.name for line in heard(ann, StatusLine)] == ["Lists", "Lists/Lemonade"]
     world.deliver(MESSAGE, to="Lists/Lemonade")
     assert [line.name for line in heard(ann, StatusLine)] == ["Lists/Lemonade"]
     other.ok(b"RENAME Lists Groups")
+    assert ann.read() == []
     world.deliver(MESSAGE, to="Groups/Lemonade")
     assert ann.read() == []
 
@@ -201,6 +202,46 @@ def test_a_recreated_mailbox_has_another_uidvalidity(world, ann, other):
     after = [line for line in ann.read() if isinstance(line, StatusLine)][-1]
     assert after.items["UIDVALIDITY"] > before.items["UIDVALIDITY"]
     assert after.items["MESSAGES"] == 1
+
+
+def test_another_mailbox_of_the_same_name(world, ann, other, monkeypatch):
+    """RFC 5465 §5.1: a client that hears of no names hears of its UIDVALIDITY."""
+    other.ok(b"CREATE x")
+    ann.ok(b"NOTIFY SET (mailboxes x (MessageNew MessageExpunge))")
+    other.ok(b"DELETE x")
+    assert ann.read() == []
+    other.ok(b"CREATE x")
+    (line,) = heard(ann, StatusLine)
+    assert line.items["MESSAGES"] == 0
+    other.ok(b"RENAME Sent x2")
+    other.ok(b"DELETE x")
+    world.deliver(MESSAGE, to="x2")
+    assert ann.read() == []
+    other.ok(b"RENAME x2 x")
+    (line,) = heard(ann, StatusLine)
+    assert line.items["MESSAGES"] == 1
+
+
+def test_a_mailbox_that_was_replaced_while_nobody_looked(
+    world, ann, other, monkeypatch
+):
+    """Deleted and made anew before the client could be told: its counters follow."""
+    other.ok(b"CREATE x")
+    world.deliver(MESSAGE, to="x")
+    ann.ok(ALL)
+    future = world.runtime.future()
+    with monkeypatch.context() as slow:
+        slow.setattr(ann, "crowded", lambda: True)
+        slow.setattr(ann, "room", lambda: future)
+        world.deliver(MESSAGE)
+        assert len(heard(ann, StatusLine)) == 1
+        other.ok(b"DELETE x")
+        other.ok(b"CREATE x")
+    future.succeed(None)
+    found = ann.read()
+    assert [
+        line.items["MESSAGES"] for line in found if isinstance(line, StatusLine)
+    ] == [0]
 
 
 # -- the responses by themselves

@@ -226,6 +226,21 @@ def test_workers_hint_at_each_other(pair):
     assert found.name == "Gone"
 
 
+def test_counters_of_a_mailbox_whose_name_is_not_known_yet(pair):
+    """The notice of a message may come before that of its mailbox's name."""
+    here, there = pair
+    one = Following(here)
+    there.run(there.account.create("new"))
+    there.append("new", b"a")
+    new = id_of(there, "new")
+    here.account.noticed(new)
+    changes = one.changes()
+    assert [change.mailbox for change in changes.mailboxes] == [new]
+    assert [change.after.name for change in changes.names] == ["new"]
+    here.account.noticed(MailboxId(0))
+    assert one.changes() == AccountChanges()
+
+
 def test_a_look_finds_what_nobody_told(pair):
     here, there = pair
     one = Following(here)
