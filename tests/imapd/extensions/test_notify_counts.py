@@ -8,7 +8,6 @@ import pytest
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
 from imapd.extensions.notify.interests import Interests
-from imapd.features import ALL as ALL_FEATURES
 from mailstore.model import MailboxChange, MailboxCounts, MailboxEntry, MailboxId
 from tests.imapd.commands.peers import parsed
 from tests.support.responses import (
@@ -26,12 +25,6 @@ ALL = b"NOTIFY SET (selected %b) (personal %b)" % (
     b"(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)",
 )
 SELECTED = b"NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange))"
-
-
-needs_modseqs = pytest.mark.skipif(
-    "CONDSTORE" not in {feature.name for feature in ALL_FEATURES},
-    reason="there are no mod-sequences",
-)
 
 
 @pytest.fixture
@@ -90,7 +83,6 @@ def test_one_who_hears_of_messages_hears_of_no_flags(world, ann, other):
     assert ann.read() == []
 
 
-@needs_modseqs
 def test_mod_sequences_are_told_to_who_enabled_them(world, ann, other):
     ann.ok(b"ENABLE CONDSTORE")
     ann.ok(ALL)
@@ -118,7 +110,6 @@ def test_counters_at_the_start(world, ann):
     assert "HIGHESTMODSEQ" not in lines["Trash"]
 
 
-@needs_modseqs
 def test_who_wants_flags_is_told_the_mod_sequence_at_the_start(ann):
     """RFC 5465 §3.1: if the server has any, enabled or not."""
     answer = ann.ok(

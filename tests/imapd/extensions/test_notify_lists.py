@@ -26,12 +26,6 @@ ALL = b"NOTIFY SET (selected %b) (personal %b)" % (
 SELECTED = b"NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange))"
 
 
-needs_modseqs = pytest.mark.skipif(
-    "CONDSTORE" not in {feature.name for feature in ALL_FEATURES},
-    reason="there are no mod-sequences",
-)
-
-
 @pytest.fixture
 def world(tmp_path):
     made = World(tmp_path)

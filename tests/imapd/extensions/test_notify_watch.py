@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from imapd.extensions.notify.watch import NotifyWatch
-from imapd.features import ALL as ALL_FEATURES
 from mailstore.service import overview
 from tests.mailstore.stores import Statements
 from tests.support.responses import (
@@ -27,12 +26,6 @@ ALL = b"NOTIFY SET (selected %b) (personal %b)" % (
     b"(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)",
 )
 SELECTED = b"NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange))"
-
-
-needs_modseqs = pytest.mark.skipif(
-    "CONDSTORE" not in {feature.name for feature in ALL_FEATURES},
-    reason="there are no mod-sequences",
-)
 
 
 @pytest.fixture
@@ -208,7 +201,6 @@ def test_items_may_be_anything_that_fetch_gives(world, ann):
     assert told.flags == {"\\Recent"}
 
 
-@needs_modseqs
 def test_vanished_instead_of_expunge(world, ann, other):
     world.deliver(MESSAGE)
     ann.ok(b"ENABLE QRESYNC")
