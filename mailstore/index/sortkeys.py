@@ -65,13 +65,13 @@ def insert_late(database: Database, rows: Iterable[tuple[int, SortFields]]) -> N
 def load(
     database: Database, messages: Sequence[int], names: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Give (message or None, *values) for each id, in their order.
+    """Give (*values, message or None) for each id, in their order.
 
     None: it has no row. ``names`` are fields of `SortFields`.
     """
-    wanted = "".join([f", s.{COLUMNS[name]}" for name in names])
+    wanted = "".join([f"s.{COLUMNS[name]}, " for name in names])
     return database.all(
-        f"SELECT s.message{wanted} FROM json_each(?) j"
+        f"SELECT {wanted}s.message FROM json_each(?) j"
         " LEFT JOIN sortkey s ON s.message = j.value",
         (json.dumps(list(messages)),),
     )

@@ -79,9 +79,9 @@ def parse_addresses(value: bytes) -> list[Address]:
 
 def first_address(value: bytes) -> Address | None:
     """Give what `parse_addresses` would give first, mostly without reading it all."""
-    value = unfold(value[:MAX_LIST])
+    value = value[:MAX_LIST].strip(b" \t\r\n\x00")
     match = _SIMPLE.match(value)
-    if match is not None:
+    if match is not None and b"\n" not in match[0] and b"\r" not in match[0]:
         return _of_match(match)
     found = parse_addresses(value)
     return found[0] if found else None

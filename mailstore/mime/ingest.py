@@ -61,7 +61,7 @@ def ingest(data: Buffer) -> Ingested:
         sent_zone=zone,
         preview=wire_preview(data, root),
         message_id=_message_id(root.value(b"message-id")),
-        sort=sort_fields(values, root.value(b"references")),
+        sort=sort_fields(values, root.value(b"references"), sent),
     )
 
 

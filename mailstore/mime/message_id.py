@@ -11,30 +11,31 @@ Example::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from hashlib import blake2b
 
 from mailstore.mime.header import unfold
 
 # RFC 5322 §3.6.4, with the quoting and white space of its obsolete form. What is
 # quoted may hold angle brackets.
-_CANDIDATE = re.compile(rb'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
+_PLAIN = re.compile(rb"<([^<>]++)>")
+_QUOTED = re.compile(rb'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
 _PIECE = re.compile(rb'"((?:[^"\\]++|\\.)*+)"|\s++', re.DOTALL)
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 _MAX_VALUE = 1 << 17  # octets of a field that are looked at
 
 
-def message_ids(value: bytes) -> Iterator[bytes]:
+def message_ids(value: bytes) -> list[bytes]:
     """Give the valid Message IDs of a field's value, normalized, in order.
 
     Valid is what has an at sign with something on both sides.
     """
-    for found in _CANDIDATE.finditer(unfold(value[:_MAX_VALUE])):
-        text = _PIECE.sub(_unquoted, found[1])
-        left, _, right = text.rpartition(b"@")
-        if left and right:
-            yield text
+    value = value[:_MAX_VALUE]
+    if b'"' in value:
+        found = [_PIECE.sub(_unquoted, text) for text in _QUOTED.findall(unfold(value))]
+    else:
+        found = [b"".join(text.split()) for text in _PLAIN.findall(value)]
+    return [text for text in found if 0 < text.rfind(b"@") < len(text) - 1]
 
 
 def _unquoted(piece: re.Match[bytes]) -> bytes:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from mailstore.mime.address import Address, first_address
 from mailstore.mime.date import sort_date
@@ -48,15 +47,22 @@ class SortFields:
     references: bytes = b""
 
 
-def sort_fields(values: Mapping[bytes, bytes], references: bytes | None) -> SortFields:
-    """Find the sort values in a message's `envelope_values` and References."""
+def sort_fields(
+    values: Mapping[bytes, bytes], references: bytes | None, sent: int | None = None
+) -> SortFields:
+    """Find the sort values in a message's `envelope_values` and References.
+
+    ``sent`` is what `sent_date` found, if it found something.
+    """
     get = values.get
     subject, reply = _subject(get(b"subject", b""))
     from_, to_ = _first(get(b"from")), _first(get(b"to"))
-    own = next(message_ids(get(b"message-id", b"")), None)
+    own = message_ids(get(b"message-id", b""))
     date = get(b"date")
+    if sent is None and date is not None:
+        sent = sort_date(unfold(date))
     return SortFields(
-        sent=None if date is None else sort_date(unfold(date)),
+        sent=sent,
         subject=subject,
         reply=reply,
         from_=_mailbox(from_),
@@ -64,7 +70,7 @@ def sort_fields(values: Mapping[bytes, bytes], references: bytes | None) -> Sort
         cc=_mailbox(_first(get(b"cc"))),
         display_from=_display(from_),
         display_to=_display(to_),
-        message_id=None if own is None else hashed(own),
+        message_id=hashed(own[0]) if own else None,
         references=_references(references or b"", get(b"in-reply-to", b"")),
     )
 
@@ -139,7 +145,9 @@ def _display(address: Address | None) -> bytes:
 
 def _references(references: bytes, in_reply_to: bytes) -> bytes:
     """Give the references of a message (RFC 5256 §3), packed."""
-    found = [hashed(id_) for id_ in message_ids(references)]
+    found = message_ids(references) if references else []
+    if not found and in_reply_to:
+        found = message_ids(in_reply_to)[:1]
     if not found:
-        found = [hashed(id_) for id_ in islice(message_ids(in_reply_to), 1)]
-    return array("q", found[-_MAX_REFERENCES:]).tobytes()
+        return b""
+    return array("q", map(hashed, found[-_MAX_REFERENCES:])).tobytes()

@@ -24,6 +24,8 @@ _BLOB = re.compile(r"\[[^\[\]]*+\] *+")
 _REFWD = re.compile(r"(?:re|fwd?) *+(?:\[[^\[\]]*+\] *+)?:", re.IGNORECASE | re.ASCII)
 _FORWARD = "[fwd:"
 _TRAILER = "(fwd)"
+_BEGIN = " [rRfF"  # of what may be a subj-leader, a blob, or a subj-fwd
+_END = " )"  # of what may be a subj-trailer
 
 
 class BaseSubject(NamedTuple):
@@ -35,7 +37,11 @@ class BaseSubject(NamedTuple):
 
 def base_subject(subject: str) -> BaseSubject:
     """Take the artifacts of replies, forwards and lists off a decoded subject."""
-    text = _SPACES.sub(" ", subject)  # (1)
+    text = subject
+    if "  " in text or not text.isprintable():
+        text = _SPACES.sub(" ", text)  # (1)
+    if text and text[0] not in _BEGIN and text[-1] not in _END:
+        return BaseSubject(text, False)
     start, end, reply = 0, len(text), False
     while True:
         end, forwarded = _without_trailers(text, start, end)  # (2)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
-from itertools import compress
+from itertools import accumulate, compress, islice
 from typing import Any, TypeVar
 
 from mailstore.mime.sorting import UNDECODED
@@ -26,7 +26,9 @@ EMPTY = 0.0
 """The place of the empty text: before all others, always (RFC 5256 §3)."""
 
 _MOST_OCTETS = 16 << 20  # of texts that a column keeps for the sake of new messages
-_RUN = 4_096
+_MOST_REFERENCES = 8 << 20  # of a mailbox (64 MiB); behind them, few of each message
+_FEW_REFERENCES = 10
+_RUN = 8_192
 
 
 class TextColumn:
@@ -98,14 +100,23 @@ class Links:
         self.stops = array("Q")
         self._stored = array("q")
 
-    def extend(self, rows: Iterable[tuple[int | None, int, bytes]]) -> None:
-        """Add messages: (Message ID, reply, packed references)."""
-        for id_, reply, references in rows:
-            self.ids.append(id_ or 0)
-            self.replies.append(1 if reply else 0)
-            self.starts.append(len(self._stored))
-            self._stored.frombytes(references)
-            self.stops.append(len(self._stored))
+    def extend(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add messages; their rows begin with Message ID, reply, packed references."""
+        rows = iter(rows)
+        while found := list(islice(rows, _RUN)):
+            self._extend(found)
+
+    def _extend(self, found: Sequence[tuple[Any, ...]]) -> None:
+        self.ids.extend([row[0] or 0 for row in found])
+        self.replies.extend([1 if row[1] else 0 for row in found])
+        packed = [row[2] for row in found]
+        if len(self._stored) > _MOST_REFERENCES:
+            packed = [one[-8 * _FEW_REFERENCES :] for one in packed]
+        ends = accumulate(map(len, packed), initial=8 * len(self._stored))
+        at = array("Q", [end // 8 for end in ends])
+        self.starts.extend(at[:-1])
+        self.stops.extend(at[1:])
+        self._stored.frombytes(b"".join(packed))
 
     def references(self, at: int) -> array[int]:
         """Give the references of the message at an index, the parent last."""

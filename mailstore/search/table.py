@@ -62,7 +62,10 @@ class Source(Protocol):
     def values(
         self, messages: Sequence[int], names: Sequence[str]
     ) -> Iterator[tuple[Any, ...]]:
-        """Give fields of `SortFields`, one tuple for each message, in their order."""
+        """Give one tuple for each message, in their order.
+
+        It begins with the fields of `SortFields` that were named.
+        """
         ...
 
 
@@ -142,7 +145,7 @@ class SortTable:
         if self._links is not None:
             self._links.extend(source.values(new, _LINKS))
         for (key, how), column in list(self._texts.items()):
-            texts = (text for (text,) in source.values(new, (_FIELDS[key],)))
+            texts = (row[0] for row in source.values(new, (_FIELDS[key],)))
             if not column.extend(texts):
                 del self._texts[key, how]
         # An order that lacks some messages is completed when it is asked for.
@@ -158,7 +161,7 @@ class SortTable:
         column = self._texts.get((key, how))
         if column is None:
             values = source.values(now.messages, (_FIELDS[key],))
-            column = TextColumn([text for (text,) in values], how)
+            column = TextColumn([row[0] for row in values], how)
             _remember(self._texts, (key, how), column, _MOST_TEXTS)
         return column.places
 
@@ -313,8 +316,8 @@ def _dates(values: Iterator[tuple[Any, ...]], arrival: Sequence[int]) -> array[f
     return array(
         "d",
         [
-            date if sent is None else sent
-            for (sent,), date in zip(values, arrival, strict=True)
+            date if row[0] is None else row[0]
+            for row, date in zip(values, arrival, strict=True)
         ],
     )
 

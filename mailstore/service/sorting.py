@@ -67,19 +67,13 @@ class StoredValues:
                 raise Cancelled
             some = messages[start : start + _BATCH]
             rows = sortkeys.load(self._database, some, names)
-            missing = [
-                message
-                for message, row in zip(some, rows, strict=True)
-                if row[0] is None
-            ]
+            missing = [at for at, row in enumerate(rows) if row[-1] is None]
             if missing:
-                self._make([one for one in missing if one not in self.made])
-            for message, (stored, *found) in zip(some, rows, strict=True):
-                if stored is None:
-                    fields = self.made[message]
-                    yield tuple([getattr(fields, name) for name in names])
-                else:
-                    yield tuple(found)
+                self._make([some[at] for at in missing if some[at] not in self.made])
+                for at in missing:
+                    fields = self.made[some[at]]
+                    rows[at] = tuple([getattr(fields, name) for name in names])
+            yield from rows
 
     def _make(self, messages: Sequence[int]) -> None:
         self.made.update(dict.fromkeys(messages, SortFields()))

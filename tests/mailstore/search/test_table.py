@@ -240,6 +240,16 @@ def test_columns_of_the_dead_are_made_anew():
     assert not links.keep(b"\x00")
 
 
+def test_millions_of_references_are_not_all_kept(monkeypatch):
+    monkeypatch.setattr(columns, "_MOST_REFERENCES", 30)
+    monkeypatch.setattr(columns, "_RUN", 2)
+    links = Links()
+    named = array("q", range(20))
+    links.extend([(at, 0, named.tobytes()) for at in range(1, 5)])
+    assert [len(links.references(at)) for at in range(4)] == [20, 20, 10, 10]
+    assert list(links.references(3)) == list(range(10, 20))
+
+
 @given(st.lists(st.integers(0, 20), max_size=60), st.booleans())
 def test_sorting_in_pieces_is_sorting(values, reverse):
     columns_run, columns._RUN = columns._RUN, 4

@@ -9,9 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailstore.query import DEFAULT_COMPARATOR, Threading
+from mailstore.search import linking
 from mailstore.search.columns import TextColumn
 from mailstore.search.linking import linked
 from mailstore.search.threads import Thread, Tree, ordered_subject, references, refs
+from tests.mailstore.mime.growth import grows_linearly
 from tests.mailstore.search.sort_reference import Message, Nested, thread
 
 
@@ -80,6 +82,34 @@ LOOP = [
 @pytest.mark.parametrize("algorithm", Threading)
 def test_every_answer_is_that_of_the_reference(algorithm, messages):
     assert threaded(messages, algorithm) == thread(messages, algorithm)
+
+
+@settings(deadline=None, max_examples=1_000)
+@given(messages=st.lists(some, max_size=9).map(numbered), steps=st.integers(0, 1))
+@example(messages=numbered(LOOP), steps=0)
+def test_how_loops_are_found_changes_no_answer(messages, steps):
+    """With no steps to walk, roots are found the other way from the beginning."""
+    kept, linking._STEPS_A_MESSAGE = linking._STEPS_A_MESSAGE, steps
+    try:
+        found = threaded(messages, Threading.REFS)
+    finally:
+        linking._STEPS_A_MESSAGE = kept
+    assert found == thread(messages, Threading.REFS)
+
+
+def test_messages_made_for_it_take_no_square():
+    """A deep chain, then many pairs that are hung below it, parents last."""
+
+    def work(n: int) -> None:
+        ids = [0, *range(1, n)]
+        named = [[], *[[at - 1] if at > 1 else [] for at in range(1, n)]]
+        for at in range(n):
+            # The child first, so that its parent has one when it comes.
+            ids += [10**9 + 2 * at + 1, 10**9 + 2 * at]
+            named += [[10**9 + 2 * at], [n - 1]]
+        linked(ids, named)
+
+    assert grows_linearly(work, 2_000)
 
 
 def test_a_chain_of_any_length():
