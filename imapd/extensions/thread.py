@@ -171,7 +171,7 @@ FEATURE = Feature(
             run=run,
             states=States.SELECTED,
             rfc="RFC 5256 §3",
-            effects=Effects.HOLDS_REMOVALS,
+            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
         ),
         CommandSpec(
             name="UID THREAD",
