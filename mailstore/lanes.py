@@ -106,6 +106,17 @@ def in_pool(runtime: Runtime, pool: Pool, work: Callable[[], T]) -> Awaitable[T]
     return future
 
 
+async def give_way(runtime: Runtime) -> None:
+    """Let others have the event thread; what computes at length calls it in between.
+
+    It costs microseconds while nobody waits, and the loop's next turn once this one
+    has lasted.
+    """
+    future: Future[None] = runtime.future()
+    runtime.deliver(lambda: future.succeed(None))
+    await future
+
+
 class InlineFuture(Generic[T]):
     """A future for code that runs in one thread: it can only be awaited when done."""
 

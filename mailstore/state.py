@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
 from operator import lt
+from typing import overload
 
 from mailstore.history import History, Step
 from mailstore.index.entries import Loaded
@@ -28,6 +29,38 @@ from mailstore.runs import runs
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _FEW_PIECES = 256
+_MANY = 2_048  # messages whose flags are read all at once
+_SEEN_OR_NOT = bytes(ord("s" if flags & SEEN else "-") for flags in range(256))
+
+
+class Masks(Sequence[tuple[int, int]]):
+    """(uid, mask) of messages, read when they are asked for, piece by piece.
+
+    Whoever tells of many messages takes slices: a slice has the flags of its moment,
+    and leaves out what is gone by then. The length is that of the beginning.
+    """
+
+    def __init__(self, state: MailboxState, uids: Sequence[int]) -> None:
+        self._state = state
+        self._uids = uids
+
+    def __len__(self) -> int:
+        return len(self._uids)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, int]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[tuple[int, int]]: ...
+    def __getitem__(
+        self, at: int | slice
+    ) -> tuple[int, int] | Sequence[tuple[int, int]]:
+        if isinstance(at, slice):
+            return self._state.rows(self._uids[at])
+        ((uid, mask),) = self._state.rows([self._uids[at]])
+        return uid, mask
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self._state.rows(self._uids))
 
 
 class MailboxState:
@@ -108,27 +141,32 @@ class MailboxState:
             )
         ]
 
+    def rows(self, uids: Sequence[int]) -> list[tuple[int, int]]:
+        """Give (uid, mask) of those among ascending UIDs that are there."""
+        found: list[tuple[int, int]] = []
+        for start, stop, _ in runs(uids, self.uids):
+            found += zip(self.uids[start:stop], self.masks(start, stop), strict=True)
+        return found
+
     def first_unseen(self) -> int | None:
         """Give the index of the first message without \\Seen."""
-        for at, flags in enumerate(self.system):
-            if not flags & SEEN:
-                return at
-        return None
+        at = self.system.translate(_SEEN_OR_NOT).find(b"-")
+        return None if at < 0 else at
 
     def changes(self, since: int) -> Changes:
         """Give what happened behind a mod-sequence, or somewhat more than that."""
         if since >= self.modseq:
             return Changes(self.modseq, (), (), ())
         step = self._history.since(since)
-        new = [uid for uid in step.new if self.position(uid) is not None]
-        changed: list[tuple[int, int]] = []
-        for start, stop, _ in runs(step.changed, self.uids):
-            uids, masks = self.uids[start:stop], self.masks(start, stop)
-            changed += zip(uids, masks, strict=True)
-        if new and changed:
-            fresh = set(new)
-            changed = [pair for pair in changed if pair[0] not in fresh]
-        return Changes(self.modseq, new, changed, step.vanished)
+        new: list[int] = []
+        for start, stop, _ in runs(step.new, self.uids):
+            new += self.uids[start:stop]
+        changed = step.changed
+        if new:
+            # UIDs ascend as time does: from the first new one on all are new.
+            changed = changed[: bisect_left(changed, new[0])]
+        rows = Masks(self, changed) if len(changed) > _MANY else self.rows(changed)
+        return Changes(self.modseq, new, rows, step.vanished)
 
     def forget_history(self, modseq: int) -> None:
         """Drop what all sessions were told: up to a mod-sequence."""
@@ -193,18 +231,21 @@ class MailboxState:
             setattr(self, name, array(column.typecode, compress(column, keep)))
 
     def _add(self, rows: Sequence[EntryRow]) -> None:
-        for row in rows:
-            self.uids.append(row.uid)
-            self.system.append(row.mask & _SYSTEM)
-            self.keywords.append((row.mask & _LOW) >> FIRST_KEYWORD_BIT)
-            self.modseqs.append(row.modseq)
-            self.sizes.append(row.size)
-            self.dates.append(row.epoch)
-            self.zones.append(row.zone)
-            self.ordered = self.ordered and row.message > (self.messages or (0,))[-1]
-            self.messages.append(row.message)
-            if row.mask >> LOW_BITS:
-                self.more[row.uid] = row.mask >> LOW_BITS
+        # By columns: a copy may bring a hundred thousand rows at once.
+        self.uids += array("I", [row.uid for row in rows])
+        self.system += bytes([row.mask & _SYSTEM for row in rows])
+        keywords = [(row.mask & _LOW) >> FIRST_KEYWORD_BIT for row in rows]
+        self.keywords += array("Q", keywords)
+        self.modseqs += array("Q", [row.modseq for row in rows])
+        self.sizes += array("Q", [row.size for row in rows])
+        self.dates += array("q", [row.epoch for row in rows])
+        self.zones += array("h", [row.zone for row in rows])
+        messages = array("Q", [row.message for row in rows])
+        before = self.messages[-1:] + messages[:-1]
+        self.ordered = self.ordered and all(map(lt, before, messages[-len(before) :]))
+        self.messages += messages
+        more = {row.uid: row.mask >> LOW_BITS for row in rows if row.mask >> LOW_BITS}
+        self.more.update(more)
 
     # -- \Recent
 

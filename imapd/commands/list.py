@@ -134,7 +134,7 @@ async def run(context: Context, node: List) -> Completed:
         added = await _ask(context, list(returns), [one.entry for one in some])
         for one, answers in zip(some, added, strict=True):
             _tell(context, one, answers, utf8=utf8)
-        await context.reply.room()
+        await context.reply.give_way()
     return Completed("LIST completed")
 
 

@@ -107,6 +107,9 @@ async def run(context: Context, node: Store) -> Completed:
         seen_at=view.modseq,
     )
     silent: frozenset[int] = frozenset()
+    if node.silent and not (stored.external or stored.failed or view.telling.modseqs):
+        view.absorb(stored.updated)
+        return _completed(node, view, stored, text)
     if node.silent:
         # RFC 3501 §6.4.6: what others changed meanwhile is told even so; the client's
         # own reckoning would be wrong.

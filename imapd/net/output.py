@@ -126,6 +126,7 @@ class Output:
         self._crowd_paused = False
         self._held = False  # the inflater has enough
         self._room: list[Future[None]] = []
+        self._in_turn = 0  # octets since others had the loop
         self._timer: Timer | None = None
         tcp.registerProducer(self, True)
 
@@ -144,6 +145,7 @@ class Output:
         """Send bytes, or keep them until the client takes more."""
         if self._lost or self._closing or not data:
             return
+        self._in_turn += len(data)
         if len(data) <= CHUNK and not self._full and not self._queue:
             self._send(data)
             return
@@ -156,18 +158,37 @@ class Output:
             self._apply_pause()
 
     def room(self) -> Awaitable[None]:
-        """Wait until everything was given to the socket; raises `ConnectionGone`."""
+        """Wait until everything was given to the socket; raises `ConnectionGone`.
+
+        Others have the loop meanwhile if it was much, even if the client takes all
+        at once.
+        """
         future: Future[None] = self._runtime.future()
         if self._lost:
             future.fail(ConnectionGone())
-        elif not self.crowded():
-            future.succeed(None)
-        else:
+        elif self._is_blocked():
             self._room.append(future)
+        elif self._in_turn >= CHUNK:
+            self._in_turn = 0
+            self._runtime.deliver(lambda: self._go_on(future))
+        else:
+            future.succeed(None)
         return future
 
+    def _go_on(self, future: Future[None]) -> None:
+        if self._lost:
+            future.fail(ConnectionGone())
+        else:
+            future.succeed(None)
+
     def crowded(self) -> bool:
-        """Tell whether writers should wait for room."""
+        """Tell whether writers should wait for room.
+
+        A fast reader too must not keep the loop from the others.
+        """
+        return self._is_blocked() or self._in_turn >= CHUNK
+
+    def _is_blocked(self) -> bool:
         return self._full or bool(self._queue)
 
     def pause_reading(self) -> None:
@@ -271,8 +292,9 @@ class Output:
         self._full = False
         self._socket.drained()
         self._stop_timer()
+        self._in_turn = 0
         self._feed()
-        if self.crowded():
+        if self._is_blocked():
             return
         if self._crowd_paused:
             self._crowd_paused = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable
+from functools import partial
 
 from imapd.session.context import Context, Services
 from imapd.session.dispatch import check_state, find_spec, read_head, run_frame
@@ -28,9 +29,10 @@ from imapd.wire.framing import (
     Poison,
 )
 from mailstore.errors import StoreError
-from mailstore.lanes import Future, Timer
+from mailstore.lanes import Future, Timer, give_way
 
 _numbers = itertools.count(1)
+_IN_A_ROW = 2
 
 
 def _frame_limits(limits: Limits, *, logged_in: bool) -> FrameLimits:
@@ -67,6 +69,7 @@ class Connection:
         self._running: tuple[str, float] | None = None  # the command, and since when
         self._octets = 0  # from the client
         self._bad = 0
+        self._in_a_row = 0  # commands answered without waiting for the client
         self._commands = 0
         self.session = SessionState(
             peer=peer,
@@ -78,7 +81,7 @@ class Connection:
             offered=services.authenticator.mechanisms,
             limits=services.limits,
         )
-        self.reply = Reply(transport)
+        self.reply = Reply(transport, partial(give_way, services.runtime))
         self._context = Context(
             services=services,
             session=self.session,
@@ -194,9 +197,14 @@ class Connection:
         return self._wait()
 
     def wake(self) -> None:
-        """End the `wait` of this connection."""
-        self._signalled = True
-        self._resume_live()
+        """End the `wait` of this connection, soon.
+
+        Not in the same call: one change may wake hundreds of sessions, and each has
+        something to compute.
+        """
+        if not self._signalled:
+            self._signalled = True
+            self._services.runtime.deliver(self._resume_live)
 
     # -- its life
 
@@ -208,6 +216,7 @@ class Connection:
                     await self._take_literal(event)
                 else:
                     await self._answer(event)
+                    await self._share_the_turn()
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:
@@ -255,8 +264,16 @@ class Connection:
         self._bad = 0
         self._services.log.event("logout", id=self.session.id, user=user)
 
+    async def _share_the_turn(self) -> None:
+        """Answer no more than a few commands at once: thousands may have come."""
+        self._in_a_row += 1
+        if self._in_a_row >= _IN_A_ROW:
+            self._in_a_row = 0
+            await give_way(self._services.runtime)
+
     async def _next_event(self) -> Frame | LiteralAnnounced:
         while (event := self._framer.next()) is None:
+            self._in_a_row = 0
             self._resume_reading()
             if self.session.watch is not None and self._framer.resting:
                 await self._tell_between()

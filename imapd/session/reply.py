@@ -6,7 +6,7 @@ between its batches, so that a slow client costs memory for one chunk only.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from imapd.session.credentials import Channel
@@ -31,7 +31,10 @@ class Transport(Protocol):
         ...
 
     def room(self) -> Awaitable[None]:
-        """Wait until the client has taken enough; raises `ConnectionGone`."""
+        """Wait until the client has taken enough; raises `ConnectionGone`.
+
+        Others have the event thread meanwhile, however fast the client is.
+        """
         ...
 
     def crowded(self) -> bool:
@@ -67,13 +70,23 @@ class Transport(Protocol):
         ...
 
 
+async def _nobody() -> None:
+    """There are no others."""
+
+
 class Reply:
-    """Gathers response lines for one connection."""
+    """Gathers response lines for one connection.
 
-    __slots__ = ("_pending", "_size", "_transport", "octets")
+    ``others`` lets the other sessions have the event thread for a moment.
+    """
 
-    def __init__(self, transport: Transport) -> None:
+    __slots__ = ("_others", "_pending", "_size", "_transport", "octets")
+
+    def __init__(
+        self, transport: Transport, others: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._transport = transport
+        self._others = others or _nobody
         self._pending: list[bytes] = []
         self._size = 0
         self.octets = 0  # handed over so far, for the log
@@ -113,3 +126,11 @@ class Reply:
         self.flush()
         if self._transport.crowded():
             await self._transport.room()
+
+    async def give_way(self) -> None:
+        """Hand over what was gathered, and let others have the event thread.
+
+        For what computes at length and says little. Raises `ConnectionGone`.
+        """
+        await self._others()
+        await self.room()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 
 from imapd.session.faults import Bad
@@ -27,6 +27,10 @@ from imapd.session.telling import Telling
 from imapd.syntax.sequence import NumberSet, SequenceSet
 from imapd.wire.encode import ranges
 from mailstore.service import Mailbox
+
+_SLICE = 1_024  # messages whose flags are looked at before others have their turn
+_LINES = 4_096  # removals that are told before they have
+_DENSE = 8
 
 
 class View:
@@ -96,6 +100,10 @@ class View:
         if first is not None and last is not None and last - first + 1 == len(uids):
             return list(range(first, last + 1))
         table, end = self._uids, self.exists
+        if len(uids) > end // _DENSE:  # one look at each is cheaper than searches
+            wanted = set(uids)
+            pairs = enumerate(table[:end], 1)
+            return [number for number, uid in pairs if uid in wanted]
         return [bisect_left(table, uid, 0, end) + 1 for uid in uids]
 
     def names(self, uids: Sequence[int]) -> Sequence[int]:
@@ -220,31 +228,55 @@ class View:
             self._known = {}
             return
         changes = self.mailbox.changes(self.modseq, settled=self.settled)
+        known, self._known = self._known, {}
         top = self._top
-        new = [uid for uid in changes.new if uid > top]
-        changed = self._unknown(changes.changed)
-        self._held.update(u for u in changes.vanished if self.number(u) is not None)
+        new = changes.new[bisect_right(changes.new, top) :]
+        self._held.update(self._among(changes.vanished))
         before = self.exists
         self._owed = self._owed or (self.telling.modseqs and bool(self._held))
+        # The view moves as a whole; only then is there time to wait for the client.
+        removed: Iterator[bytes] = iter(())
         if removals and self._held:
-            reply.write(self._removals())
+            removed = self._removals()
             before = self.exists
         self._take_new(new)
         self.modseq = changes.modseq
-        self._withheld = self._withheld or (bool(changed) and not flags)
+        if not flags and not self._withheld:
+            self._withheld = any(
+                self._unknown(changes.changed[at : at + _SLICE], known, top)
+                for at in range(0, len(changes.changed), _SLICE)
+            )
         if not self._held and not self._withheld:
             self.settled = self.modseq
         if self.exists != before:
             self._claim_recent()
+        for lines in removed:
+            reply.write(lines)
+            await reply.room()
+        if self.exists != before:
             reply.untagged(b"%d EXISTS" % self.exists)
             reply.untagged(b"%d RECENT" % self.count_recent())
-        if flags:
-            await tell_flags(self, reply, changed, with_uid=with_uid)
-        self._known = {}
+        changed = changes.changed if flags else ()
+        for at in range(0, len(changed), _SLICE):
+            rows = self._unknown(changed[at : at + _SLICE], known, top)
+            await tell_flags(self, reply, rows, with_uid=with_uid)
+            self._known = {}
+            if at + _SLICE < len(changed):
+                await reply.give_way()
 
-    def _unknown(self, changed: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    def _among(self, uids: Sequence[int]) -> Iterable[int]:
+        """Give those of some UIDs that the view has."""
+        if len(uids) > _SLICE:
+            return set(uids).intersection(self._uids[: self.exists])
+        return [uid for uid in uids if self.number(uid) is not None]
+
+    def _unknown(
+        self,
+        changed: Sequence[tuple[int, int]],
+        known: Mapping[int, object],
+        top: int,
+    ) -> list[tuple[int, int]]:
         """Leave out what the client knows, and what it wasn't told of at all."""
-        known, top = self._known, self._top
         rows = [row for row in changed if row[0] <= top]
         if not known:
             return rows
@@ -257,13 +289,14 @@ class View:
             if known.get(row[0]) != (row[1], modseq)
         ]
 
-    def _removals(self) -> bytes:
-        """Take what is held out of the view, and render that."""
-        gone = sorted(u for u in self._held if self.number(u) is not None)
+    def _removals(self) -> Iterator[bytes]:
+        """Take what is held out of the view; gives how that is told, in pieces."""
+        gone = sorted(self._held)
         numbers = self._drop_held(gone)
         if self.telling.vanished or self.telling.uid_only:
-            return vanished(ranges(gone))
-        return expunges(numbers)
+            return iter([vanished(ranges(gone))])
+        pieces = range(0, len(numbers), _LINES)
+        return (expunges(numbers[at : at + _LINES]) for at in pieces)
 
     def _drop_held(self, gone: Sequence[int]) -> list[int]:
         """Take UIDs out of the view; gives their numbers, descending."""

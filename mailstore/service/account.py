@@ -37,7 +37,7 @@ from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.metadata import MailboxMetadata
-from mailstore.service.names import Names
+from mailstore.service.names import Names, read_names
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.overview import Follower, Overview
@@ -110,7 +110,16 @@ class Account:
 
         INBOX first, then in order, parents before their children.
         """
-        return self._names.entries()
+        names = self._names
+        if names.long_to_read():
+            known = names.version
+
+            def read() -> tuple[int, tuple[MailboxEntry, ...]] | None:
+                with self.readers.take() as database:
+                    return read_names(database, known)
+
+            names.take(await in_pool(self._runtime, Pool.READ, read))
+        return names.entries()
 
     async def create(self, name: str, special_use: SpecialUse | None = None) -> None:
         """Make a mailbox, with the parents it lacks; all are subscribed.

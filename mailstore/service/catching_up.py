@@ -22,14 +22,6 @@ from mailstore.state import MailboxState
 _AT_ONCE = 10_000  # messages that are looked at on the event thread
 
 
-def masks_of(state: MailboxState, uids: Sequence[int]) -> list[tuple[int, int]]:
-    """Give (uid, mask) of those of ascending UIDs that are there."""
-    found: list[tuple[int, int]] = []
-    for start, stop, _ in runs(uids, state.uids):
-        found += zip(state.uids[start:stop], state.masks(start, stop), strict=True)
-    return found
-
-
 async def changed_among(
     runtime: Runtime, state: MailboxState, uids: Sequence[int], since: int
 ) -> Sequence[int]:

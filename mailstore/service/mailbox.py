@@ -43,7 +43,7 @@ from mailstore.query import (
 )
 from mailstore.ranges import Range, intersection, without
 from mailstore.runs import runs
-from mailstore.service.catching_up import changed_among, masks_of, vanished_among
+from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
 from mailstore.service.opened import Opened
 from mailstore.service.searching import search
@@ -139,7 +139,7 @@ class Mailbox:
 
     def rows(self, uids: Sequence[int]) -> list[tuple[int, int]]:
         """Give (uid, mask) of those of ascending UIDs that are there."""
-        return masks_of(self._state, uids)
+        return self._state.rows(uids)
 
     def changes(self, since: int, *, settled: int | None = None) -> Changes:
         """Give what happened behind a mod-sequence, at least.
@@ -310,8 +310,8 @@ class Mailbox:
         return Stored(
             modseq=done.delta.modseq,
             updated=updated,
-            external=[row for row in updated if row[0] in external],
-            failed=[row for row in rows if row[0] in refused],
+            external=[row for row in updated if row[0] in external] if external else [],
+            failed=[row for row in rows if row[0] in refused] if refused else [],
             missing=missing,
         )
 

@@ -9,6 +9,8 @@ from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.model import DELIMITER, INBOX, MailboxEntry
 
+_AT_ONCE = 256  # names that may be read on the event thread
+
 
 class Names:
     """Reads the list again only when somebody, in any process, has changed it."""
@@ -22,17 +24,36 @@ class Names:
     def entries(self) -> tuple[MailboxEntry, ...]:
         """Give all names: INBOX first, parents before their children."""
         seen = self._reader.data_version()
-        if seen == self._seen:
-            return self._entries
-        with self._reader.snapshot():
-            version = mailboxes.names_version(self._reader)
-            if version != self.version:
-                rows = mailboxes.mailboxes(self._reader)
-                subscribed = mailboxes.subscriptions(self._reader)
-                self._entries = _entries(rows, subscribed)
-                self.version = version
-        self._seen = seen
+        if seen != self._seen:
+            self.take(read_names(self._reader, self.version))
+            self._seen = seen
         return self._entries
+
+    def long_to_read(self) -> bool:
+        """Tell whether the list has changed and had many names before."""
+        if len(self._entries) <= _AT_ONCE:
+            return False
+        seen = self._reader.data_version()
+        return (
+            seen != self._seen and mailboxes.names_version(self._reader) != self.version
+        )
+
+    def take(self, read: tuple[int, tuple[MailboxEntry, ...]] | None) -> None:
+        """Take over what `read_names` gave, unless a newer list is here."""
+        if read is not None and read[0] > self.version:
+            self.version, self._entries = read
+
+
+def read_names(
+    database: Database, known: int
+) -> tuple[int, tuple[MailboxEntry, ...]] | None:
+    """Read the list with its version; None when it is the known one."""
+    with database.snapshot():
+        version = mailboxes.names_version(database)
+        if version == known:
+            return None
+        rows = mailboxes.mailboxes(database)
+        return version, _entries(rows, mailboxes.subscriptions(database))
 
 
 def _entries(

@@ -1,5 +1,6 @@
 """A socket and a loop that tests move by hand."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
@@ -45,6 +46,7 @@ class FakeTcp:
         self.aborted = False
         self.options: dict[str, object] = {}
         self.peer = "192.0.2.7"
+        self.turn: Callable[[], object] = lambda: None  # of its loop
 
     def write(self, data: bytes) -> None:
         assert isinstance(data, bytes)
@@ -69,6 +71,15 @@ class FakeTcp:
         self.waiting.clear()
         if self.producer is not None:
             self.producer.resumeProducing()
+
+    def settle(self) -> None:
+        """Turn the loop and drain until nothing more is sent."""
+        before = -1
+        while before != len(self.sent):
+            before = len(self.sent)
+            while self.waiting:
+                self.drain()
+            self.turn()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert streaming

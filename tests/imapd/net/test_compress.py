@@ -172,8 +172,7 @@ def test_behind_the_ok_everything_is_compressed(files):
     assert client.back.decompress(bytes(tcp.sent)) == b"a2 OK NOOP completed\r\n"
     tcp.sent.clear()
     protocol.dataReceived(client.say(b"a3 MUCH\r\n"))
-    while tcp.waiting:
-        tcp.drain()
+    tcp.settle()
     answer = client.back.decompress(bytes(tcp.sent))
     assert len(answer) > 7_996_000
     assert answer.endswith(b"a3 OK that was much\r\n")

@@ -38,6 +38,7 @@ class House:
     def connect(self) -> tuple[ImapProtocol, Any]:
         protocol: Any = ImapProtocol(self.door)
         tcp = FakeTcp()
+        tcp.turn = lambda: self.loop.advance(0)
         tcp.kernel = 1_000_000
         protocol.makeConnection(tcp)
         return protocol, tcp
@@ -55,8 +56,7 @@ class TlsClient:
         data = self.outof.read()
         if data:
             self.protocol.dataReceived(data)
-        while self.tcp.waiting:
-            self.tcp.drain()
+        self.tcp.settle()
         self.into.write(bytes(self.tcp.sent))
         self.tcp.sent.clear()
 

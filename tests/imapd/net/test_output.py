@@ -45,6 +45,30 @@ def test_small_answers_go_straight_to_the_kernel():
     assert side.events == ["room"]
 
 
+def test_a_fast_reader_does_not_keep_the_loop():
+    """Its kernel takes all that there is: others have their turn all the same."""
+    side = Side()
+    side.tcp.kernel = 100_000_000
+    for _ in range(6):
+        assert not side.out.crowded()
+        side.out.write(b"x" * 12_000)
+    assert side.out.crowded()
+    assert len(side.tcp.sent) == 72_000
+    side.wait()
+    assert side.events == []
+    side.loop.advance(0)
+    assert side.events == ["room"]
+    assert not side.out.crowded()
+    side.out.write(b"x" * 70_000)
+    while side.tcp.waiting:
+        side.tcp.drain()
+    side.out.write(b"x" * 70_000)
+    side.wait()
+    side.out.lost()
+    side.loop.advance(0)
+    assert side.events == ["room", "gone"]
+
+
 def test_what_the_kernel_does_not_take_follows_later():
     side = Side()
     side.tcp.kernel = 2

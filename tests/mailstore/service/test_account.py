@@ -14,6 +14,7 @@ from mailstore.errors import (
     TooBig,
     Unavailable,
 )
+from mailstore.lanes import Pool
 from mailstore.model import Arrival, InternalDate, SpecialUse
 from tests.mailstore.stores import OPTIONS, Home, Statements
 
@@ -54,6 +55,23 @@ def test_the_list_is_read_again_only_when_it_changed(home):
     assert home.run(home.account.mailboxes()) is first
     home.run(home.account.create("new"))
     assert home.run(home.account.mailboxes()) is not first
+
+
+def test_a_long_list_is_read_beside_the_event_thread(home, monkeypatch):
+    monkeypatch.setattr("mailstore.service.names._AT_ONCE", 3)
+    before = len(home.names())
+    home.run(home.account.create("new"))
+    pools: list[Pool] = []
+
+    def start(pool, work):
+        pools.append(pool)
+        work()
+
+    monkeypatch.setattr(home.runtime, "start", start)
+    assert len(home.names()) == before + 1
+    assert pools == [Pool.READ]
+    assert len(home.names()) == before + 1
+    assert pools == [Pool.READ]
 
 
 def test_a_subscription_outlives_its_mailbox(home):

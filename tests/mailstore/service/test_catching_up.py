@@ -16,7 +16,7 @@ from mailstore.lanes import Pool
 from mailstore.maintenance.check import check
 from mailstore.model import FlagChange, FlagOperation, MailboxId
 from mailstore.ranges import join
-from mailstore.service.catching_up import masks_of
+from mailstore.service.catching_up import changed_among
 from tests.mailstore.stores import Home, Statements
 
 EVERYTHING = ((1, 2**32 - 1),)
@@ -168,7 +168,10 @@ def test_what_changed_is_told(home):
     modseqs = mailbox.modseqs([1, 2, 4, 77])
     assert modseqs == [since, since + 1, since + 1, mailbox.modseq]
     assert [uid for uid, _ in mailbox.rows([2, 3, 77])] == [2, 3]
-    assert masks_of(home.account.opened.get(mailbox.id).state, [3]) == [(3, 0)]
+    state = home.account.opened.get(mailbox.id).state
+    assert state.rows([3]) == [(3, 0)]
+    found = home.run(changed_among(home.runtime, state, uids, since))
+    assert list(found) == [2, 4, 6]
 
 
 def hops(home, work):
