@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.programs import needed_program, run
+from tests.process.test_serve import until
 from tests.support.client import Client
 from tests.support.responses import Fetch
 from tests.support.server import ServerProcess, running_server
@@ -188,7 +189,7 @@ def test_both_sides_become_the_same(box: tuple[str, Sync, Path], server: ServerP
         sync()
         assert sorted(path.name for path in folder.glob("*/*")) == before
         assert far(client, name) == wanted
-    assert '"command": "COMPRESS"' in server.log
+    until(lambda: '"command": "COMPRESS"' in server.log)
 
 
 def test_mailboxes_are_made_on_the_other_side(

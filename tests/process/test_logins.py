@@ -274,7 +274,7 @@ def test_curl(server: ServerProcess, tmp_path: Path, mechanism: str):
     line = [program, "-sS", "--config", "rc", "--max-time", "30", *more]
     line += ["--cacert", str(server.certificates.authority), url]
     assert "INBOX" in run(line, tmp_path)
-    assert f'"mechanism": "{mechanism}"' in server.log
+    until(lambda: f'"mechanism": "{mechanism}"' in server.log)
 
 
 TWISTED = """
@@ -406,7 +406,7 @@ def test_an_administrator_acts_for_alice(server: ServerProcess):
     with imap(server) as client:
         message = b"alice\0root\0root's"
         assert client.authenticate("PLAIN", lambda _: message)[0] == "OK"
-    assert '"admin": "root"' in server.log
+    until(lambda: '"admin": "root"' in server.log)
     server.imapd("account", "change", "root", "--no-admin")
     with imap(server) as client, pytest.raises(imaplib.IMAP4.error, match="AUTHORIZ"):
         client.authenticate("PLAIN", lambda _: message)

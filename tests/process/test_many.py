@@ -237,7 +237,7 @@ tls = "none"
 
         # Both workers' numbers, whichever is asked.
         until(lambda: len(logins()) == 2 and failures() == 1)
-        found = numbers()
-        assert 'imapd_connections{worker="0"}' in found
+        gauges = {f'imapd_connections{{worker="{worker}"}}' for worker in (0, 1)}
+        until(lambda: numbers().keys() >= gauges)
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(url, timeout=30)

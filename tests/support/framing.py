@@ -23,6 +23,18 @@ from imapd.wire.framing import (
 REFUSAL = Poison("not wanted", "TRYCREATE", cause="policy")
 
 
+def read_frame(wire: bytes) -> Frame:
+    """Frame one command, without its CRLF, and keep its literals."""
+    framer = Framer(FrameLimits())
+    framer.feed(wire + b"\r\n")
+    while isinstance(event := framer.next(), LiteralAnnounced):
+        framer.accept()
+    assert event is not None
+    assert event.poison is None
+    assert framer.buffered == 0
+    return event
+
+
 @dataclass(slots=True)
 class RecordingSink:
     """Keeps what was written, and how it ended."""

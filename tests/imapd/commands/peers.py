@@ -23,9 +23,10 @@ from imapd.session.reply import Reply
 from imapd.session.state import Peer as PeerAddress
 from imapd.session.state import Selected, SessionState
 from imapd.session.view import View
-from imapd.wire.framing import Frame, FrameLimits, Framer, Literal, LiteralAnnounced
+from imapd.wire.framing import Frame, Literal
 from mailstore.lanes import InlineRuntime, Pool
 from tests.imapd.commands.memory_store import MemoryMailbox, World
+from tests.support.framing import read_frame
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import Fetch, Response, Status
 
@@ -215,11 +216,4 @@ def unparsed(name: str, node: Any) -> bytes:
 
 def reparsed(name: str, node: Any) -> Any:
     """Write a node, frame what was written as a server does, and parse it again."""
-    framer = Framer(FrameLimits())
-    framer.feed(b"t " + unparsed(name, node) + b"\r\n")
-    while isinstance(event := framer.next(), LiteralAnnounced):
-        framer.accept()
-    assert event is not None
-    assert event.poison is None
-    assert framer.buffered == 0
-    return _parsed(event)
+    return _parsed(read_frame(b"t " + unparsed(name, node)))

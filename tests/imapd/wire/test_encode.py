@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from imapd.syntax.sequence import UidSet
 from imapd.wire import encode
 from imapd.wire.cursor import Cursor
-from imapd.wire.framing import Frame, FrameLimits, Framer, LiteralAnnounced
 from tests.support import strategies
+from tests.support.framing import read_frame
 
 STRINGS = [
     (b"", b'""'),
@@ -67,17 +67,6 @@ def test_flags_stand_in_parentheses():
     assert encode.flag_list(("\\Seen", "$Junk")) == b"(\\Seen $Junk)"
 
 
-def read(wire: bytes) -> Frame:
-    """Frame one command and keep its literals."""
-    framer = Framer(FrameLimits())
-    framer.feed(wire + b"\r\n")
-    while isinstance(event := framer.next(), LiteralAnnounced):
-        framer.accept()
-    assert event is not None
-    assert framer.buffered == 0
-    return event
-
-
 @given(strategies.string)
 @pytest.mark.parametrize(
     ("render", "rule"),
@@ -90,7 +79,7 @@ def read(wire: bytes) -> Frame:
     ],
 )
 def test_what_is_rendered_reads_back(render, rule, data: bytes):
-    frame = read(render(data))
+    frame = read_frame(render(data))
     cursor = Cursor(frame.text, frame.literals)
     assert rule(cursor) == data
     cursor.end()
