@@ -203,6 +203,7 @@ class SortResult:
     """SORT (RFC 5256 §4): the order is the answer."""
 
     numbers: tuple[int, ...]
+    modseq: int | None = None
 
 
 Members: TypeAlias = "tuple[int | Members, ...]"

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.support import responses as r
+from tests.support.modseq_reader import modseq
 
 if TYPE_CHECKING:
     from tests.support.response_parser import ResponseReader
@@ -34,13 +35,18 @@ def comparator(reader: ResponseReader) -> r.ComparatorLine:
 
 
 def sort_result(reader: ResponseReader) -> r.SortResult:
-    """Read ``"SORT" *(SP nz-number)``."""
-    found = []
+    """Read ``"SORT" [1*(SP nz-number) SP search-sort-mod-seq]`` (RFC 7162 §3.1.9)."""
+    found: list[int] = []
+    highest = None
     while reader.accept(b" "):
+        if found and reader.accept(b"(MODSEQ "):
+            highest = modseq(reader)
+            reader.take(b")")
+            break
         found.append(reader.nz_number())
     if len(set(found)) != len(found):
         reader.refuse("each message once")
-    return r.SortResult(tuple(found))
+    return r.SortResult(tuple(found), highest)
 
 
 def thread_lists(reader: ResponseReader) -> r.Threads:
