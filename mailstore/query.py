@@ -207,6 +207,13 @@ class TextContains:
     collation: Collation = Collation.UNICODE_CASEMAP
 
 
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """Something like this string is there (RFC 6203 §3); see `fuzzy`."""
+
+    term: HeaderContains | BodyContains | TextContains
+
+
 Predicate = (
     All
     | Nothing
@@ -225,6 +232,7 @@ Predicate = (
     | HeaderContains
     | BodyContains
     | TextContains
+    | Fuzzy
 )
 
 
@@ -253,6 +261,23 @@ def collated(predicate: Predicate, collation: Collation) -> Predicate:
             return Not(collated(term, collation))
         case HeaderContains() | BodyContains() | TextContains() if predicate.needle:
             return replace(predicate, collation=collation)
+        case _:
+            return predicate
+
+
+def fuzzy(predicate: Predicate) -> Predicate:
+    """Have all strings of a predicate matched fuzzily; other terms stay exact.
+
+    RFC 6203 §5 lets a server decide for which keys it means something. A negated
+    string stays exact too: what is merely alike should not hide a message.
+    """
+    match predicate:
+        case And(terms):
+            return And(tuple([fuzzy(term) for term in terms]))
+        case Or(terms):
+            return Or(tuple([fuzzy(term) for term in terms]))
+        case HeaderContains() | BodyContains() | TextContains() if predicate.needle:
+            return Fuzzy(predicate)
         case _:
             return predicate
 

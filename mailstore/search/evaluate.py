@@ -20,6 +20,7 @@ from mailstore.query import (
     ArrivedOn,
     BodyContains,
     Collation,
+    Fuzzy,
     HasKeyword,
     HasSystemFlag,
     HeaderContains,
@@ -35,6 +36,7 @@ from mailstore.query import (
     Uids,
 )
 from mailstore.search import planes
+from mailstore.search.fuzzy import FuzzyTest, scaled
 from mailstore.search.indexed import IndexedTexts
 from mailstore.search.planes import Columns, Plane
 from mailstore.search.texts import Texts, TextTerm, TextTest
@@ -54,7 +56,7 @@ def cost(predicate: Predicate) -> int:
             return 1
         case HeaderContains():
             return 2
-        case BodyContains() | TextContains():
+        case BodyContains() | TextContains() | Fuzzy():
             return 3
         case _:
             return 0
@@ -88,6 +90,49 @@ def _text_terms(predicate: Predicate) -> int:
             return _text_terms(term)
         case _:
             return cost(predicate) > 0
+
+
+def relevancy(
+    predicate: Predicate,
+    columns: Columns,
+    texts: Texts | None,
+    watch: Watch,
+    index: IndexedTexts | None = None,
+) -> array[int]:
+    """Give each message's score, 1 to 100 (RFC 6203 §4), in the order of ``columns``.
+
+    Of terms that are all to hold the scores are averaged, of others the best counts.
+    A message that matches by exact terms alone has 100 if there are no fuzzy ones,
+    else 1. Raises as `evaluate`.
+    """
+    watch.plan(_text_terms(predicate) * len(columns.uids))
+    search = _Search(columns, texts, watch, index)
+    scores = _relevancy(search, predicate, planes.everything(len(columns.uids)))
+    if scores is None:
+        return array("B", [100]) * len(columns.uids)
+    return array("B", [scaled(scores.get(at, 0.0)) for at in range(len(columns.uids))])
+
+
+def _relevancy(
+    search: _Search, predicate: Predicate, among: Plane
+) -> dict[int, float] | None:
+    """Give scores by place; None: the predicate has no fuzzy term."""
+    match predicate:
+        case Fuzzy():
+            return search.scores(predicate, among)
+        case And(terms) | Or(terms):
+            each = [_relevancy(search, term, among) for term in terms]
+            known = [one for one in each if one is not None]
+            if not known:
+                return None
+            places = set().union(*known)
+            if isinstance(predicate, Or):
+                return {at: max(one.get(at, 0.0) for one in known) for at in places}
+            return {
+                at: sum(one.get(at, 0.0) for one in known) / len(known) for at in places
+            }
+        case _:
+            return None
 
 
 class _Search:
@@ -127,6 +172,10 @@ class _Search:
                 if wider is not None:
                     among = self.run(wider, among)
                 return self._by_text(predicate, among)
+            case Fuzzy():
+                return planes.of_indexes(
+                    len(among), list(self.scores(predicate, among))
+                )
             case SavedOn():
                 raise ValueError("`lookups` answers this term before")
             case _:
@@ -182,6 +231,38 @@ class _Search:
         self._terms += 1
         self._watch.jump(self._terms * len(among))
         return found
+
+    def scores(self, term: Fuzzy, among: Plane) -> dict[int, float]:
+        """Give how well messages answer, by their places; others are left out."""
+        rest, scores = among, {}
+        if self._index is not None:
+            wanted = sorted(planes.chosen(self._columns.messages, among))
+            known = self._index.like(term, wanted)
+            odd = self._index.wordless
+            places = [(at, self._columns.messages[at]) for at in planes.indexes(among)]
+            scores = {at: known[id_] for at, id_ in places if id_ in known}
+            rest = planes.of_indexes(
+                len(among), [at for at, id_ in places if id_ in odd]
+            )
+            if self._unindexed is not None:
+                rest = planes.either(rest, planes.both(among, self._unindexed))
+        if 1 in rest:
+            scores.update(self._scores_by_reading(term, rest))
+        self._terms += 1
+        self._watch.jump(self._terms * len(among))
+        return scores
+
+    def _scores_by_reading(self, term: Fuzzy, among: Plane) -> dict[int, float]:
+        if self._texts is None:
+            raise ValueError("a text term needs the messages' texts")
+        test = FuzzyTest(term, self._texts)
+        scores = {}
+        for message in self._texts.messages(planes.indexes(among)):
+            self._watch.step()
+            score = test(message)
+            if score:
+                scores[message.at] = score
+        return scores
 
     def _by_index(self, index: IndexedTexts, term: TextTerm, among: Plane) -> Plane:
         columns = self._columns

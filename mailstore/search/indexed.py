@@ -12,7 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from mailstore.mime.text import fold
-from mailstore.query import BodyContains, HeaderContains, SentOn, TextContains
+from mailstore.query import BodyContains, Fuzzy, HeaderContains, SentOn, TextContains
+from mailstore.search import fuzzy
 from mailstore.search.extract import FIELDS, encode
 from mailstore.search.planes import matches
 from mailstore.search.segment import (
@@ -24,7 +25,7 @@ from mailstore.search.segment import (
 )
 from mailstore.search.textdb import Segment, TextDatabase
 from mailstore.search.texts import TextTerm
-from mailstore.search.words import Words, patterns
+from mailstore.search.words import Words, patterns, words_of
 
 _FEW = 8  # messages whose texts are read without asking the words
 _KEPT = 16 << 20  # octets of words that a search keeps
@@ -51,6 +52,10 @@ class IndexedTexts:
             [seg.ids[at] for seg in self._segments for at in seg.irregular]
         )
         """Ids up to the watermark that must be asked themselves."""
+        self.wordless = frozenset(
+            [seg.ids[at] for seg in self._segments for at in seg.wordless]
+        )
+        """Ids of messages whose bodies are too long for a list of their words."""
         self.count = sum([len(seg.ids) for seg in self._segments])
         self._kept: dict[tuple[int, int], Words] = {}
         self._room = _KEPT
@@ -61,6 +66,17 @@ class IndexedTexts:
         None: all. Irregular ones are left out.
         """
         found: set[int] = set()
+        for segment, chosen in self._asked_about(wanted):
+            matched = self._find(segment, term, chosen)
+            matched.difference_update(segment.irregular)
+            found.update([segment.ids[at] for at in matched])
+            self._pause()
+        return found
+
+    def _asked_about(
+        self, wanted: Sequence[int] | None
+    ) -> Iterator[tuple[Segment, Chosen]]:
+        """Give the segments with messages that are wanted, and which those are."""
         for segment in self._segments:
             ids = segment.ids
             low, high = 0, len(ids)
@@ -71,11 +87,7 @@ class IndexedTexts:
             chosen: Chosen = range(len(ids))
             if wanted is not None and (high - low) * _SPARSE < len(ids):
                 chosen = _ordinals(ids, wanted[low:high])
-            matched = self._find(segment, term, chosen)
-            matched.difference_update(segment.irregular)
-            found.update([ids[at] for at in matched])
-            self._pause()
-        return found
+            yield segment, chosen
 
     def _find(self, segment: Segment, term: TextTerm, chosen: Chosen) -> set[int]:
         match term:
@@ -95,6 +107,105 @@ class IndexedTexts:
                 found = self._in_text(segment, HEADER, octets, chosen)
                 rest = set(chosen) - found if found else chosen
                 return found | self._in_text(segment, BODY, octets, rest)
+
+    # -- what is nearly so
+
+    def like(self, term: Fuzzy, wanted: Sequence[int] | None) -> dict[int, float]:
+        """Give how well messages answer, by their ids, as `find`.
+
+        Left out are, beside the irregular, those with a body without words.
+        """
+        asked = fuzzy.question(term.term.needle)
+        found: dict[int, float] = {}
+        for segment, chosen in self._asked_about(wanted):
+            scores = self._like(segment, term, asked, chosen)
+            for at in (*segment.irregular, *segment.wordless):
+                scores.pop(at, None)
+            found.update([(segment.ids[at], score) for at, score in scores.items()])
+            self._pause()
+        return found
+
+    def _like(
+        self, segment: Segment, term: Fuzzy, asked: tuple[bytes, ...], chosen: Chosen
+    ) -> dict[int, float]:
+        if not asked:
+            return self._like_exactly(segment, term.term, chosen)
+        match term.term:
+            case HeaderContains(name, _):
+                return self._like_field(segment, name, asked, chosen)
+            case BodyContains():
+                scores = self._like_text(segment, BODY, asked, chosen)
+                return {at: fuzzy.of_places(0, one) for at, one in scores.items()}
+            case TextContains():
+                header = self._like_text(segment, HEADER, asked, chosen)
+                body = self._like_text(segment, BODY, asked, chosen)
+                return {
+                    at: fuzzy.of_places(header.get(at, 0.0), body.get(at, 0.0))
+                    for at in header.keys() | body.keys()
+                }
+
+    def _like_exactly(
+        self,
+        segment: Segment,
+        term: HeaderContains | BodyContains | TextContains,
+        chosen: Chosen,
+    ) -> dict[int, float]:
+        """Score what has no words by whether it is there."""
+        if isinstance(term, HeaderContains):
+            return dict.fromkeys(self._find(segment, term, chosen), 1.0)
+        octets = encode(fold(term.needle))
+        body = self._in_text(segment, BODY, octets, chosen)
+        scores = dict.fromkeys(body, fuzzy.of_places(0.0, 1.0))
+        if isinstance(term, TextContains):
+            header = self._in_text(segment, HEADER, octets, chosen)
+            scores.update(dict.fromkeys(header, 1.0))
+        return scores
+
+    def _like_text(
+        self, segment: Segment, kind: int, asked: tuple[bytes, ...], chosen: Chosen
+    ) -> dict[int, float]:
+        """Ask the words alone: they tell all that counts."""
+        words = self._words_of(segment, kind)
+        best: dict[int, list[float]] = {}
+        for at, one in enumerate(asked):
+            for word, number in words.with_clue(fuzzy.clues(one)).items():
+                alike = fuzzy.likeness(one, word)
+                for ordinal in words.of_word(number) if alike else ():
+                    row = best.get(ordinal)
+                    if row is None:
+                        row = best[ordinal] = [0.0] * len(asked)
+                    row[at] = max(row[at], alike)
+            self._pause()
+        scores = {at: fuzzy.answer(row) for at, row in best.items() if at in chosen}
+        return {at: score for at, score in scores.items() if score}
+
+    def _like_field(
+        self, segment: Segment, name: str, asked: tuple[bytes, ...], chosen: Chosen
+    ) -> dict[int, float]:
+        likely = set(self._like_text(segment, HEADER, asked, chosen))
+        scores: dict[int, float] = {}
+        for at, values in self._values(segment, name, likely):
+            score = max([fuzzy.of_words(asked, words_of(one)) for one in values])
+            if score:
+                scores[at] = score
+        return scores
+
+    def _values(
+        self, segment: Segment, name: str, chosen: Chosen
+    ) -> Iterator[tuple[int, list[bytes]]]:
+        """Give the values of the fields of a name, of messages that have one."""
+        lower = name.lower().encode("utf-8", "surrogatepass")
+        if lower in FIELDS:
+            for at, text in self._each(segment, FIELDS.index(lower), chosen):
+                if text:
+                    yield at, text[:-1].split(b"\x00")
+            return
+        begin = lower + b": "
+        for at, text in self._each(segment, HEADER, chosen):
+            lines = text[:-1].split(b"\x00")
+            values = [line[len(begin) :] for line in lines if line.startswith(begin)]
+            if values:
+                yield at, values
 
     # -- fields
 

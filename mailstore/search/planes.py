@@ -10,7 +10,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Protocol
 
@@ -92,6 +92,23 @@ def chosen(column: array[int], plane: Plane) -> array[int]:
     if count * _SPARSE < len(column):
         return array(column.typecode, [column[at] for at in indexes(plane)])
     return array(column.typecode, list(compress(column, plane)))
+
+
+def only(columns: Columns, uids: Collection[int]) -> Columns:
+    """Give the columns of some messages alone."""
+    wanted = frozenset(uids)
+    plane = bytes(map(wanted.__contains__, columns.uids))
+    return replace(
+        columns,
+        uids=chosen(columns.uids, plane),
+        system=bytearray(compress(columns.system, plane)),
+        keywords=chosen(columns.keywords, plane),
+        modseqs=chosen(columns.modseqs, plane),
+        sizes=chosen(columns.sizes, plane),
+        dates=chosen(columns.dates, plane),
+        zones=chosen(columns.zones, plane),
+        messages=chosen(columns.messages, plane),
+    )
 
 
 def with_messages(columns: Columns, wanted: Collection[int]) -> Plane:

@@ -33,6 +33,11 @@ def words_of(text: bytes) -> set[bytes]:
     return set(text.translate(_BLANKED).split())
 
 
+def last_edge(text: bytes) -> int:
+    """Give where the last word of a text begins, if it may go on behind it."""
+    return text.translate(_BLANKED).rfind(b" ") + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """What has to be among the words of a text that contains a needle.
@@ -111,14 +116,40 @@ class Words:
 
     def having(self, pattern: bytes) -> Iterator[int]:
         """Give the numbers of the words that a pattern is found in, ascending."""
-        words, starts = self.octets, self._starts
+        for at in self._places(pattern):
+            yield self._number(at)
+
+    def _places(self, pattern: bytes) -> Iterator[int]:
+        """Give where in the words a pattern is found, once for each word."""
+        words = self.octets
         led = pattern[:1] == b"\n"
         at = words.find(pattern)
         while at >= 0:
             at += led
-            block = bisect_right(starts, at) - 1
-            yield block * _PER_BLOCK + words.count(b"\n", starts[block], at)
+            yield at
             at = words.find(pattern, words.find(b"\n", at))
+
+    def _number(self, at: int) -> int:
+        """Give the number of the word at an octet."""
+        block = bisect_right(self._starts, at) - 1
+        return block * _PER_BLOCK + self.octets.count(b"\n", self._starts[block], at)
+
+    def with_clue(self, clues: Iterable[bytes]) -> dict[bytes, int]:
+        """Give the words that one of some patterns is found in, with their numbers."""
+        words = self.octets
+        starts = {
+            words.rfind(b"\n", 0, at) + 1 for clue in clues for at in self._places(clue)
+        }
+        return {
+            words[start : words.find(b"\n", start)]: self._number(start)
+            for start in starts
+        }
+
+    def of_word(self, number: int) -> array[int]:
+        """Give the ordinals of the messages that have a word."""
+        ends, ordinals = self._load(number // _PER_BLOCK)
+        at = number % _PER_BLOCK
+        return ordinals[ends[at - 1] if at else 0 : ends[at]]
 
     def messages(self, numbers: Iterable[int], most: int) -> set[int]:
         """Give the ordinals of messages that have one of these words (ascending).

@@ -46,7 +46,7 @@ from mailstore.runs import runs
 from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
 from mailstore.service.opened import Opened
-from mailstore.service.searching import search
+from mailstore.service.searching import relevancy, search
 from mailstore.service.sorting import Sorting
 from mailstore.writer import Outcome
 
@@ -200,6 +200,20 @@ class Mailbox:
         None, when it was cancelled. Raises `TooMany` when it took too long.
         """
         return await search(self._account.searching, self._state, predicate, following)
+
+    async def relevancy(
+        self,
+        predicate: Predicate,
+        uids: Sequence[int],
+        following: Following = UNFOLLOWED,
+    ) -> array[int]:
+        """Give how well messages that were found answer, in the order of ``uids``.
+
+        From 1 to 100 (RFC 6203 §4), by the `Fuzzy` terms of the predicate. Nothing
+        when it was cancelled. Raises `TooMany` when it took too long.
+        """
+        parts = self._account.searching
+        return await relevancy(parts, self._state, predicate, uids, following)
 
     async def sort(
         self,

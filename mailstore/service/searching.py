@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from mailstore.blobs import BlobStore
 from mailstore.errors import Busy, Corrupt
@@ -16,11 +17,12 @@ from mailstore.mime.header import Buffer
 from mailstore.model import MailboxId
 from mailstore.query import Following, Predicate
 from mailstore.search.evaluate import cost, evaluate
+from mailstore.search.evaluate import relevancy as scores_of
 from mailstore.search.indexed import IndexedTexts
 from mailstore.search.lookups import look_up, needs_lookup
-from mailstore.search.planes import Columns
+from mailstore.search.planes import Columns, only
 from mailstore.search.textdb import TextDatabase
-from mailstore.search.texts import MessageText
+from mailstore.search.texts import MessageText, Texts
 from mailstore.search.watch import Cancelled, Watch
 from mailstore.service.indexing import Indexing
 from mailstore.service.readers import Readers
@@ -124,11 +126,42 @@ async def search(
     expensive = cost(predicate) > 0 or needs_lookup(predicate)
     if not expensive and len(state.uids) <= _AT_ONCE:
         return evaluate(predicate, _columns_at_once(state), None, Watch())
-    work = _Work(parts, state.id, columns_of(state), following)
+    work = _Work(parts, state.id, columns_of(state), following, evaluate)
     found = await in_pool(parts.runtime, Pool.READ, lambda: work.run(predicate))
     if work.unindexed:
         parts.indexing.wanted()
     return found
+
+
+async def relevancy(
+    parts: SearchParts,
+    state: MailboxState,
+    predicate: Predicate,
+    uids: Sequence[int],
+    following: Following,
+) -> array[int]:
+    """Give scores of messages, in the order of their UIDs here; 1 of unknown ones.
+
+    Nothing when it was cancelled. Raises `TooMany` when it took too long.
+    """
+    columns = only(columns_of(state), uids)
+    work = _Work(parts, state.id, columns, following, scores_of)
+    scores = await in_pool(parts.runtime, Pool.READ, lambda: work.run(predicate))
+    known = dict(zip(columns.uids, scores, strict=False))
+    return array("B", [known.get(uid, 1) for uid in uids])
+
+
+class Give(Protocol):
+    """What is given of a search: the UIDs that match, or their scores."""
+
+    def __call__(
+        self,
+        predicate: Predicate,
+        columns: Columns,
+        texts: Texts | None,
+        watch: Watch,
+        index: IndexedTexts | None = None,
+    ) -> array[int]: ...
 
 
 class _Work:
@@ -140,18 +173,20 @@ class _Work:
         mailbox: MailboxId,
         columns: Columns,
         following: Following,
+        give: Give,
     ) -> None:
         self._parts = parts
         self._mailbox = mailbox
         self._columns = columns
+        self._give = give
         self._watch = _watch(parts.runtime, following)
         self.unindexed = False  # whether messages were read that the index lacks
 
     def run(self, predicate: Predicate) -> array[int]:
-        """Give the UIDs that match; none when it was cancelled."""
+        """Give what is wanted of the messages; nothing when it was cancelled."""
         try:
             if not needs_lookup(predicate) and cost(predicate) == 0:
-                return evaluate(predicate, self._columns, None, self._watch)
+                return self._give(predicate, self._columns, None, self._watch)
             with self._parts.readers.take() as database:
                 known = look_up(database, self._mailbox, predicate)
                 return self._find(known, database)
@@ -161,7 +196,7 @@ class _Work:
     def _find(self, predicate: Predicate, database: Database) -> array[int]:
         """Search with the text index if it is sound."""
         if cost(predicate) == 0:
-            return evaluate(predicate, self._columns, None, self._watch)
+            return self._give(predicate, self._columns, None, self._watch)
         indexing = self._parts.indexing
         try:
             with indexing.reading(database) as text:
@@ -183,4 +218,4 @@ class _Work:
             index = IndexedTexts(text, watch.pause, textsource.last_message(database))
         texts = _StoredTexts(database, parts.blobs, columns.messages)
         self.unindexed = index is None or not index.complete
-        return evaluate(predicate, columns, texts, watch, index)
+        return self._give(predicate, columns, texts, watch, index)

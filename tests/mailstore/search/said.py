@@ -5,7 +5,6 @@ And the text index of a `Home`, filled by hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from mailstore.mime.header import fields
@@ -17,16 +16,12 @@ from tests.mailstore.stores import Home
 TextTerm = HeaderContains | BodyContains | TextContains
 
 
-@dataclass
 class Said:
-    """One message's texts, folded as a whole."""
+    """One message's texts, folded as a whole. No dataclass: its fields are long."""
 
-    data: bytes = field(repr=False)
-    header: str = field(default="", repr=False)
-    body: str = field(default="", repr=False)
-    fields: dict[str, list[str]] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.fields: dict[str, list[str]] = {}
         root = scan(self.data)
         header = self.data[root.header : root.body]
         self.header = fold(all_header_text(header))
