@@ -39,6 +39,7 @@ from imapd.extensions import (
     i18nlevel,
     id,  # noqa: A004 - the RFC's name
     idle,
+    imap4rev2,
     list_extended,
     list_metadata,
     list_status,
@@ -69,6 +70,7 @@ from imapd.extensions import (
     unauthenticate,
     unselect,
     url_partial,
+    utf8_accept,
     within,
     xlist,
 )
@@ -79,6 +81,7 @@ OPTIONAL: tuple[Feature, ...] = (literal_minus.FEATURE,)
 
 ALL: tuple[Feature, ...] = (
     capability.FEATURE,
+    imap4rev2.FEATURE,
     starttls.FEATURE,
     login.FEATURE,
     authenticate.FEATURE,
@@ -141,4 +144,5 @@ ALL: tuple[Feature, ...] = (
     catenate.FEATURE,
     url_partial.FEATURE,
     unauthenticate.FEATURE,
+    utf8_accept.FEATURE,
 )

@@ -110,16 +110,22 @@ def _tell(context: Context, mailbox: Mailbox, view: View) -> None:
     say = context.reply.untagged
     say(b"FLAGS " + flag_names(flags))
     say(b"%d EXISTS" % view.exists)
-    say(b"%d RECENT" % view.count_recent())
-    unseen = mailbox.unseen_first()
-    if unseen is not None and unseen < view.exists and not view.telling.uid_only:
-        say(status(b"OK", "first message without \\Seen", f"UNSEEN {unseen + 1}"))
+    if view.telling.recent:
+        _tell_recent(context, mailbox, view)
     kept = () if mailbox.readonly else flags
     more = () if mailbox.readonly or mailbox.keywords_full else ("\\*",)
     names = flag_names((*kept, *more)).decode("ascii")
     say(status(b"OK", "flags that are kept", f"PERMANENTFLAGS {names}"))
     say(status(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}"))
     say(status(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}"))
+
+
+def _tell_recent(context: Context, mailbox: Mailbox, view: View) -> None:
+    say = context.reply.untagged
+    say(b"%d RECENT" % view.count_recent())
+    unseen = mailbox.unseen_first()
+    if unseen is not None and unseen < view.exists and not view.telling.uid_only:
+        say(status(b"OK", "first message without \\Seen", f"UNSEEN {unseen + 1}"))
 
 
 FEATURE = Feature(

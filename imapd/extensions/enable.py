@@ -66,7 +66,8 @@ async def run(context: Context, node: Enable) -> Completed:
         enabling = context.registry.enables[name]
         if enabling.enable is not None:
             enabling.enable(session)
-    context.reply.untagged(" ".join(("ENABLED", *new)).encode("ascii"))
+    told = [context.registry.enables[name].told for name in new]
+    context.reply.untagged(" ".join(("ENABLED", *told)).encode("ascii"))
     return Completed("ENABLE completed")
 
 

@@ -83,7 +83,7 @@ def parse(cursor: Cursor, registry: Registry) -> MultiSearch:
     cursor.sp()
     charset = None
     if cursor.accept(b"CHARSET "):
-        if cursor.utf8:
+        if not cursor.charsets:
             # RFC 6855 §3: its strings are UTF-8 already.
             raise cursor.fail("no CHARSET after ENABLE UTF8=ACCEPT")
         charset = cursor.astring()

@@ -86,6 +86,7 @@ def parse_command(
     literals: tuple[Literal, ...] = (),
     *,
     utf8: bool = False,
+    charsets: bool = True,
 ) -> Any:  # noqa: ANN401 - each command has its own node
     """Parse what stands behind a command's name.
 
@@ -93,7 +94,7 @@ def parse_command(
     """
     cursor = Cursor(text, literals)
     cursor.at = end
-    cursor.utf8 = utf8
+    cursor.utf8, cursor.charsets = utf8, charsets
     cursor.terminals = registry.terminals
     try:
         return spec.parse(cursor, registry)
@@ -161,7 +162,8 @@ def _understand(context: Context, frame: Frame, head: Head) -> tuple[CommandSpec
         frame.text,
         head.end,
         frame.literals,
-        utf8="UTF8=ACCEPT" in context.session.enabled,
+        utf8=context.session.telling.utf8,
+        charsets=context.session.telling.charsets,
     )
     return spec, node
 

@@ -75,7 +75,9 @@ class _Lines:
         self._texts = FlagTexts(view)
         self._telling = telling = view.telling
         # RFC 7162 §3.2.4: UID and MODSEQ go together.
-        self._with_uid = (with_uid or telling.modseqs) and not telling.uid_only
+        self._with_uid = (
+            with_uid or telling.modseqs or telling.uids
+        ) and not telling.uid_only
         self._loud = self._line(b"FLAGS %b")
         self._silent = self._line(b"")
 

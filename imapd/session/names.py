@@ -14,7 +14,7 @@ from imapd.syntax.mailbox import (
 
 def uses_utf8(context: Context) -> bool:
     """Tell whether names are UTF-8 in this session (RFC 6855 §3)."""
-    return "UTF8=ACCEPT" in context.session.enabled
+    return context.session.telling.utf8
 
 
 def existing_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:

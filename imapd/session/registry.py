@@ -119,6 +119,12 @@ class Enabling:
 
     name: str
     enable: Callable[[SessionState], None] | None = None
+    spelling: str | None = None  # where it isn't in upper case
+
+    @property
+    def told(self) -> str:
+        """Give the name as ENABLED tells it."""
+        return self.spelling or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,21 @@ class Telling:
     uid_only: bool = False
     """No message number is told or taken (RFC 9586); implies ``vanished``."""
 
+    uids: bool = False
+    """FETCH responses that nobody asked for carry the UID (RFC 9051 §7.5.2)."""
+
+    recent: bool = True
+    """\\Recent, the count of such messages, and the first unseen one are told."""
+
+    esearch: bool = False
+    """SEARCH is answered by ESEARCH always (RFC 9051 §6.4.4)."""
+
+    utf8: bool = False
+    """Names and quoted strings are UTF-8, in both directions (RFC 6855 §3)."""
+
+    charsets: bool = True
+    """Searches may name a charset; else their strings are UTF-8 (RFC 6855 §3)."""
+
     @property
     def fetch(self) -> bytes:
         """The name of the response that tells a message's items."""

@@ -23,9 +23,7 @@ def destination(context: Context, octets: bytes) -> str:
     would fail too (RFC 3501 §6.4.7).
     """
     try:
-        return check_name(
-            decode_name(octets, utf8="UTF8=ACCEPT" in context.session.enabled)
-        )
+        return check_name(decode_name(octets, utf8=context.session.telling.utf8))
     except InvalidMailboxName:
         raise No("no mailbox can have this name", "NONEXISTENT") from None
 

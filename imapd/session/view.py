@@ -175,6 +175,8 @@ class View:
         )
 
     def _claim_recent(self) -> None:
+        if not self.telling.recent:
+            return  # a session that is told of it may have them
         low, high = self.mailbox.claim_recent()
         if low > high:
             return
@@ -255,7 +257,8 @@ class View:
             await reply.room()
         if self.exists != before:
             reply.untagged(b"%d EXISTS" % self.exists)
-            reply.untagged(b"%d RECENT" % self.count_recent())
+            if self.telling.recent:
+                reply.untagged(b"%d RECENT" % self.count_recent())
         changed = changes.changed if flags else ()
         for at in range(0, len(changed), _SLICE):
             rows = self._unknown(changed[at : at + _SLICE], known, top)

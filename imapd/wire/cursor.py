@@ -43,7 +43,8 @@ class Cursor:
     """A position in a command's text.
 
     ``utf8`` permits UTF-8 in quoted strings; ``terminals`` are what extensions have
-    added to the grammar that all commands share, as ``$``.
+    added to the grammar that all commands share, as ``$``. Without ``charsets`` a
+    search may name none.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class Cursor:
         "_literals",
         "_next_literal",
         "at",
+        "charsets",
         "terminals",
         "text",
         "utf8",
@@ -62,6 +64,7 @@ class Cursor:
         self.text = text
         self.at = 0
         self.utf8 = utf8
+        self.charsets = True
         self.terminals: Container[bytes] = ()
         self._literals = literals
         self._next_literal = 0

@@ -15,6 +15,9 @@ _ASTRING = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]+')
 _QUOTED = re.compile(
     rb'"((?:[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]|\\["\\])*)"'
 )
+_QUOTED_UTF8 = re.compile(
+    rb'"((?:[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f\x80-\xff]|\\["\\])*)"'
+)
 _ESCAPED = re.compile(rb'\\(["\\])')
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\}\r\n")
 _LITERAL8 = re.compile(rb"~\{([0-9]{1,10})\}\r\n")
@@ -39,9 +42,10 @@ class Malformed(Exception):
 class Reader:
     """A place in one response."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, utf8: bool = False) -> None:
         self.data = data
         self.at = 0
+        self.utf8 = utf8
 
     def refuse(self, wanted: str) -> NoReturn:
         """Raise `Malformed` at this place."""
@@ -90,8 +94,12 @@ class Reader:
         return self.match(_ASTRING, "astring")
 
     def string(self) -> bytes:
-        quoted = _QUOTED.match(self.data, self.at)
+        quoted = (_QUOTED_UTF8 if self.utf8 else _QUOTED).match(self.data, self.at)
         if quoted is not None:
+            try:
+                quoted[1].decode("utf-8" if self.utf8 else "ascii")
+            except UnicodeDecodeError:
+                self.refuse("UTF-8 in a quoted string")
             self.at = quoted.end()
             return _ESCAPED.sub(rb"\1", quoted[1])
         literal = _LITERAL.match(self.data, self.at)
@@ -137,9 +145,9 @@ class Reader:
 
     def mailbox(self) -> str:
         found = self.astring()
-        if not found.isascii():
+        if not (found.isascii() or self.utf8):
             self.refuse("a mailbox name in ASCII")
-        name = found.decode("ascii")
+        name = found.decode("utf-8")
         return "INBOX" if name.upper() == "INBOX" else name
 
     def number(self) -> int:

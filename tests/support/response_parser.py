@@ -42,6 +42,7 @@ class ResponseParser:
         self._buffer = bytearray()
         self._line = 0  # where the line that is being read begins
         self._scan = 0  # no CRLF before here
+        self.utf8 = False  # the client has enabled it
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
@@ -50,7 +51,15 @@ class ResponseParser:
     def next(self) -> r.Response | None:
         """Give the next whole response, or None. Raises `Malformed`."""
         raw = self.next_raw()
-        return None if raw is None else parse_response(raw)
+        return None if raw is None else self.parse(raw)
+
+    def parse(self, raw: bytes) -> r.Response:
+        """Parse a response of this stream. Raises `Malformed`."""
+        found = parse_response(raw, utf8=self.utf8)
+        if isinstance(found, r.Enabled):
+            names = {name.upper() for name in found.names}
+            self.utf8 = self.utf8 or bool(names & _UTF8)
+        return found
 
     def next_raw(self) -> bytes | None:
         """Give the bytes of the next whole response with its CRLF, or None."""
@@ -87,11 +96,15 @@ class ResponseParser:
         return int(found[1])
 
 
-def parse_response(raw: bytes) -> r.Response:
+_UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
+"""What makes quoted strings UTF-8 (RFC 6855 §3, RFC 9051 §5.1)."""
+
+
+def parse_response(raw: bytes, *, utf8: bool = False) -> r.Response:
     """Parse one whole response, CRLF and literals included. Raises `Malformed`."""
     if not raw.endswith(b"\r\n"):
         raise Malformed("CRLF", len(raw), raw)
-    reader = ResponseReader(raw[:-2])
+    reader = ResponseReader(raw[:-2], utf8=utf8)
     if reader.accept(b"+ "):
         return _continuation(reader)
     if not reader.accept(b"* "):

@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.support.reader import Malformed
-from tests.support.response_parser import ResponseParser, parse_response
+from tests.support.response_parser import ResponseParser
 from tests.support.transcript_match import match
 
 
@@ -376,7 +376,7 @@ class _Player:
         if actual is None:
             raise self._mismatch(step.line, step.client, waiting, ())
         try:
-            parse_response(actual)
+            self._lines[step.client].parser.parse(actual)
         except Malformed as error:
             raise Mismatch(f"{self._title}:{step.line}: {error}") from error
         return actual

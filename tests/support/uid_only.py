@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from imapd.syntax.sequence import SequenceSet
 from imapd.wire.cursor import Cursor, Malformed
 from imapd.wire.encode import sequence_set
-from tests.support.response_parser import ResponseParser, parse_response
+from tests.support.response_parser import ResponseParser
 from tests.support.responses import Vanished
 from tests.support.session import Session
 
@@ -169,7 +169,7 @@ class UidOnlyPeer:
         self._parser.feed(self._session.raw)
         self._session.raw = b""
         while (raw := self._parser.next_raw()) is not None:
-            parse_response(raw)
+            self._parser.parse(raw)
             self._output += self._in_numbers(raw)
 
     def _in_numbers(self, raw: bytes) -> bytes:
@@ -179,7 +179,7 @@ class UidOnlyPeer:
         if raw.startswith(b"* VANISHED (EARLIER)"):
             return raw
         if raw.startswith(b"* VANISHED"):
-            told = parse_response(raw)
+            told = self._parser.parse(raw)
             assert isinstance(told, Vanished)
             if self._vanished:
                 self._uids = [uid for uid in self._uids if uid not in told.uids]

@@ -52,7 +52,7 @@ def parse(answer: type[NumberSet], cursor: Cursor, registry: Registry) -> Search
     cursor.sp()
     charset = None
     if cursor.accept(b"CHARSET "):
-        if cursor.utf8:
+        if not cursor.charsets:
             # RFC 6855 §3: its strings are UTF-8 already.
             raise cursor.fail("no CHARSET after ENABLE UTF8=ACCEPT")
         charset = cursor.astring()
@@ -73,12 +73,15 @@ def unparse(node: Search) -> bytes:
 async def run(context: Context, node: Search) -> Completed:
     """Answer with what was found, in the order of the mailbox."""
     by_uid = node.answer is UidSet
+    returns = node.returns
+    if returns is None and context.session.telling.esearch:
+        returns = ()
     await run_searching(
         Searching(
             context,
             node.keys,
             node.charset,
-            node.returns,
+            returns,
             context.registry.search_returns,
             by_uid=by_uid,
         )

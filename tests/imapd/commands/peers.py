@@ -206,7 +206,9 @@ def _parsed(made: Frame, *, utf8: bool = False) -> Any:
     head = read_head(made.text)
     assert head is not None
     spec = find_spec(REGISTRY, head)
-    return parse_command(REGISTRY, spec, made.text, head.end, made.literals, utf8=utf8)
+    return parse_command(
+        REGISTRY, spec, made.text, head.end, made.literals, utf8=utf8, charsets=not utf8
+    )
 
 
 def unparsed(name: str, node: Any) -> bytes:

@@ -108,7 +108,7 @@ def test_the_name_is_modified_utf7_or_utf8_when_enabled():
     made = world()
     peer = Peer(made)
     peer.ok(b"COPY 1 Entw&APw-rfe")
-    peer.session.enabled.add("UTF8=ACCEPT")
+    peer.session.telling.utf8 = True
     peer.ok(b'COPY 2 "Entw\xc3\xbcrfe"')
     assert len(made.box("Entwürfe").rows) == 2
 

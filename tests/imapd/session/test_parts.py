@@ -35,7 +35,7 @@ def test_a_name_that_cannot_be_has_a_code(context):
 
 def test_names_are_utf8_once_that_is_enabled(context):
     assert existing_name(context, b"a&-b") == "a&b"
-    context.session.enabled.add("UTF8=ACCEPT")
+    context.session.telling.utf8 = True
     assert existing_name(context, "ä&-b".encode()) == "ä&-b"
 
 

@@ -31,7 +31,7 @@ def test_the_code_has_compact_sets():
 def test_a_destination_is_read(octets, enabled, name):
     context = Peer(World()).context
     if enabled:
-        context.session.enabled.add("UTF8=ACCEPT")
+        context.session.telling.utf8 = True
     assert destination(context, octets) == name
 
 

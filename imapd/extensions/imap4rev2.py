@@ -1,0 +1,71 @@
+"""IMAP4rev2: the newer base protocol, beside the older one (RFC 9051).
+
+::
+
+    C: a ENABLE IMAP4rev2
+    S: * ENABLED IMAP4rev2
+    C: b SELECT INBOX
+    S: * LIST () "/" INBOX
+    …
+    C: c SEARCH UNSEEN
+    S: * ESEARCH (TAG "c") ALL 4,7:9
+
+What it folds in is brought by other features, which it requires; this one turns the
+switches of `imapd.session.telling` that make the rest of appendix E, and adds STATUS
+DELETED. Commands and items that it removes stay: they are IMAP4rev1's.
+"""
+
+from __future__ import annotations
+
+from imapd.session.context import Context
+from imapd.session.listing import list_response
+from imapd.session.plugs import StatusItemSpec
+from imapd.session.registry import Capability, Enabling, Feature
+from imapd.session.state import Selected, SessionState
+
+_NAME = "IMAP4rev2"
+
+
+def enable(session: SessionState) -> None:
+    """Speak as RFC 9051 appendix E wants it."""
+    telling = session.telling
+    telling.esearch = True  # 4
+    telling.recent = False  # 11, 12
+    telling.utf8 = True  # 16
+    telling.uids = True  # 21
+
+
+def name_selected(context: Context, selected: Selected) -> bytes | None:
+    """Tell the name of the mailbox that was selected (§6.3.2)."""
+    if _NAME.upper() not in context.session.enabled:
+        return None
+    return list_response(selected.mailbox.name, (), utf8=True)
+
+
+FEATURE = Feature(
+    name=_NAME,
+    rfc=("9051",),
+    capabilities=(Capability(_NAME),),
+    status_items=(
+        StatusItemSpec("DELETED", lambda status: status.deleted, "RFC 9051 §6.3.11"),
+    ),
+    select_responses=(name_selected,),
+    enables=(Enabling(_NAME.upper(), enable, spelling=_NAME),),
+    requires=(
+        "IMAP4rev1",
+        "BINARY",
+        "ENABLE",
+        "ESEARCH",
+        "IDLE",
+        "LIST-EXTENDED",
+        "LIST-STATUS",
+        "MOVE",
+        "NAMESPACE",
+        "SASL-IR",
+        "SEARCHRES",
+        "SPECIAL-USE",
+        "STATUS=SIZE",
+        "UIDPLUS",
+        "UNSELECT",
+    ),
+)
