@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, No
@@ -126,10 +127,17 @@ async def run(context: Context, node: MultiSearch) -> Completed:
     entries = await _entries(context, sources)
     _check_returns(context, searching, sources, entries)
     with returns_at_work(searching):
-        for entry in entries:
-            await _search_one(searching, entry)
+        for at, entry in enumerate(entries):
+            # The steps of one mailbox are nothing to go by: mailboxes are counted.
+            tell = partial(_progress, context, at, len(entries))
+            tell(0, 0)
+            await _search_one(replace(searching, progress=tell), entry)
             await context.breathe()
     return Completed("ESEARCH completed")
+
+
+def _progress(context: Context, done: int, total: int, *_: int) -> None:
+    context.progress(done, total)
 
 
 def _is_selected(context: Context, entry: MailboxEntry) -> bool:

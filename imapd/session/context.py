@@ -102,6 +102,7 @@ class Context:
     log_out: Callable[[], Awaitable[None]]  # the connection goes on
     end: Callable[[], None]  # close once everything is sent
     tag: bytes = b""
+    heard: float = 0.0  # when the client last heard how far the running command is
     counts_by_number: bool = False  # the running command does: no EXPUNGE during it
     arriving: Any = None  # what a literal policy notes of the command that comes
 
@@ -140,6 +141,11 @@ class Context:
         """Send a continuation request and wait for the answer."""
         self.reply.continuation(text)
         return await self.line()
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how much of the running command is done, to who may tell the client."""
+        for tell in self.registry.progress:
+            tell(self, done, total)
 
     async def breathe(self) -> None:
         """Let others have their turn, in the middle of long work."""

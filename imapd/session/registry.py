@@ -92,6 +92,10 @@ class CommandSpec:
     literal_policy: LiteralPolicy | None = None
 
 
+Progress = Callable[["Context", int, int], None]
+"""Hears now and then how much of a long command is done, and of how much."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """A capability's text, and the states in which it holds (None: always).
@@ -154,6 +158,7 @@ class Feature:
     append_data: tuple[AppendDataSpec, ...] = ()
     append_options: tuple[AppendOptionSpec, ...] = ()
     append_most: int = 1  # messages that one APPEND may bring
+    progress: tuple[Progress, ...] = ()
     terminals: tuple[bytes, ...] = ()  # new in the grammar that all commands share
     requires: tuple[str, ...] = ()
     instead_of: tuple[str, ...] = ()  # features that go when this one is there
@@ -222,6 +227,7 @@ class Registry:
     append_data: Mapping[str, AppendDataSpec] = field(repr=False)
     append_options: Mapping[str, AppendOptionSpec] = field(repr=False)
     append_most: int
+    progress: tuple[Progress, ...] = field(repr=False)
     terminals: frozenset[bytes]
     capabilities: tuple[Capability, ...] = field(repr=False)
     unasked_literal: int | None
@@ -274,6 +280,7 @@ class Registry:
                 "return option", (r for f in chosen for r in f.list_returns)
             ),
             enables=_merge("ENABLE name", (e for f in chosen for e in f.enables)),
+            progress=tuple(p for f in chosen for p in f.progress),
             terminals=frozenset(text for f in chosen for text in f.terminals),
             news=tuple(n for f in chosen for n in f.news),
             capabilities=tuple(c for f in chosen for c in f.capabilities),

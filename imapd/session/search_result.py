@@ -41,11 +41,12 @@ def following(
 ) -> Following:
     """Follow a search of this connection: it ends soon when the client is gone.
 
-    ``progress`` hears how many steps are done, and of how many.
+    ``progress`` hears how many steps are done, and of how many; without it the
+    command's own progress is told.
     """
     return Following(
         lambda: context.input.gone,
-        progress,
+        progress or context.progress,
         context.services.limits().search_seconds,
     )
 
@@ -71,7 +72,8 @@ class Searching:
 
     ``returns`` is None for a command without RETURN, which is answered by ``word``
     and numbers; ``specs`` are the options that it may have. ``find`` gives UIDs in
-    the requested order, which is that of the mailbox if ``ascending``.
+    the requested order, which is that of the mailbox if ``ascending``. ``progress``
+    hears of it in the place of the command's own.
     """
 
     context: Context
@@ -81,6 +83,7 @@ class Searching:
     specs: Mapping[str, SearchReturnSpec] = field(repr=False)
     by_uid: bool = False
     word: bytes = b"SEARCH"
+    progress: Callable[[int, int], None] | None = None
     find: Find = field(default=in_mailbox_order, repr=False)
     ascending: bool = True
 

@@ -115,7 +115,9 @@ async def find_messages(
     """
     context = searching.context
     predicate = lower_keys(context, view, searching.keys, searching.charset)
-    uids = await searching.find(mailbox, predicate, following(context))
+    uids = await searching.find(
+        mailbox, predicate, following(context, searching.progress)
+    )
     if searching.ascending:
         uids = known_to(view, uids)
     elif max(uids, default=0) > view.largest_uid:

@@ -6,6 +6,7 @@ item is added to ``ESEARCH_DATA``.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import cast
@@ -108,3 +109,34 @@ ESEARCH_DATA: dict[str, Callable[[BodyReader], object]] = {
     "RELEVANCY": _relevancy_data,
 }
 """Items of ESEARCH by name; what follows name and space is read."""
+
+
+def uid_batches(reader: BodyReader) -> r.Batches:
+    """``* UIDBATCHES (TAG "x") 9:5,4:1``: descending, without a gap (RFC 10022)."""
+    reader.take(b" (TAG ")
+    tag = reader.string().decode("ascii")
+    reader.take(b")")
+    bounds: list[tuple[int, int]] = []
+    while reader.accept(b"," if bounds else b" "):
+        high = reader.nz_number()
+        reader.take(b":")
+        bounds.append((high, reader.nz_number()))
+    if any(high < low for high, low in bounds) or any(
+        after[0] != before[1] - 1 for before, after in itertools.pairwise(bounds)
+    ):
+        reader.refuse("ranges that descend without a gap")
+    return r.Batches(tag, tuple(bounds))
+
+
+def in_progress(reader: BodyReader) -> tuple[str | None, int | None, int | None]:
+    """``[INPROGRESS ("tag" 5 10)]`` (RFC 9585): tag, done, goal, or NIL for each."""
+    reader.take(b"(")
+    tag = None if reader.accept_word(b"NIL") else reader.string().decode("ascii")
+    reader.take(b" ")
+    done = None if reader.accept_word(b"NIL") else reader.number()
+    reader.take(b" ")
+    goal = None if reader.accept_word(b"NIL") else reader.nz_number()
+    reader.take(b")")
+    if done is not None and goal is not None and done > goal:
+        reader.refuse("no more than the goal")
+    return tag, done, goal

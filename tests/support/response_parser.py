@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from tests.support import mailbox_data
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
-from tests.support.esearch_reader import esearch
+from tests.support.esearch_reader import esearch, in_progress, uid_batches
 from tests.support.modseq_reader import message_modseq, modseq, vanished
 from tests.support.reader import Malformed
 from tests.support.thread_reader import comparator, sort_result, thread_lists
@@ -272,7 +272,7 @@ _BARE = (  # RFC 3501, 4315, 7162
     "CONTACTADMIN NOPERM INUSE EXPUNGEISSUED CORRUPTION SERVERBUG CLIENTBUG CANNOT "
     "LIMIT OVERQUOTA ALREADYEXISTS NONEXISTENT "  # RFC 5530 §3
     "BADCOMPARATOR "  # RFC 5255 §4.9
-    "UIDREQUIRED USEATTR TOOBIG"  # RFC 9586, RFC 6154 §7, RFC 7889 §5
+    "UIDREQUIRED USEATTR TOOFEW TOOBIG"  # RFC 9586, RFC 6154 §7, RFC 7889 §5
 )
 CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     **dict.fromkeys(_BARE.split()),
@@ -285,6 +285,7 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "APPENDUID": _appenduid,
     "COPYUID": _copyuid,
     "HIGHESTMODSEQ": modseq,
+    "INPROGRESS": in_progress,
     "MODIFIED": ResponseReader.uid_set,
     "METADATA": mailbox_data.metadata_code,
 }
@@ -398,6 +399,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "LSUB": lambda reader: _list_line(reader, lsub=True),
     "STATUS": _status_line,
     "SEARCH": _search,
+    "UIDBATCHES": uid_batches,
     "SORT": sort_result,
     "THREAD": thread_lists,
     "COMPARATOR": comparator,

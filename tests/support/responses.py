@@ -250,6 +250,14 @@ class Esearch:
 
 
 @dataclass(frozen=True, slots=True)
+class Batches:
+    """UIDBATCHES (RFC 10022): highest and lowest UID of each batch."""
+
+    tag: str
+    bounds: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FlagsLine:
     flags: frozenset[str]
 
@@ -382,6 +390,7 @@ Untagged: TypeAlias = (
     | Threads
     | ComparatorLine
     | Esearch
+    | Batches
     | FlagsLine
     | Exists
     | Recent
