@@ -177,9 +177,13 @@ class _Named(Protocol):
 _Spec = TypeVar("_Spec", bound=_Named)
 
 
-def _merge(what: str, specs: Iterable[_Spec]) -> Mapping[str, _Spec]:
+def _merge(
+    what: str,
+    features: Iterable[Feature],
+    plug: Callable[[Feature], Iterable[_Spec]],
+) -> Mapping[str, _Spec]:
     merged: dict[str, _Spec] = {}
-    for spec in specs:
+    for spec in (one for feature in features for one in plug(feature)):
         if spec.name != spec.name.upper():
             raise RegistryError(f"{what} {spec.name} is not upper case")
         if spec.name in merged:
@@ -245,41 +249,33 @@ class Registry:
         _check_together(chosen)
         return cls(
             features=chosen,
-            commands=_merge("command", (c for f in chosen for c in f.commands)),
-            fetch_items=_merge("item", (i for f in chosen for i in f.fetch_items)),
+            commands=_merge("command", chosen, lambda f: f.commands),
+            fetch_items=_merge("item", chosen, lambda f: f.fetch_items),
             fetch_modifiers=_merge(
-                "fetch modifier", (m for f in chosen for m in f.fetch_modifiers)
+                "fetch modifier", chosen, lambda f: f.fetch_modifiers
             ),
             store_modifiers=_merge(
-                "store modifier", (m for f in chosen for m in f.store_modifiers)
+                "store modifier", chosen, lambda f: f.store_modifiers
             ),
             select_parameters=_merge(
-                "select parameter", (p for f in chosen for p in f.select_parameters)
+                "select parameter", chosen, lambda f: f.select_parameters
             ),
             select_responses=tuple(r for f in chosen for r in f.select_responses),
-            search_keys=_merge("key", (k for f in chosen for k in f.search_keys)),
-            sort_keys=_merge("sort key", (k for f in chosen for k in f.sort_keys)),
-            search_returns=_merge(
-                "return option", (r for f in chosen for r in f.search_returns)
-            ),
-            sort_returns=_merge(
-                "return option", (r for f in chosen for r in f.sort_returns)
-            ),
-            search_data=_merge("data", (d for f in chosen for d in f.search_data)),
-            status_items=_merge("item", (s for f in chosen for s in f.status_items)),
-            append_data=_merge("data", (d for f in chosen for d in f.append_data)),
-            append_options=_merge(
-                "option", (o for f in chosen for o in f.append_options)
-            ),
+            search_keys=_merge("key", chosen, lambda f: f.search_keys),
+            sort_keys=_merge("sort key", chosen, lambda f: f.sort_keys),
+            search_returns=_merge("return option", chosen, lambda f: f.search_returns),
+            sort_returns=_merge("return option", chosen, lambda f: f.sort_returns),
+            search_data=_merge("data", chosen, lambda f: f.search_data),
+            status_items=_merge("item", chosen, lambda f: f.status_items),
+            append_data=_merge("data", chosen, lambda f: f.append_data),
+            append_options=_merge("option", chosen, lambda f: f.append_options),
             append_most=max((f.append_most for f in chosen), default=1),
             list_attributes=tuple(a for f in chosen for a in f.list_attributes),
             list_selections=_merge(
-                "selection option", (s for f in chosen for s in f.list_selections)
+                "selection option", chosen, lambda f: f.list_selections
             ),
-            list_returns=_merge(
-                "return option", (r for f in chosen for r in f.list_returns)
-            ),
-            enables=_merge("ENABLE name", (e for f in chosen for e in f.enables)),
+            list_returns=_merge("return option", chosen, lambda f: f.list_returns),
+            enables=_merge("ENABLE name", chosen, lambda f: f.enables),
             progress=tuple(p for f in chosen for p in f.progress),
             terminals=frozenset(text for f in chosen for text in f.terminals),
             news=tuple(n for f in chosen for n in f.news),
