@@ -41,7 +41,7 @@ class Watch(Protocol):
     def wants(self, event: str, entry: MailboxEntry | None, /) -> bool:
         """Tell whether the client has asked for one of `News.events`.
 
-        Of a mailbox, or (None) of what is no mailbox's.
+        Of a mailbox; or (None) of anything at all, as what is no mailbox's.
         """
         ...
 

@@ -61,7 +61,9 @@ class MetadataNews:
     async def tell(self, context: Context, moment: Moment) -> None:
         """Tell what others have changed."""
         session = context.session
-        follows = session.watch is not None
+        watch = session.watch
+        # Who has not asked must not cost a query at each change of a mailbox.
+        follows = watch is not None and any(watch.wants(e, None) for e in self.events)
         if session.account is None or (moment is Moment.BETWEEN and not follows):
             return
         if not follows and session.enabled.isdisjoint((NAME, SERVER_NAME)):
