@@ -18,7 +18,7 @@ from imapd.session.context import Context
 from imapd.session.faults import Bad
 from imapd.session.registry import Capability, Completed, Feature, States
 from imapd.session.responses import status
-from imapd.session.watching import Moment, catch_up, tell, watch
+from imapd.session.watching import Moment, tell, watch
 from imapd.session.words import Bare, bare
 
 
@@ -29,7 +29,6 @@ async def run(context: Context, _: Bare) -> Completed:
     pulse = _Pulse(context)
     try:
         while (line := context.input.next_line()) is None:
-            await catch_up(context)
             await tell(context, Moment.IDLE)
             pulse.beat()
             await context.reply.room()

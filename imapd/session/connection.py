@@ -19,7 +19,7 @@ from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
 from imapd.session.responses import status
 from imapd.session.state import Peer, SessionState
-from imapd.session.watching import Moment, catch_up, tell
+from imapd.session.watching import Moment, tell
 from imapd.wire.framing import (
     Frame,
     FrameLimits,
@@ -288,7 +288,6 @@ class Connection:
         """Tell what the client has asked for, while it sends nothing (RFC 5465)."""
         context, log = self._context, self._services.log
         try:
-            await catch_up(context)
             await tell(context, Moment.BETWEEN)
             await self.reply.room()
         except (Bye, ConnectionGone):
