@@ -91,11 +91,8 @@ def references(database: Database) -> list[str]:
             " ON m.id = e.mailbox WHERE m.id IS NULL"
         )
         found += [f"mailbox {m} has messages but does not exist" for (m,) in rows]
-    rows = database.all(
-        "SELECT s.message FROM sortkey s LEFT JOIN message m ON m.id = s.message"
-        " WHERE m.id IS NULL LIMIT 20"
-    )
-    found += [f"sort keys of message {m}, which does not exist" for (m,) in rows]
+    if not database.has_table("metadata"):
+        return found  # an index of an older program
     rows = database.all(
         "SELECT DISTINCT a.mailbox FROM metadata a LEFT JOIN mailbox m"
         " ON m.id = a.mailbox WHERE m.name IS NULL"

@@ -170,6 +170,11 @@ class Database:
         except apsw.Error as error:
             raise store_error(error) from error
 
+    def has_table(self, name: str) -> bool:
+        """Tell whether there is a table: readers may open what is not migrated yet."""
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self.one(sql, (name,)) is not None
+
     @contextmanager
     def rows(
         self, sql: str, values: Sequence[Value] = ()

@@ -94,3 +94,20 @@ def delete(database: Database, messages: Sequence[int]) -> None:
         "DELETE FROM sortkey WHERE message IN (SELECT value FROM json_each(?))",
         (json.dumps(list(messages)),),
     )
+
+
+def strays(database: Database) -> list[int]:
+    """Give messages that have values but don't exist, some of them."""
+    rows = database.all(
+        "SELECT s.message FROM sortkey s LEFT JOIN message m ON m.id = s.message"
+        " WHERE m.id IS NULL LIMIT 20"
+    )
+    return [row[0] for row in rows]
+
+
+def some(database: Database, most: int) -> list[int]:
+    """Give messages that have values, about ``most`` of them, evenly spread."""
+    row = database.one("SELECT count(*) FROM sortkey")
+    step = max(1, (int(row[0]) if row else 0) // most)
+    rows = database.all("SELECT message FROM sortkey WHERE message % ? = 0", (step,))
+    return [row[0] for row in rows]

@@ -16,6 +16,7 @@ from mailstore.blobs import BlobStore, open_blobs
 from mailstore.errors import NotFound, StoreError
 from mailstore.index import audit
 from mailstore.index.database import Database
+from mailstore.maintenance.sort_values import prove_sort_values
 from mailstore.search.proof import prove
 
 _MOST_PROBLEMS = 1000
@@ -89,6 +90,7 @@ def check_account(
                 if progress is not None and at % 256 == 0:
                     progress(folder.name, at)
             if len(problems) <= _MOST_PROBLEMS:
+                problems += prove_sort_values(database, SAMPLE)
                 problems += prove(folder, database, blobs, SAMPLE)
         orphans = sum(1 for stored in blobs.entries() if stored.ref not in named)
     except StoreError as error:

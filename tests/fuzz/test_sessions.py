@@ -26,12 +26,20 @@ from hypothesis.stateful import (
 )
 
 from mailstore.maintenance.check import check
-from tests.support.responses import Exists, Expunge, Fetch, SearchResult, Status
+from tests.support.responses import (
+    Exists,
+    Expunge,
+    Fetch,
+    SearchResult,
+    SortResult,
+    Status,
+    Threads,
+)
 from tests.support.session import Session, World
 
 BOXES = ("INBOX", "Other")
 FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "alpha", "Beta")
-HOLD = ("FETCH", "STORE", "SEARCH")
+HOLD = ("FETCH", "STORE", "SEARCH", "SORT", "THREAD")
 
 
 @dataclass
@@ -219,6 +227,28 @@ class Sessions(RuleBasedStateMachine):
         _, answer = client.run(f"SEARCH {key}")
         (found,) = answer.of(SearchResult)
         assert all(1 <= n <= len(client.uids) for n in found.numbers)
+
+    @rule(
+        client=clients,
+        key=st.sampled_from(["ALL", "DELETED", "UNSEEN"]),
+        by=st.sampled_from(["SUBJECT", "REVERSE DATE", "REVERSE UID SIZE"]),
+    )
+    def sort(self, client, key, by):
+        """SORT and THREAD give the messages of SEARCH, each once."""
+        if self._busy(client):
+            return
+        known = len(client.uids)
+        _, answer = client.run(f"SEARCH {key}")
+        (found,) = answer.of(SearchResult)
+        _, answer = client.run(f"SORT ({by}) UTF-8 {key}")
+        (ordered,) = answer.of(SortResult)
+        assert set(found.numbers) == {
+            number for number in ordered.numbers if number <= known
+        }
+        _, answer = client.run(f"THREAD REFERENCES UTF-8 {key}")
+        (threads,) = answer.of(Threads)
+        told = [number for (number,) in threads.threads]
+        assert sorted(told) == sorted(ordered.numbers)
 
     @rule(client=clients)
     def expunge(self, client):

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailstore.errors import Unavailable
-from mailstore.index import audit, sortkeys
+from mailstore.index import sortkeys
 from mailstore.index.database import Database
+from mailstore.maintenance.check import check
+from mailstore.maintenance.sort_values import prove_sort_values
 from mailstore.mime.sorting import SortFields
 from mailstore.model import Arrival, FlagChange, FlagOperation, InternalDate
 from mailstore.query import (
@@ -327,16 +329,36 @@ def test_a_purge_takes_the_values_along(home):
     home.runtime.time += 10**8
     home.run(home.account.purge())
     assert stored(home) == 1
-    assert audit.references(home.account.readers.event) == []
+    assert proved(home) == []
 
 
-def test_values_of_nothing_are_found_by_the_check(home):
+def proved(home: Home) -> list[str]:
+    return list(prove_sort_values(home.account.readers.event, 1_000))
+
+
+def test_wrong_values_are_found_by_the_check(home):
+    box = Box(home)
+    box.add(*[(path.read_bytes(), 10**9 + at) for at, path in enumerate(OWN)])
+    assert proved(home) == []
     database = home.account.lane._database
     with database.transaction():
-        sortkeys.insert(database, [(77, SortFields())])
-    assert audit.references(home.account.readers.event) == [
-        "sort keys of message 77, which does not exist"
+        sortkeys.insert(database, [(7_777, SortFields())])
+        database.execute("UPDATE sortkey SET reply = 1 - reply WHERE message = 1")
+    assert proved(home) == [
+        "sort values of message 7777, which does not exist",
+        "message 1: its sort values are not those of its header",
     ]
+
+
+def test_an_index_of_an_older_program_is_sound(tmp_path):
+    home = Home(tmp_path)
+    home.append("INBOX", mail(subject="x"))
+    database = home.account.lane._database
+    with database.transaction():
+        database.execute("DROP TABLE sortkey")
+        database.execute("DROP TABLE metadata")
+    home.close()
+    assert check(tmp_path).whole
 
 
 # -- ends
