@@ -1,0 +1,101 @@
+"""npm's imapflow: it compresses, and speaks IMAP4rev2, QRESYNC and UTF-8.
+
+It uses what it finds: ID, ENABLE, COMPRESS=DEFLATE, OBJECTID, LIST-STATUS, MOVE, IDLE.
+`.ci/run` installs it into a folder that IMAPD_NODE_MODULES names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.programs import SECONDS, environment, needed_program
+from tests.support.server import ServerProcess, running_server
+
+pytestmark = pytest.mark.net
+SCRIPT = Path(__file__).with_name("imapflow.cjs")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Give a server whose log tells each command."""
+    folder = tmp_path_factory.mktemp("server")
+    with running_server(folder, more_config="commands = true") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def told(
+    server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Give what the program found out."""
+    node = needed_program("node", "nodejs")
+    modules = os.environ.get("IMAPD_NODE_MODULES")
+    if not modules or not (Path(modules) / "imapflow").is_dir():
+        pytest.skip("imapflow is not installed (npm install imapflow; see .ci/run)")
+    home = tmp_path_factory.mktemp("home")
+    account = server.accounts["carol"]
+    password = home / "password"
+    password.write_text(account.password)
+    done = subprocess.run(
+        [
+            node,
+            str(SCRIPT),
+            str(server.tls_port),
+            account.name,
+            str(password),
+            str(server.certificates.authority),
+        ],
+        capture_output=True,
+        check=False,
+        timeout=SECONDS,
+        env={**environment(home), "NODE_PATH": modules},
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr + server.log[-4_000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_what_it_wants_is_enabled(told: dict[str, Any], server: ServerProcess):
+    assert {"CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT"} <= set(told["enabled"])
+    assert told["compressed"]
+    for command in ("COMPRESS", "ENABLE", "ID", "NAMESPACE", "IDLE", "MOVE"):
+        assert f'"command": "{command}"' in server.log
+
+
+def test_messages_are_what_they_were(told: dict[str, Any]):
+    assert told["uid"] == 1
+    assert told["path"] == "imapflow/Entwürfe"
+    assert told["exists"] == 2
+    assert told["subject"] == "grüße"
+    assert told["flags"] == ["$flow", "\\Seen"]
+    assert told["source"]
+    assert told["download"]
+    assert told["part"] == [0, 1, 2, 3, 4]
+    assert told["parts"] == ["text/plain", "application/octet-stream"]
+
+
+def test_changes_and_searches(told: dict[str, Any]):
+    assert told["modseq"] == "true"
+    assert told["found"] == [1]
+    assert told["unseen"] == [2]
+    assert told["flagged"] == [2]
+    assert told["changed"]
+    assert (told["copied"], told["moved"], told["left"]) == (2, 1, 0)
+    assert told["inbox"] == 2
+    assert told["idle"]
+
+
+def test_mailboxes(told: dict[str, Any]):
+    assert told["listed"]
+    assert {"\\Sent", "\\Trash", "\\Drafts", "\\Junk"} <= set(told["special"])
+    if "OBJECTID" in told["capabilities"]:
+        assert told["emailId"]
+        assert told["threadId"]
