@@ -26,8 +26,9 @@ _WORD = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _WRONG_STATE = {
     States.NOT_AUTHENTICATED: "log in first",
     States.AUTHENTICATED: "select a mailbox first",
-    States.SELECTED: "not while logged in",
+    States.SELECTED: "not while a mailbox is selected",
 }
+_NOT_AGAIN = "not while logged in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,8 @@ def find_spec(registry: Registry, head: Head) -> CommandSpec:
 def check_state(spec: CommandSpec, state: States) -> None:
     """Refuse a command in the wrong state (RFC 3501 §3). Raises `Bad`."""
     if not state & spec.states:
-        if state is States.SELECTED or spec.states is States.NOT_AUTHENTICATED:
-            raise Bad(f"{spec.name}: {_WRONG_STATE[States.SELECTED]}")
-        raise Bad(f"{spec.name}: {_WRONG_STATE[state]}")
+        again = spec.states is States.NOT_AUTHENTICATED
+        raise Bad(f"{spec.name}: {_NOT_AGAIN if again else _WRONG_STATE[state]}")
 
 
 def parse_command(
