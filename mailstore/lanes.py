@@ -22,7 +22,8 @@ class Pool(enum.Enum):
     """Which bounded set of threads a piece of work belongs to."""
 
     WRITE = "write"  # transactions, fsync, checkpoints
-    READ = "read"  # searches, cold loads, text extraction
+    READ = "read"  # cold loads, conversions: what is short
+    SEARCH = "search"  # searches, sorting: what may take long
     PASSWORD = "password"  # bcrypt
     INDEX = "index"  # fills text indexes; nobody waits for it
     LOOKUP = "lookup"  # waits for other servers: LDAP, OAuth

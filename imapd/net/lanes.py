@@ -23,14 +23,16 @@ T = TypeVar("T")
 THREADS: Mapping[Pool, int] = {
     Pool.WRITE: 4,
     Pool.READ: 2,
+    Pool.SEARCH: 2,
     Pool.PASSWORD: 2,
     Pool.INDEX: 1,
     Pool.LOOKUP: 4,
 }
-"""Four writers: one slow fsync holds up its own account only. Two for passwords:
-bcrypt releases the interpreter lock, so more would only take processors away. One
-that indexes texts: it takes what time is left. Four
-that wait for the network, as many as there are connections to LDAP."""
+"""Four writers: one slow fsync holds up its own account only. Two that search, apart
+from those that read: long searches keep nobody from opening a mailbox. Two for
+passwords: bcrypt releases the interpreter lock, so more would only take processors
+away. One that indexes texts: it takes what time is left. Four that wait for the
+network, as many as there are connections to LDAP."""
 
 _TURN = 0.002  # seconds of delivered calls before the sockets get their turn
 

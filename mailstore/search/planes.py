@@ -19,6 +19,7 @@ from mailstore.query import Compare
 
 Plane = bytes | bytearray
 _DAY = 86_400
+_FAR = 86_400  # seconds; a zone is less than a day
 _SPARSE = 8  # of so many messages one: then each is looked up by itself
 _BITS = [bytes(1 if byte >> bit & 1 else 0 for byte in range(256)) for bit in range(8)]
 _INVERSE = bytes([1, 0]) + bytes(254)
@@ -176,13 +177,31 @@ def arrived_at(columns: Columns, compare: Compare, epoch: int) -> Plane:
 
 def arrived_on(columns: Columns, compare: Compare, day: int) -> Plane:
     """Give the messages by the day of INTERNALDATE, in its own zone."""
-    test = _test(compare, day)
-    return bytes(
-        [
-            test((epoch + zone * 60) // _DAY)
-            for epoch, zone in zip(columns.dates, columns.zones, strict=True)
-        ]
+    match compare:
+        case Compare.AT_LEAST:
+            return _arrived_from(columns, day)
+        case Compare.GREATER:
+            return _arrived_from(columns, day + 1)
+        case Compare.LESS:
+            return inverse(_arrived_from(columns, day))
+        case Compare.EQUAL:
+            later = inverse(_arrived_from(columns, day + 1))
+            return both(_arrived_from(columns, day), later)
+
+
+def _arrived_from(columns: Columns, day: int) -> Plane:
+    """Give the messages of a day and later ones.
+
+    The moment alone tells for all that are further from midnight than any zone is.
+    """
+    start = day * _DAY
+    surely = bytearray(map((start + _FAR).__le__, columns.dates))
+    doubtful = int.from_bytes(surely, "little") ^ int.from_bytes(
+        bytes(map((start - _FAR).__le__, columns.dates)), "little"
     )
+    for at in indexes(doubtful.to_bytes(len(surely), "little")) if doubtful else ():
+        surely[at] = columns.dates[at] + columns.zones[at] * 60 >= start
+    return surely
 
 
 class _Test(Protocol):

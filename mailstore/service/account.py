@@ -42,7 +42,7 @@ from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.overview import Follower, Overview
 from mailstore.service.readers import Readers
-from mailstore.service.searching import SearchParts
+from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
 from mailstore.writer import Lane, Outcome
 
@@ -82,7 +82,9 @@ class Account:
         self.readers = Readers(folder / "index.db")
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.indexing = Indexing(folder, self.readers, self.blobs, runtime)
-        self.searching = SearchParts(runtime, self.readers, self.blobs, self.indexing)
+        self.searching = SearchParts(
+            runtime, self.readers, self.blobs, self.indexing, Turns(runtime)
+        )
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from mailstore.blobs import BlobStore
 from mailstore.errors import Busy, Corrupt
 from mailstore.index import entries, textsource
 from mailstore.index.database import Database
-from mailstore.lanes import Pool, Runtime, in_pool
+from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
 from mailstore.model import MailboxId
 from mailstore.query import Following, Predicate
@@ -94,6 +95,30 @@ class _StoredTexts:
             yield data
 
 
+class Turns:
+    """Lets one search of an account run at a time, the others in their order.
+
+    So that nobody takes all the threads. For the event thread.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._busy = False
+        self._waiting: deque[Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        if self._busy:
+            turn: Future[None] = self._runtime.future()
+            self._waiting.append(turn)
+            await turn
+        self._busy = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self._busy = bool(self._waiting)
+        if self._waiting:
+            self._waiting.popleft().succeed(None)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchParts:
     """What a search of an account needs besides the mailbox's state."""
@@ -102,6 +127,7 @@ class SearchParts:
     readers: Readers
     blobs: BlobStore
     indexing: Indexing
+    turns: Turns
 
 
 def _watch(runtime: Runtime, following: Following) -> Watch:
@@ -127,7 +153,8 @@ async def search(
     if not expensive and len(state.uids) <= _AT_ONCE:
         return evaluate(predicate, _columns_at_once(state), None, Watch())
     work = _Work(parts, state.id, columns_of(state), following, evaluate)
-    found = await in_pool(parts.runtime, Pool.READ, lambda: work.run(predicate))
+    async with parts.turns:
+        found = await in_pool(parts.runtime, Pool.SEARCH, lambda: work.run(predicate))
     if work.unindexed:
         parts.indexing.wanted()
     return found
@@ -146,7 +173,8 @@ async def relevancy(
     """
     columns = only(columns_of(state), uids)
     work = _Work(parts, state.id, columns, following, scores_of)
-    scores = await in_pool(parts.runtime, Pool.READ, lambda: work.run(predicate))
+    async with parts.turns:
+        scores = await in_pool(parts.runtime, Pool.SEARCH, lambda: work.run(predicate))
     known = dict(zip(columns.uids, scores, strict=False))
     return array("B", [known.get(uid, 1) for uid in uids])
 

@@ -160,7 +160,7 @@ class Sorting:
 
         result = None
         with suppress(Cancelled):
-            result = await in_pool(parts.runtime, Pool.READ, work)
+            result = await in_pool(parts.runtime, Pool.SEARCH, work)
         if made:
             parts.runtime.spawn(_write_down(parts.lane, made))
         return result

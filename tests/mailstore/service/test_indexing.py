@@ -10,7 +10,9 @@ from mailstore.query import BodyContains
 from mailstore.search import indexer
 from mailstore.service import indexing
 from mailstore.service.indexing import Indexing
+from mailstore.service.searching import Turns
 from tests.support.session import World
+from tests.support.stepping import SteppingRuntime
 
 MAIL = [b"Subject: %d\r\n\r\nfish %d\r\n" % (n, n) for n in range(5)]
 
@@ -160,3 +162,34 @@ def test_search_by_a_mailbox_of_the_store(world):
     assert world.runtime.run(search()) == [4]
     world.runtime.advance(2)
     assert world.runtime.run(search()) == [4]
+
+
+# -- turns of searches
+
+
+def test_one_search_of_an_account_runs_at_a_time():
+    runtime = SteppingRuntime()
+    turns, order = Turns(runtime), []
+    gates = [runtime.future() for _ in range(3)]
+
+    async def work(number: int) -> None:
+        async with turns:
+            order.append(f"begins {number}")
+            await gates[number]
+            order.append(f"ends {number}")
+            if number == 0:
+                raise ValueError("a search fails")
+
+    async def shielded() -> None:
+        with pytest.raises(ValueError, match="a search fails"):
+            await work(0)
+
+    runtime.spawn(shielded())
+    runtime.spawn(work(1))
+    runtime.spawn(work(2))
+    assert order == ["begins 0"]
+    for gate in gates:
+        gate.succeed(None)
+    assert order == [f"{what} {n}" for n in range(3) for what in ("begins", "ends")]
+    runtime.run(work(2))
+    assert order[-1] == "ends 2"
