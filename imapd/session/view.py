@@ -62,7 +62,7 @@ class View:
         self._owed = False  # the client waits for HIGHESTMODSEQ
         self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
-        self._known: Mapping[int, object] = {}
+        self._known: dict[int, object] = {}
         self._recent: list[tuple[int, int]] = []
         self._saved: array[int] = array("I")
         self._claim_recent()
@@ -196,11 +196,14 @@ class View:
         answers, and .SILENT (RFC 3501 §6.4.6). A client that is told mod-sequences
         knows those in ``modseqs``: the same mask with another one is news.
         """
-        masks: Mapping[int, object] = dict(rows)
+        masks: dict[int, object] = dict(rows)
         if modseqs:
             told = zip(rows, modseqs, strict=True)
             masks = {uid: (mask, modseq) for (uid, mask), modseq in told}
-        self._known = {**self._known, **masks} if self._known else masks
+        if self._known:
+            self._known.update(masks)
+        else:
+            self._known = masks
 
     def code(self) -> str | None:
         """Give the response code that the client waits for, and note that it came.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from mailstore.changes import ChangeNotice, NoBus
 from mailstore.maintenance.check import check
 from tests.fuzz.account_mirror import AccountMirror
+from tests.support.linked_bus import LinkedBus
 from tests.support.responses import Code, ListLine, StatusLine
 from tests.support.session import Session, World
 
@@ -26,21 +25,15 @@ NAMES = ("INBOX", "a", "a/b", "a/b/c", "d", "d/e")
 SELECTED = ("selected", "selected-delayed")
 
 
-class LossyBus(NoBus):
-    """A bus to one other worker that loses every fourth notice."""
+class LossyBus(LinkedBus):
+    """A bus that loses every fourth notice."""
 
     def __init__(self) -> None:
-        self.other: LossyBus | None = None
-        self._receive: Callable[[ChangeNotice], None] | None = None
+        super().__init__()
         self._random = random.Random(0)
 
-    def publish(self, notice: ChangeNotice) -> None:
-        receive = self.other and self.other._receive
-        if receive and self._random.randrange(4):
-            receive(notice)
-
-    def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
-        self._receive = receive
+    def loses(self) -> bool:
+        return not self._random.randrange(4)
 
 
 class Account(RuleBasedStateMachine):
@@ -50,9 +43,7 @@ class Account(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self.path = Path(self._folder.name)
-        buses = LossyBus(), LossyBus()
-        buses[0].other, buses[1].other = buses[1], buses[0]
-        self.worlds = [World(self.path, bus=bus) for bus in buses]
+        self.worlds = [World(self.path, bus=bus) for bus in LossyBus.pair()]
         self.stranger = World(self.path)
         self.others = [w.session() for w in (*self.worlds, self.stranger)]
         self.watchers = [AccountMirror(world.session()) for world in self.worlds]

@@ -215,6 +215,35 @@ def test_vanished_instead_of_expunge(world, ann, other):
     assert ann.raw == b"* VANISHED 1\r\n"
 
 
+def test_uids_instead_of_numbers(world, ann, other):
+    """RFC 9586 §3.3: what is told of new messages has no number either."""
+    world.deliver(MESSAGE)
+    ann.ok(b"ENABLE UIDONLY")
+    ann.ok(b"SELECT INBOX")
+    ann.ok(SELECTED)
+    other.ok(b"SELECT INBOX")
+    other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+    other.ok(b"EXPUNGE")
+    ann.read()
+    ann.raw = b""
+    world.deliver(MESSAGE)
+    ann.read()
+    assert b"* 2 UIDFETCH (" in ann.raw
+    assert b" FETCH " not in ann.raw
+
+
+def test_many_changes_of_ones_own_are_forgotten(world, ann):
+    """Of a mailbox that is not to be told of, nothing piles up but the last flags."""
+    world.deliver(*[MESSAGE] * 20)
+    ann.ok(b"SELECT INBOX")
+    ann.ok(b"NOTIFY NONE")
+    for number in range(1, 21):
+        ann.ok(b"STORE %d +FLAGS (\\Seen)" % number)
+        ann.ok(b"STORE %d -FLAGS (\\Seen)" % number)
+    view = ann.connection.session.selected.view
+    assert len(view._known) <= 20
+
+
 # -- the command itself
 
 
