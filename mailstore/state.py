@@ -201,7 +201,10 @@ class MailboxState:
             end = at + stop - start
             self.system[start:stop] = changed.system[at:end]
             self.keywords[start:stop] = changed.keywords[at:end]
-            self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
+            if changed.modseqs is not None:
+                self.modseqs[start:stop] = changed.modseqs[at:end]
+            else:
+                self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
         if self.more or changed.more:
             for uid in changed.uids:
                 self.more.pop(uid, None)

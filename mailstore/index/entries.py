@@ -90,14 +90,14 @@ def entries_from(database: Database, mailbox: MailboxId, uid: int) -> list[Entry
 
 def masks_since(
     database: Database, mailbox: MailboxId, modseq: int, uidnext: int
-) -> list[tuple[int, int]]:
-    """Give (uid, mask) below ``uidnext`` that changed after a mod-sequence."""
+) -> list[tuple[int, int, int]]:
+    """Give (uid, mask, modseq) below ``uidnext`` that changed after a mod-sequence."""
     rows = database.all(
-        "SELECT uid, flags, more FROM entry"
+        "SELECT uid, flags, more, modseq FROM entry"
         " WHERE mailbox = ? AND uid < ? AND modseq > ? ORDER BY uid",
         (mailbox, uidnext, modseq),
     )
-    return [(uid, to_mask(flags, more)) for uid, flags, more in rows]
+    return [(uid, to_mask(flags, more), seq) for uid, flags, more, seq in rows]
 
 
 def vanished_since(database: Database, mailbox: MailboxId, modseq: int) -> array[int]:

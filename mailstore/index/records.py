@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from mailstore.mime.sorting import SortFields
@@ -89,12 +89,20 @@ class ChangedFlags:
     """New flags of some messages, as the columns that memory holds.
 
     Made on the writer's thread, so that the event thread copies whole slices.
+    ``modseqs`` is None when all have that of one commit.
     """
 
     uids: array[int]  # ascending
     system: bytes
     keywords: array[int]  # the first 57, from bit 0
     more: Mapping[int, int]  # by UID, the keywords behind them
+    modseqs: array[int] | None = None
+
+    @classmethod
+    def of_several(cls, rows: Sequence[tuple[int, int, int]]) -> ChangedFlags:
+        """Lay out (uid, mask, modseq) of several commits, ascending by UID."""
+        one = cls.of([(uid, mask) for uid, mask, _ in rows])
+        return replace(one, modseqs=array("Q", [modseq for _, _, modseq in rows]))
 
     @classmethod
     def of(cls, masks: Sequence[tuple[int, int]]) -> ChangedFlags:

@@ -320,6 +320,11 @@ class Mailbox:
             there = {uid for uid, _ in rows}
             missing = tuple([uid for uid in uids if uid not in there])
         refused, external = set(done.failed), set(done.external)
+        if state.modseq > done.delta.modseq:
+            # Others have written since then: the rows are theirs as well.
+            there_now = [uid for uid, _ in rows]
+            modseqs = zip(there_now, self.modseqs(there_now), strict=True)
+            external |= {uid for uid, modseq in modseqs if modseq > done.delta.modseq}
         updated = [row for row in rows if row[0] not in refused] if refused else rows
         return Stored(
             modseq=done.delta.modseq,

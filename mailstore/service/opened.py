@@ -181,7 +181,7 @@ def _reading(
                 highest,
                 row.uidnext,
                 new=entries.entries_from(database, mailbox, uidnext),
-                changed=ChangedFlags.of(changed),
+                changed=ChangedFlags.of_several(changed),
                 vanished=entries.vanished_since(database, mailbox, since),
                 keywords=entries.keywords(database, mailbox),
             )

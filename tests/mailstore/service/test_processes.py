@@ -11,7 +11,14 @@ from mailstore.boot import boot_id
 from mailstore.changes import NoBus
 from mailstore.index import audit
 from mailstore.maintenance.check import check
-from mailstore.model import AccountId, Column, FlagChange, FlagOperation
+from mailstore.model import (
+    FLAGGED,
+    SEEN,
+    AccountId,
+    Column,
+    FlagChange,
+    FlagOperation,
+)
 from mailstore.service import arrivals, names, opened, readers
 from mailstore.service.store import Store
 from tests.mailstore.stores import OPTIONS, Home
@@ -58,6 +65,37 @@ def test_the_other_sees_arrivals_flags_and_removals(pair):
     assert list(changes.vanished) == [2]
     assert 4 in changes.new
     assert 1 in dict(changes.changed)
+
+
+def test_each_message_has_the_modseq_of_its_own_change(pair):
+    """Several commits that are read at once keep theirs (RFC 7162 §3.1.4)."""
+    one, two = pair
+    one.append("INBOX", b"a", b"b", b"c")
+    mine, theirs = one.open(), two.open()
+    for uid in (2, 1, 3):
+        change = FlagChange(ADD, ("\\Seen",))
+        one.run(mine.store_flags([uid], change, seen_at=mine.modseq))
+    catch_up(two, theirs)
+    assert theirs.modseqs([1, 2, 3]) == mine.modseqs([1, 2, 3])
+    assert len(set(mine.modseqs([1, 2, 3]))) == 3
+
+
+def test_what_others_change_right_after_a_store_is_told_even_so(pair, monkeypatch):
+    """A client that stores silently cannot know it (RFC 3501 §6.4.6)."""
+    one, two = pair
+    one.append("INBOX", b"a", b"b")
+    mine, theirs = one.open(), two.open()
+
+    async def meanwhile(modseq):
+        change = FlagChange(ADD, ("\\Seen",))
+        two.run(theirs.store_flags([1], change, seen_at=theirs.modseq))
+        await mine.refresh()
+
+    monkeypatch.setattr(mine, "_caught_up", meanwhile)
+    change = FlagChange(ADD, ("\\Flagged",))
+    stored = one.run(mine.store_flags([1, 2], change, seen_at=mine.modseq))
+    assert stored.updated == [(1, FLAGGED | SEEN), (2, FLAGGED)]
+    assert stored.external == [(1, FLAGGED | SEEN)]
 
 
 def test_both_write_in_turn(pair):
