@@ -39,6 +39,10 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
         "long runs of the random tests, by hand",
         (("pytest", "-q", "-m", "soak or not perf", "--hypothesis-profile", "soak"),),
     ),
+    "sessions": (
+        "random sessions over worker processes for an hour, by hand",
+        (("tests.soak",),),
+    ),
     "perf": ("comparisons of speed, by hand", (("pytest", "-q", "-m", "perf"),)),
 }
 """Name, what it proves, and its command lines (a module and its arguments)."""
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.gate",
         description="Run the checks that every change has to pass.",
-        epilog="\n".join(f"{name:6} {text}" for name, (text, _) in CHECKS.items()),
+        epilog="\n".join(f"{name:8} {text}" for name, (text, _) in CHECKS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("check", nargs="?", default="all", choices=("all", *CHECKS))
