@@ -80,7 +80,7 @@ class MultiSearch:
 def parse(cursor: Cursor, registry: Registry) -> MultiSearch:
     """Take the arguments of ESEARCH. Raises `Malformed`."""
     sources = _parse_sources(cursor) if cursor.accept(b" IN ") else None
-    returns = parse_returns(cursor, registry.search_returns)
+    returns = parse_returns(cursor, registry, registry.search_returns)
     cursor.sp()
     charset = None
     if cursor.accept(b"CHARSET "):
@@ -132,7 +132,7 @@ async def run(context: Context, node: MultiSearch) -> Completed:
             tell = partial(_progress, context, at, len(entries))
             tell(0, 0)
             await _search_one(replace(searching, progress=tell), entry)
-            await context.breathe()
+            await context.reply.give_way()
     return Completed("ESEARCH completed")
 
 

@@ -80,7 +80,7 @@ class Sort:
 
 def parse(answer: type[NumberSet], cursor: Cursor, registry: Registry) -> Sort:
     """Take the arguments of SORT. Raises `Malformed`."""
-    returns = parse_returns(cursor, registry.sort_returns)
+    returns = parse_returns(cursor, registry, registry.sort_returns)
     cursor.sp()
     criteria = cursor.parenthesised(lambda: _parse_criterion(cursor, registry), least=1)
     cursor.sp()

@@ -12,7 +12,7 @@ from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
 from imapd.session.state import Selected, SessionState
-from mailstore.lanes import Future, Runtime
+from mailstore.lanes import Runtime
 from mailstore.model import AccountId
 from mailstore.service import Account, Store
 
@@ -146,13 +146,6 @@ class Context:
         """Say how much of the running command is done, to who may tell the client."""
         for tell in self.registry.progress:
             tell(self, done, total)
-
-    async def breathe(self) -> None:
-        """Let others have their turn, in the middle of long work."""
-        runtime = self.services.runtime
-        turn: Future[None] = runtime.future()
-        runtime.deliver(lambda: turn.succeed(None))
-        await turn
 
     async def deselect(self) -> None:
         """Leave the selected mailbox without expunging (RFC 3691 §2)."""

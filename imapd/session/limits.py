@@ -49,6 +49,11 @@ class Limits:
     search_mailboxes: int = _limit(
         10_000, "mailboxes", "in one ESEARCH (RFC 7377); as many as an account may have"
     )
+    search_updates: int = _limit(
+        16,
+        "searches",
+        "kept up to date in a session (RFC 5267); each change is looked at for each",
+    )
     fetch_items: int = _limit(100, "items", "there are not that many items")
     bad_commands_before_login: int = _limit(
         3, "commands", "another protocol's client gives itself away quickly"

@@ -269,8 +269,9 @@ class SortKeySpec:
 class SearchReturnSpec:
     """A return option of SEARCH or SORT (RFC 4466 §2.6), and what it does.
 
-    ``parse`` takes its argument, behind the space; None: it has none. Of options with
-    one ``group`` a command may have one.
+    ``parse`` takes its argument, behind the space; None: it has none. With ``optional``
+    it may be left out, and begins with a parenthesis. Of options with one ``group`` a
+    command may have one.
     ``chooses`` gives the messages that it tells of, in any order, None for all that
     were found; without it the option says nothing about messages. ``data`` gives its
     item of the ESEARCH response in pieces, none of them if there is nothing to say.
@@ -281,7 +282,8 @@ class SearchReturnSpec:
 
     name: str
     rfc: str
-    parse: Callable[[Cursor], ReturnArgument] | None = None
+    parse: Callable[[Cursor, Registry], ReturnArgument] | None = None
+    optional: bool = False
     group: str = ""
     chooses: Callable[[SearchResult, Any], Sequence[int] | None] | None = None
     data: Callable[[SearchResult, Any], AsyncIterator[bytes]] | None = None

@@ -133,16 +133,20 @@ class Environment:
     context: Context
     view: View
     codec: str
+    live: View | None = None  # for a search that goes on: how the mailbox is now
 
     @property
     def largest_uid(self) -> int:
         """The UID that ``*`` stands for, 0 in an empty mailbox."""
-        return self.view.largest_uid
+        if self.live is None:
+            return self.view.largest_uid
+        uids = self.live.mailbox.uids
+        return uids[-1] if uids else 0
 
     @property
     def recent(self) -> Sequence[tuple[int, int]]:
         """UID ranges that are \\Recent in this session."""
-        return self.view.recent
+        return (self.live or self.view).recent
 
     def decode(self, text: bytes) -> str:
         """Decode a search string. Raises `Bad` when it isn't of its charset."""
@@ -166,11 +170,23 @@ def lower_keys(
     `No` for an unknown charset and for too many keys, `Bad` for a string that isn't
     of its charset.
     """
+    return lower_in(environment_of(context, view, charset), keys)
+
+
+def environment_of(
+    context: Context, view: View, charset: bytes | None, *, live: View | None = None
+) -> Environment:
+    """Give what keys are lowered in. Raises `No` for an unknown charset."""
     codec = "utf-8" if charset is None else codec_of(charset)
     if codec is None:
         # RFC 3501 §7.1: BADCHARSET tells which ones are possible.
         raise No("unknown charset", f"BADCHARSET ({' '.join(CHARSETS)})")
-    where = Environment(context, view, codec)
+    return Environment(context, view, codec, live)
+
+
+def lower_in(where: Environment, keys: Sequence[SearchKey]) -> Predicate:
+    """Say keys in the store's terms; as `lower_keys`."""
+    context = where.context
     predicate: Predicate = And(tuple([key.lower(where) for key in keys]))
     collation = context.session.comparator.collation
     if collation is not DEFAULT_COMPARATOR.collation:

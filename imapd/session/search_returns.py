@@ -72,7 +72,7 @@ RETURNS = (
 PARTIAL = SearchReturnSpec(
     "PARTIAL",
     "RFC 9394 §3.1",
-    parse=PartialRange.parse,
+    parse=lambda cursor, _: PartialRange.parse(cursor),
     group=LIST,
     chooses=_page,
     data=_partial,

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from imapd.session.faults import Bad, ConnectionGone
 from imapd.session.plugs import ReturnArgument, SearchReturnSpec
+from imapd.session.registry import Registry
 from imapd.session.search_program import known_to, lower_keys
 from imapd.session.search_result import (
     SLICE,
@@ -35,7 +36,7 @@ _LONG = 1_024  # octets of a piece behind which the client is waited for
 
 
 def parse_returns(
-    cursor: Cursor, specs: Mapping[str, SearchReturnSpec]
+    cursor: Cursor, registry: Registry, specs: Mapping[str, SearchReturnSpec]
 ) -> tuple[ReturnOption, ...] | None:
     """Take ``SP "RETURN" SP "(" options ")"`` if it is there; None if it isn't.
 
@@ -45,7 +46,7 @@ def parse_returns(
     if _DEFAULT not in specs or not cursor.accept(b" RETURN "):
         return None
     start = cursor.at
-    options = cursor.parenthesised(lambda: _parse_option(cursor, specs))
+    options = cursor.parenthesised(lambda: _parse_option(cursor, registry, specs))
     unique = tuple(dict.fromkeys(options))
     groups = [group for one in unique if (group := specs[one.name].group)]
     names = [option.name for option in unique]
@@ -56,7 +57,7 @@ def parse_returns(
 
 
 def _parse_option(
-    cursor: Cursor, specs: Mapping[str, SearchReturnSpec]
+    cursor: Cursor, registry: Registry, specs: Mapping[str, SearchReturnSpec]
 ) -> ReturnOption:
     start = cursor.at
     name = cursor.need(_OPTION, "a return option")[0].decode("ascii").upper()
@@ -64,10 +65,10 @@ def _parse_option(
     if spec is None:
         cursor.at = start
         raise cursor.fail("a return option")
-    if spec.parse is None:
+    if spec.parse is None or (spec.optional and cursor.peek(2) != b" ("):
         return ReturnOption(name)
     cursor.sp()
-    return ReturnOption(name, spec.parse(cursor))
+    return ReturnOption(name, spec.parse(cursor, registry))
 
 
 def unparse_returns(returns: Sequence[ReturnOption] | None) -> bytes:

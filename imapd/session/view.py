@@ -17,7 +17,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import compress
+from typing import Protocol
 
 from imapd.session.faults import Bad
 from imapd.session.flag_responses import tell_flags
@@ -33,6 +35,25 @@ _LINES = 4_096  # removals that are told before they have
 _DENSE = 8
 
 
+class Follower(Protocol):
+    """Tells something else of a mailbox's messages, whenever a view of it moves."""
+
+    async def look(self) -> None:
+        """See what has changed, before the view moves. Raises `ConnectionGone`."""
+        ...
+
+    def leaving(self, reply: Reply, /) -> None:
+        """Tell what has to be told while numbers are as they were; it awaits nothing.
+
+        Between this and the moves of the view nothing else happens.
+        """
+        ...
+
+    async def arrived(self, reply: Reply, /) -> None:
+        """Tell what may be told now that the client knows of new messages."""
+        ...
+
+
 class View:
     """A session's numbering of its selected mailbox."""
 
@@ -46,6 +67,7 @@ class View:
         "_uids",
         "_withheld",
         "exists",
+        "follower",
         "mailbox",
         "modseq",
         "settled",
@@ -59,6 +81,7 @@ class View:
         self.exists = len(self._uids)
         self.modseq = self.settled = mailbox.modseq
         self._withheld = False  # flags were not told that the client may come back for
+        self.follower: Follower | None = None
         self._owed = False  # the client waits for HIGHESTMODSEQ
         self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
@@ -155,6 +178,12 @@ class View:
         """Have ``$`` stand for messages of the view, by their ascending UIDs."""
         self._saved = array("I", uids)
 
+    def snapshot(self) -> View:
+        """Give a view with the numbers of this moment, which never moves."""
+        other = copy(self)
+        other.telling, other.follower = Telling(), None
+        return other
+
     # -- recent
 
     @property
@@ -229,9 +258,20 @@ class View:
         of flags are not told, now or later (RFC 5465 §5). The store may report more
         than what is new to this view: what it knows is passed over.
         """
-        if not self.behind():
+        follower = self.follower
+        if follower is not None:
+            await follower.look()
+            follower.leaving(reply)
+        if self.behind():
+            await self._tell(reply, removals=removals, with_uid=with_uid, flags=flags)
+        else:
             self._known = {}
-            return
+        if follower is not None:
+            await follower.arrived(reply)
+
+    async def _tell(
+        self, reply: Reply, *, removals: bool, with_uid: bool, flags: bool
+    ) -> None:
         changes = self.mailbox.changes(self.modseq, settled=self.settled)
         known, self._known = self._known, {}
         top = self._top

@@ -286,6 +286,7 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "COPYUID": _copyuid,
     "HIGHESTMODSEQ": modseq,
     "INPROGRESS": in_progress,
+    "NOUPDATE": lambda reader: reader.string().decode("ascii"),
     "MODIFIED": ResponseReader.uid_set,
     "METADATA": mailbox_data.metadata_code,
 }

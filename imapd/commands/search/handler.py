@@ -48,7 +48,7 @@ class Search:
 
 def parse(answer: type[NumberSet], cursor: Cursor, registry: Registry) -> Search:
     """Take the arguments of SEARCH. Raises `Malformed`."""
-    returns = parse_returns(cursor, registry.search_returns)
+    returns = parse_returns(cursor, registry, registry.search_returns)
     cursor.sp()
     charset = None
     if cursor.accept(b"CHARSET "):

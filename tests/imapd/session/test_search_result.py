@@ -19,7 +19,7 @@ from imapd.syntax.sequence import UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.query import All
 from tests.imapd.commands.memory_store import World
-from tests.imapd.commands.peers import Peer
+from tests.imapd.commands.peers import REGISTRY, Peer
 from tests.support.esearch_reader import ESEARCH_DATA
 from tests.support.response_parser import ResponseReader
 
@@ -155,17 +155,17 @@ def test_an_option_with_an_argument_is_read_and_written_by_its_spec():
     spec = SearchReturnSpec(
         "TOP",
         "RFC 4466 §2.6.1",
-        parse=UidSet.parse,
+        parse=lambda cursor, _: UidSet.parse(cursor),
         group="list",
     )
     specs = {**SPECS, "TOP": spec}
     cursor = Cursor(b" RETURN (TOP 5 MIN)")
-    found = parse_returns(cursor, specs)
+    found = parse_returns(cursor, REGISTRY, specs)
     assert found == (ReturnOption("TOP", UidSet(((5, 5),))), ReturnOption("MIN"))
     assert unparse_returns(found) == b" RETURN (TOP 5 MIN)"
     assert unparse_returns(None) == b""
-    assert parse_returns(Cursor(b" ALL"), specs) is None
-    assert parse_returns(Cursor(b" RETURN ()"), {}) is None
+    assert parse_returns(Cursor(b" ALL"), REGISTRY, specs) is None
+    assert parse_returns(Cursor(b" RETURN ()"), REGISTRY, {}) is None
 
 
 def test_every_item_of_esearch_can_be_read():
