@@ -74,6 +74,7 @@ from imapd.extensions import (
     unauthenticate,
     unselect,
     url_partial,
+    urlauth,
     utf8_accept,
     within,
     xlist,
@@ -151,6 +152,8 @@ ALL: tuple[Feature, ...] = (
     replace.FEATURE,
     catenate.FEATURE,
     url_partial.FEATURE,
+    urlauth.FEATURE,
+    urlauth.BINARY_FEATURE,
     unauthenticate.FEATURE,
     utf8_accept.FEATURE,
 )

@@ -42,19 +42,22 @@ class UrlContent:
     structure: bytes
     whole: bytes | None = None  # the octets, where they stand nowhere as they are
 
-    def pieces(self) -> Iterator[bytes]:
-        """Read the octets. Raises `Corrupt`, `Unavailable`."""
+    def pieces(self, *, nul: bool = False) -> Iterator[bytes]:
+        """Read the octets, with ``nul`` as they are.
+
+        Raises `Corrupt`, `Unavailable`.
+        """
         if self.whole is not None:
             yield self.whole[self.start : self.start + self.size]
             return
-        nul = contains_nul(self.parts)
+        hide = contains_nul(self.parts) and not nul
         for at in range(0, self.size, CHUNK):
             count = min(CHUNK, self.size - at)
             data = self.reader.pread(self.start + at, count)
             if len(data) != count:
                 raise Corrupt(detail="a blob ends too early")
             # RFC 3501 §9: no literal has a NUL; FETCH sends the same.
-            yield data.replace(b"\x00", b"\x80") if nul else data
+            yield data.replace(b"\x00", b"\x80") if hide else data
 
     def close(self) -> None:
         """Let go of the message."""

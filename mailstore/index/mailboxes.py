@@ -197,6 +197,7 @@ def delete(database: Database, name: str, now: int) -> Delta:
         raise HasChildren
     delta = bury(database, row.id, now)
     metadata.forget(database, row.id)
+    database.execute("DELETE FROM url_key WHERE mailbox = ?", (row.id,))
     if parent:
         # A new id: sessions that had it selected must not see its successor.
         database.execute("UPDATE mailbox SET name = NULL WHERE id = ?", (row.id,))

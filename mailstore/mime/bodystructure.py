@@ -54,6 +54,32 @@ def body(structure: bytes) -> bytes:
     return _Strip(structure).run()
 
 
+def of_part(structure: bytes, path: tuple[int, ...]) -> bytes | None:
+    """Give the structure of one part (RFC 3501 §6.4.5); None: there is none."""
+    walk = _Strip(structure)
+    at, is_message = 0, True  # not yet one of its parts
+    for number in path:
+        if not is_message and structure.startswith(_EMBEDDED, at):
+            # Behind seven fields and the envelope stands the message itself.
+            at, is_message = walk.skip(at, 8) + 1, True
+        if structure[at + 1 : at + 2] == b"(":
+            at += 1
+            for _ in range(number - 1):
+                if structure[at : at + 1] == b"(":
+                    at = walk.end(at)
+            if structure[at : at + 1] != b"(":
+                return None
+            is_message = False
+        elif is_message and number == 1:
+            is_message = False
+        else:
+            return None
+    return structure[at : walk.end(at)]
+
+
+_EMBEDDED = b'("message" "rfc822" '
+
+
 class _Strip:
     """Walks a body structure of our own and leaves the extension data out."""
 
@@ -64,6 +90,14 @@ class _Strip:
     def run(self) -> bytes:
         self._body(0)
         return b"".join(self.out)
+
+    def end(self, at: int) -> int:
+        """Give the end of the value that begins at ``at``."""
+        return self._value(at)
+
+    def skip(self, at: int, count: int) -> int:
+        """Give the end of the n-th value within the list that begins at ``at``."""
+        return self._values(at, count)
 
     def _body(self, at: int) -> int:
         data = self.data

@@ -44,6 +44,7 @@ from mailstore.service.overview import Follower, Overview
 from mailstore.service.readers import Readers
 from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
+from mailstore.service.urlkeys import UrlKeys
 from mailstore.writer import Lane, Outcome
 
 _NAMES = MailboxId(0)  # of a notice: the list of names
@@ -101,6 +102,11 @@ class Account:
     def metadata(self) -> MailboxMetadata:
         """The annotations of its mailboxes (RFC 5464)."""
         return MailboxMetadata(self)
+
+    @property
+    def url_keys(self) -> UrlKeys:
+        """What signs URLs of its mailboxes (RFC 4467)."""
+        return UrlKeys(self)
 
     def check_writable(self) -> None:
         """Refuse who may only read. Raises `NotPermitted`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from tests.support import mailbox_data
+from tests.support import mailbox_data, url_reader
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch, in_progress, uid_batches
@@ -411,6 +411,8 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "ID": _server_id,
     "METADATA": mailbox_data.metadata,
     "NAMESPACE": _namespace,
+    "GENURLAUTH": url_reader.signed_urls,
+    "URLFETCH": url_reader.fetched_urls,
 }
 """Untagged responses by name; what follows the name is read."""
 

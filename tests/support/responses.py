@@ -380,6 +380,20 @@ class UidFetch(Fetch):
     """UIDFETCH (RFC 9586): ``number`` is the UID."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignedUrls:
+    """GENURLAUTH (RFC 4467 §9)."""
+
+    urls: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedUrls:
+    """URLFETCH: for each URL its forms with their values; a plain one has no name."""
+
+    urls: tuple[tuple[bytes, tuple[tuple[str, object], ...]], ...]
+
+
 Untagged: TypeAlias = (
     Status
     | Capabilities
@@ -400,6 +414,8 @@ Untagged: TypeAlias = (
     | ServerId
     | Namespace
     | Metadata
+    | SignedUrls
+    | FetchedUrls
     | Fetch
 )
 Response: TypeAlias = Untagged | Continuation
