@@ -57,6 +57,7 @@ class SortKey(enum.Enum):
     DISPLAY_TO = "DISPLAYTO"
     FROM = "FROM"
     MODSEQ = "MODSEQ"
+    RELEVANCY = "RELEVANCY"  # of a fuzzy search, the best first (RFC 6203 §6)
     SIZE = "SIZE"
     SUBJECT = "SUBJECT"
     TO = "TO"

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from imapd.session.context import Context
+from imapd.session.faults import Bad
 from imapd.session.plugs import SearchKey, SortKeySpec
 from imapd.session.registry import (
     Capability,
@@ -115,7 +116,7 @@ def unparse(node: Sort) -> bytes:
 async def run(context: Context, node: Sort) -> Completed:
     """Answer with what was found, in the order of the criteria."""
     known = context.registry.sort_keys
-    criteria = [Criterion(known[one.key].key, one.reverse) for one in node.criteria]
+    criteria = [(known[one.key], one.reverse) for one in node.criteria]
     by_uid = node.answer is UidSet
     await run_searching(
         Searching(
@@ -134,13 +135,17 @@ async def run(context: Context, node: Sort) -> Completed:
 
 
 async def _find(
-    criteria: Sequence[Criterion],
+    criteria: Sequence[tuple[SortKeySpec, bool]],
     comparator: Comparator,
     mailbox: Mailbox,
     predicate: Predicate,
     following: Following,
 ) -> Sequence[int]:
-    return await mailbox.sort(predicate, criteria, comparator, following)
+    for spec, _ in criteria:
+        if not spec.allowed(predicate):
+            raise Bad(f"these search keys give nothing to sort by {spec.name}")
+    order = [Criterion(spec.key, reverse) for spec, reverse in criteria]
+    return await mailbox.sort(predicate, order, comparator, following)
 
 
 FEATURE = Feature(

@@ -258,11 +258,15 @@ class ReturnScope(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class SortKeySpec:
-    """A sort key of SORT by its name, and the store's word for it."""
+    """A sort key of SORT by its name, and the store's word for it.
+
+    ``allowed`` tells whether it may be used with what is searched for.
+    """
 
     name: str
     key: SortKey
     rfc: str
+    allowed: Callable[[Predicate], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ _FIELDS: Mapping[SortKey, str] = {
     SortKey.SUBJECT: "subject",
     SortKey.TO: "to_",
 }
+_CHANGING = frozenset({SortKey.MODSEQ, SortKey.RELEVANCY})
 _BY_DATE = (Criterion(SortKey.DATE),)
 _BY_ARRIVAL = (Criterion(SortKey.ARRIVAL),)
 _MOST_ORDERS = 8
@@ -181,18 +182,22 @@ class SortTable:
         criteria: tuple[Criterion, ...],
         how: Comparator,
         source: Source,
+        relevancy: Sequence[float] = (),
     ) -> array[int]:
         """Give UIDs in the order of criteria: all, or those in a plane.
 
-        What is equal by all of them stays in the order of the mailbox.
+        What is equal by all of them stays in the order of the mailbox. ``relevancy``
+        has a value for each message of the mailbox where it is a criterion.
         """
         self.follow(now, source)
         count = len(now.uids)
-        changing = any(criterion.key is SortKey.MODSEQ for criterion in criteria)
+        changing = any(criterion.key in _CHANGING for criterion in criteria)
         few = among is not None and among.count(1) * 8 < count
         if changing or (few and not self.ready(now, criteria, how)):
             some = range(count) if among is None else indexes(among)
-            order: Sequence[int] = self._sorted(now, some, criteria, how, source)
+            order: Sequence[int] = self._sorted(
+                now, some, criteria, how, source, relevancy
+            )
         else:
             order = self._order(now, criteria, how, source)
             if among is not None:
@@ -223,13 +228,17 @@ class SortTable:
         criteria: Sequence[Criterion],
         how: Comparator,
         source: Source,
+        relevancy: Sequence[float] = (),
     ) -> list[int]:
         order = list(some)
         for criterion in reversed(criteria):
             if criterion.key is SortKey.UID:
                 order.sort(reverse=criterion.reverse)
                 continue
-            values = self._values(now, criterion.key, how, source)
+            if criterion.key is SortKey.RELEVANCY:
+                values: Sequence[float] = relevancy
+            else:
+                values = self._values(now, criterion.key, how, source)
             order = in_order(order, values.__getitem__, reverse=criterion.reverse)
         return order
 

@@ -39,6 +39,7 @@ from mailstore.query import (
     Criterion,
     Following,
     Predicate,
+    SortKey,
     Threading,
 )
 from mailstore.ranges import Range, intersection, without
@@ -227,7 +228,13 @@ class Mailbox:
         What is equal by all criteria stays in the order of the mailbox.
         """
         found = await self.search(predicate, following)
-        return await self._sorting(comparator, following).sort(found, tuple(criteria))
+        scores: Sequence[int] = ()
+        if any(one.key is SortKey.RELEVANCY for one in criteria):
+            scores = await self.relevancy(predicate, found, following)
+            if len(scores) < len(found):
+                return array("I")  # it was cancelled
+        sorting = self._sorting(comparator, following)
+        return await sorting.sort(found, tuple(criteria), scores)
 
     async def thread(
         self,

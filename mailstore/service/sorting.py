@@ -108,9 +108,15 @@ class Sorting:
     following: Following
 
     async def sort(
-        self, found: array[int], criteria: tuple[Criterion, ...]
+        self,
+        found: array[int],
+        criteria: tuple[Criterion, ...],
+        scores: Sequence[int] = (),
     ) -> array[int]:
-        """Give the UIDs of ``found`` (ascending) in an order; none when cancelled."""
+        """Give the UIDs of ``found`` (ascending) in an order; none when cancelled.
+
+        ``scores`` are those of ``found`` where relevancy is a criterion.
+        """
         table, state, how = self.table, self.state, self.comparator
         if len(state.uids) <= _AT_ONCE and table.lock.acquire(blocking=False):
             try:
@@ -122,7 +128,9 @@ class Sorting:
         now = columns_of(state)
 
         def run(source: StoredValues) -> array[int]:
-            return table.sort(now, _plane(found, now.uids), criteria, how, source)
+            among = _plane(found, now.uids)
+            relevancy = _relevancy(found, scores, now.uids) if scores else ()
+            return table.sort(now, among, criteria, how, source, relevancy)
 
         result = await self._in_pool(run)
         return array("I") if result is None else result
@@ -198,6 +206,17 @@ def _plane(found: array[int], uids: array[int]) -> bytes | None:
         plane[start:stop] = b"\x01" * (stop - start)
         count += stop - start
     return None if count == len(uids) else bytes(plane)
+
+
+def _relevancy(
+    found: array[int], scores: Sequence[int], uids: array[int]
+) -> array[float]:
+    """Give a value for each message, the best the lowest."""
+    values = array("d", [0.0]) * len(uids)
+    for start, stop, at in runs(found, uids):
+        some = scores[at : at + stop - start]
+        values[start:stop] = array("d", [-score for score in some])
+    return values
 
 
 class _Nothing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +13,11 @@ from imapd.extensions import sort_display, sort_modseq, sort_uid
 from imapd.extensions.sort import FEATURE, Sort, SortCriterion
 from imapd.features import ALL as FEATURES
 from imapd.session.faults import Bad
+from imapd.session.plugs import SortKeySpec
 from imapd.session.registry import Feature, Registry, RegistryError
 from imapd.syntax.sequence import SequenceSet, UidSet
 from mailstore.model import InternalDate
+from mailstore.query import All, SortKey
 from tests.imapd.commands.memory_store import World
 from tests.imapd.commands.peers import REGISTRY, Peer, parsed, reparsed
 from tests.support.responses import Expunge, SortResult
@@ -209,3 +213,15 @@ def test_a_key_is_claimed_once():
     twice = Feature("X", (), sort_keys=FEATURE.sort_keys[:1])
     with pytest.raises(RegistryError, match="sort key ARRIVAL is claimed twice"):
         Registry.of([*FEATURES, twice])
+
+
+def test_a_key_may_want_something_of_the_search():
+    picky = SortKeySpec("ODD", SortKey.UID, "RFC 5256 §3", lambda found: found == All())
+    registry = Registry.of([*FEATURES, Feature("X", (), sort_keys=(picky,))])
+    one = peer(*THREE)
+    one.context.services = replace(one.context.services, registry=registry)
+    assert one.run(b"SORT (ODD) UTF-8 ALL").status.kind == "BAD"
+    picky = replace(picky, allowed=lambda _: True)
+    registry = Registry.of([*FEATURES, Feature("X", (), sort_keys=(picky,))])
+    one.context.services = replace(one.context.services, registry=registry)
+    assert one.ok(b"SORT (ODD) UTF-8 ALL").of(SortResult) == [SortResult((1, 2, 3))]

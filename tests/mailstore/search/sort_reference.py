@@ -32,6 +32,7 @@ class Message:
     cc: bytes = b""
     display_from: bytes = b""
     display_to: bytes = b""
+    irrelevancy: float = 0  # the best has the least
     id: object = None
     references: tuple[object, ...] = ()
 
@@ -121,6 +122,7 @@ _NUMBERS = {
     SortKey.SIZE: "size",
     SortKey.MODSEQ: "modseq",
     SortKey.UID: "uid",
+    SortKey.RELEVANCY: "irrelevancy",
 }
 
 

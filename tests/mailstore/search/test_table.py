@@ -72,6 +72,7 @@ message_values = st.fixed_dictionaries(
         "sent": st.one_of(st.none(), st.integers(0, 5)),
         "size": st.integers(0, 3),
         "modseq": st.integers(1, 9),
+        "irrelevancy": st.sampled_from([-99.0, -50.0, -1.0]),
         "subject": texts,
         "reply": st.booleans(),
         "from_": texts,
@@ -121,7 +122,8 @@ class Comings(RuleBasedStateMachine):
         some, plane = self.some(data)
         how = Comparator(data.draw(st.sampled_from(Collation)))
         now = columns_of(self.here)
-        found = self.table.sort(now, plane, by, how, self.source)
+        relevancy = [one.irrelevancy for one in self.here]
+        found = self.table.sort(now, plane, by, how, self.source, relevancy)
         assert list(found) == sort_reference.sort(some, by, how)
 
     @rule(data=st.data(), algorithm=st.sampled_from(Threading))
@@ -277,5 +279,5 @@ def test_every_key_sorts(key):
     source.messages = {one.uid: one for one in here}
     for reverse in (False, True):
         by = (Criterion(key, reverse),)
-        found = table.sort(columns_of(here), None, by, UNICODE, source)
+        found = table.sort(columns_of(here), None, by, UNICODE, source, [0.0] * 8)
         assert list(found) == sort_reference.sort(here, by)

@@ -25,10 +25,12 @@ from mailstore.query import (
     Criterion,
     Following,
     HasSystemFlag,
+    HeaderContains,
     Not,
     SortKey,
     Threading,
     Uids,
+    fuzzy,
 )
 from mailstore.service import sorting
 from tests.mailstore.mime.corpus import OWN, real
@@ -38,6 +40,7 @@ from tests.mailstore.stores import Home, Statements
 
 FLAGGED = 2
 BY_SUBJECT = (Criterion(SortKey.SUBJECT), Criterion(SortKey.DATE, reverse=True))
+STORED = [key for key in SortKey if key is not SortKey.RELEVANCY]
 BY_DATE = (Criterion(SortKey.DATE),)
 
 
@@ -99,7 +102,7 @@ class Box:
             (every, All()),
             ([m for m in every if m.uid > low.ranges[0][1]], Not(low)),
         ):
-            for key in SortKey:
+            for key in STORED:
                 by = (Criterion(key), Criterion(SortKey.SUBJECT, reverse=True))
                 wanted = sort_reference.sort(some, by)
                 assert self.sort(by, predicate) == wanted, key
@@ -403,3 +406,29 @@ def test_comparators(home):
     assert box.sort(by, how=Comparator(Collation.OCTET)) == [2, 6, 4, 1, 5, 3]
     assert box.sort(by) == [2, 4, 3, 5, 1, 6]
     assert box.sort(by, how=Comparator(descending=True)) == [1, 6, 3, 5, 2, 4]
+
+
+def test_the_best_of_a_fuzzy_search_comes_first(home):
+    """RFC 6203 §6."""
+    box = Box(home)
+    words = ("nothing", "hello world", "helo", "hello", "help us all, hello there")
+    box.add(*[(mail(subject=text), at) for at, text in enumerate(words)])
+    predicate = fuzzy(HeaderContains("Subject", "hello"))
+    found = home.run(box.mailbox.search(predicate))
+    scores = dict(
+        zip(found, home.run(box.mailbox.relevancy(predicate, found)), strict=True)
+    )
+    assert len(set(scores.values())) > 1
+    for reverse in (False, True):
+        order = box.sort((Criterion(SortKey.RELEVANCY, reverse),), predicate)
+        ranks = [scores[uid] for uid in order]
+        assert ranks == sorted(ranks, reverse=not reverse)
+        assert sorted(order) == list(found)
+    by = (Criterion(SortKey.RELEVANCY), Criterion(SortKey.ARRIVAL, reverse=True))
+    assert box.sort(by, predicate) == sorted(
+        found, key=lambda uid: (-scores[uid], -uid)
+    )
+    work = box.mailbox.sort(
+        predicate, by, DEFAULT_COMPARATOR, Following(cancelled=lambda: True)
+    )
+    assert list(home.run(work)) == []
