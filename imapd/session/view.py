@@ -278,7 +278,7 @@ class View:
         new = changes.new[bisect_right(changes.new, top) :]
         self._held.update(self._among(changes.vanished))
         before = self.exists
-        self._owed = self._owed or (self.telling.modseqs and bool(self._held))
+        unsettled = bool(self._held)
         # The view moves as a whole; only then is there time to wait for the client.
         removed: Iterator[bytes] = iter(())
         if removals and self._held:
@@ -293,6 +293,8 @@ class View:
             )
         if not self._held and not self._withheld:
             self.settled = self.modseq
+        if self.telling.modseqs and (unsettled or self._withheld):
+            self._owed = True
         if self.exists != before:
             self._claim_recent()
         for lines in removed:
@@ -336,24 +338,20 @@ class View:
         ]
 
     def _removals(self) -> Iterator[bytes]:
-        """Take what is held out of the view; gives how that is told, in pieces."""
+        """Take what is held out of the view; gives how that is told, in pieces.
+
+        With nothing held the view is the mailbox up to its last message: it shares
+        the mailbox's array at once, and copies nothing.
+        """
         gone = sorted(self._held)
-        numbers = self._drop_held(gone)
+        numbers = self.numbers(gone)[::-1]
+        self._held.clear()
+        self._uids = self.mailbox.uids
+        self.exists -= len(gone)
         if self.telling.vanished or self.telling.uid_only:
             return iter([vanished(ranges(gone))])
         pieces = range(0, len(numbers), _LINES)
         return (expunges(numbers[at : at + _LINES]) for at in pieces)
-
-    def _drop_held(self, gone: Sequence[int]) -> list[int]:
-        """Take UIDs out of the view; gives their numbers, descending."""
-        numbers = self.numbers(gone)
-        keep = bytearray(b"\x01") * self.exists
-        for number in numbers:
-            keep[number - 1] = 0
-        self._uids = array("I", compress(self._uids[: self.exists], keep))
-        self.exists = len(self._uids)
-        self._held.clear()
-        return numbers[::-1]
 
     def _take_new(self, new: Sequence[int]) -> None:
         current = self.mailbox.uids

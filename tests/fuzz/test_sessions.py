@@ -1,15 +1,15 @@
 """Several sessions on two mailboxes: each client's mirror, made only of what it was
 told, equals the store in the end, and nothing it was told broke a rule on the way.
 
-The rules (RFC 3501 §7): EXPUNGE names a message that is there, and comes during no
-FETCH, STORE or SEARCH by number; EXISTS never shrinks; UIDs ascend by number and a
-message keeps its UID; flags that are told are the flags.
+The clients are of all kinds: plain ones, such that are told mod-sequences, such that
+come back by QRESYNC after their connection broke, and such without message numbers.
+The rules are those of `tests.fuzz.mirror`; tombstones are purged in between, and few of
+them are remembered as ranges.
 """
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,77 +25,16 @@ from hypothesis.stateful import (
     rule,
 )
 
+from mailstore.index import vanished
 from mailstore.maintenance.check import check
-from tests.support.responses import (
-    Exists,
-    Expunge,
-    Fetch,
-    SearchResult,
-    SortResult,
-    Status,
-    Threads,
-)
-from tests.support.session import Session, World
+from tests.fuzz.mirror import Kind, Mirror, Slot
+from tests.support.responses import Fetch, SearchResult, SortResult, Status, Threads
+from tests.support.session import World
 
 BOXES = ("INBOX", "Other")
 FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "alpha", "Beta")
-HOLD = ("FETCH", "STORE", "SEARCH", "SORT", "THREAD")
-
-
-@dataclass
-class Mirror:
-    """What one client believes."""
-
-    session: Session
-    mailbox: str | None = None
-    uids: list[int | None] = field(default_factory=list)
-    flags: list[frozenset[str] | None] = field(default_factory=list)
-    idle: bool = False
-
-    def absorb(self, responses: Any, command: str = "") -> None:
-        for response in responses:
-            match response:
-                case Exists(number):
-                    assert number >= len(self.uids)
-                    grown = number - len(self.uids)
-                    self.uids += [None] * grown
-                    self.flags += [None] * grown
-                case Expunge(number):
-                    assert 1 <= number <= len(self.uids)
-                    assert command not in HOLD
-                    del self.uids[number - 1], self.flags[number - 1]
-                case Fetch():
-                    self._fetched(response)
-                case _:
-                    continue
-
-    def _fetched(self, response: Fetch) -> None:
-        at = response.number - 1
-        assert 0 <= at < len(self.uids)
-        uid, flags = response.items.get("UID"), response.items.get("FLAGS")
-        if isinstance(uid, int):
-            assert self.uids[at] in (None, uid)
-            self.uids[at] = uid
-            known = [one for one in self.uids if one is not None]
-            assert known == sorted(set(known))
-        if isinstance(flags, frozenset):
-            self.flags[at] = flags - {"\\Recent"}
-
-    def run(self, command: str) -> tuple[Status, Any]:
-        answer = self.session.run(command.encode("ascii"))
-        self.absorb(answer.untagged, command.split(maxsplit=1)[0])
-        assert answer.status.kind in ("OK", "NO"), answer.status
-        return answer.status, answer
-
-    def select(self, name: str) -> None:
-        self.uids, self.flags, self.mailbox = [], [], name
-        status, _ = self.run(f"SELECT {name}")
-        assert status.kind == "OK"
-        self.learn()
-
-    def learn(self) -> None:
-        if self.uids:
-            self.run("FETCH 1:* (UID FLAGS)")
+HOWS = ("FLAGS", "+FLAGS", "-FLAGS")
+MONTH = 31 * 86_400
 
 
 def _flags(response: Fetch) -> frozenset[str]:
@@ -104,9 +43,7 @@ def _flags(response: Fetch) -> frozenset[str]:
     return flags
 
 
-numbers = st.lists(st.integers(1, 6), min_size=1, max_size=3).map(
-    lambda found: ",".join(map(str, found))
-)
+numbers = st.lists(st.integers(1, 6), min_size=1, max_size=3, unique=True)
 flag_lists = st.lists(st.sampled_from(FLAGS), max_size=2, unique=True).map(" ".join)
 
 
@@ -121,18 +58,21 @@ class Sessions(RuleBasedStateMachine):
         self.path = Path(self._folder.name)
         self.world = World(self.path)
         self.all: list[Mirror] = []
+        self.modseqs: dict[tuple[str, int], int] = {}
         self._messages = 0
+        self._most_ranges, vanished.MOST_RANGES = vanished.MOST_RANGES, 1
 
     @initialize(target=clients)
     def begin(self) -> Any:
-        first = self._connect()
+        first = self._connect(Kind.PLAIN)
         first.run("CREATE Other")
         for _ in range(4):
             self._append("INBOX")
-        return multiple(first, self._connect(), self._connect())
+        first.select("INBOX")
+        return multiple(first, *[self._connect(kind) for kind in list(Kind)[1:]])
 
-    def _connect(self) -> Mirror:
-        mirror = Mirror(self.world.session())
+    def _connect(self, kind: Kind) -> Mirror:
+        mirror = Mirror(self.world.session(), kind, self.modseqs)
         self.all.append(mirror)
         mirror.select("INBOX")
         return mirror
@@ -148,10 +88,10 @@ class Sessions(RuleBasedStateMachine):
     def arrive(self, name):
         self._append(name)
 
-    @rule(client=clients, name=st.sampled_from(BOXES))
-    def select(self, client, name):
+    @rule(client=clients, name=st.sampled_from(BOXES), named=st.booleans())
+    def select(self, client, name, named):
         if not client.idle:
-            client.select(name)
+            client.select(name, named=named)
 
     @rule(client=clients, flags=flag_lists)
     def append(self, client, flags):
@@ -159,74 +99,99 @@ class Sessions(RuleBasedStateMachine):
             return
         self._messages += 1
         command = f"APPEND INBOX ({flags}) {{3+}}\r\nabc"
-        status, _ = client.run(command)
-        assert status.kind == "OK"
+        assert client.ask(command).status.kind == "OK"
+
+    def _chosen(self, client: Mirror, chosen: list[int], *, by_uid: bool) -> str:
+        """Give a set and the word before the command; "" if it would be empty."""
+        by_uid = by_uid or client.kind is Kind.UIDONLY
+        most = 99 if by_uid else len(client.slots)
+        return ",".join(str(n) for n in chosen if n <= most)
 
     @rule(
         client=clients,
         chosen=numbers,
         by_uid=st.booleans(),
-        how=st.sampled_from(["FLAGS", "+FLAGS", "-FLAGS"]),
-        silent=st.booleans(),
+        how=st.sampled_from([f"{how}{end}" for how in HOWS for end in ("", ".SILENT")]),
         flags=flag_lists,
+        since=st.none() | st.integers(0, 3),
     )
-    def store(self, client, chosen, by_uid, how, silent, flags):
-        if self._busy(client):
+    def store(self, client, chosen, by_uid, how, flags, since):
+        by_uid = by_uid or client.kind is Kind.UIDONLY
+        names = self._chosen(client, chosen, by_uid=by_uid)
+        if self._busy(client) or not names:
             return
-        prefix, largest = ("UID ", 99) if by_uid else ("", len(client.uids))
-        chosen = [n for n in map(int, chosen.split(",")) if n <= largest]
-        if not chosen:
-            return
-        word = f"{how}.SILENT" if silent else how
-        names = ",".join(map(str, chosen))
-        before = list(zip(client.uids, client.flags, strict=True))
-        status, answer = client.run(f"{prefix}STORE {names} {word} ({flags})")
-        if answer.of(Expunge):
-            # Numbers have moved: whom the answers were about is too hard to say.
-            client.flags = [None] * len(client.flags)
-        elif status.kind == "OK" and silent:
-            told = {f.number for f in answer.of(Fetch)}
-            asked = [
-                at
-                for at, (uid, _) in enumerate(before, 1)
-                if (uid if by_uid else at) in chosen and at not in told
-            ]
-            self._assume(client, before, asked, how, frozenset(flags.split()))
-            if by_uid:  # whose UID it doesn't know, it cannot tell whether it asked for
-                for at, (uid, _) in enumerate(before):
-                    if uid is None and at + 1 not in told:
-                        client.flags[at] = None
+        word = how
+        if since is not None and client.kind.aware:
+            word = f"(UNCHANGEDSINCE {max(client.highest - since, 0)}) {word}"
+        asked, unsure = self._asked(client, names, by_uid=by_uid)
+        prefix = "UID " if by_uid else ""
+        answer = client.ask(f"{prefix}STORE {names} {word} ({flags})")
+        for slot in unsure:  # whose UID it doesn't know, it cannot tell if it asked
+            if slot not in client.loud:
+                slot.flags = None
+        if answer.status.kind == "OK" and how.endswith(".SILENT"):
+            self._check_refused(client, answer.status)
+            plain = how.removesuffix(".SILENT")
+            self._assume(client, asked, plain, frozenset(flags.split()))
 
-    def _assume(self, client, before, asked, how, wanted):
+    def _asked(
+        self, client: Mirror, names: str, *, by_uid: bool
+    ) -> tuple[list[Slot], list[Slot]]:
+        wanted = {int(name) for name in names.split(",")}
+        if not by_uid:
+            return [client.slots[number - 1] for number in wanted], []
+        asked = [slot for slot in client.slots if slot.uid in wanted]
+        return asked, [slot for slot in client.slots if slot.uid is None]
+
+    def _check_refused(self, client: Mirror, status: Status) -> None:
+        """RFC 7162 §3.1.3: who is refused needn't ask why."""
+        if status.code is not None and status.code.name == "MODIFIED":
+            assert isinstance(status.code.value, tuple)
+            assert len(client.loud) >= len(status.code.value)
+
+    def _assume(self, client, asked, how, wanted):
         """.SILENT: the client works out by itself what it asked for."""
-        for at in asked:
-            uid, old = before[at - 1]
-            if old is None or at > len(client.uids) or client.uids[at - 1] != uid:
+        for slot in asked:
+            old = slot.flags
+            if old is None or slot in client.loud:
                 continue
-            client.flags[at - 1] = {
+            slot.flags = {
                 "FLAGS": wanted,
                 "+FLAGS": old | wanted,
                 "-FLAGS": old - wanted,
             }[how]
 
-    @rule(client=clients, chosen=numbers, body=st.booleans())
-    def fetch(self, client, chosen, body):
-        if self._busy(client) or not client.uids:
+    @rule(client=clients, chosen=numbers, by_uid=st.booleans(), body=st.booleans())
+    def fetch(self, client, chosen, by_uid, body):
+        by_uid = by_uid or client.kind is Kind.UIDONLY
+        names = self._chosen(client, chosen, by_uid=by_uid)
+        if self._busy(client) or not names:
             return
-        chosen = ",".join(
-            str(n) for n in map(int, chosen.split(",")) if n <= len(client.uids)
-        )
-        if chosen:
-            items = "UID FLAGS BODY[]" if body else "UID FLAGS"
-            client.run(f"FETCH {chosen} ({items})")
+        items = "UID FLAGS BODY[]" if body else "UID FLAGS"
+        if client.kind.aware:
+            items += " MODSEQ"
+        client.ask(f"{'UID ' if by_uid else ''}FETCH {names} ({items})")
+
+    @rule(client=clients, since=st.integers(0, 6))
+    def catch_up(self, client, since):
+        """As Evolution does in a mailbox that it has open."""
+        if self._busy(client) or not client.kind.aware:
+            return
+        word = " VANISHED" if client.kind.comes_back else ""
+        since = max(client.highest - since, 0)
+        known = {slot.uid for slot in client.slots}
+        client.ask(f"UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE {since}{word})")
+        assert known.isdisjoint(client.earlier)
 
     @rule(client=clients, key=st.sampled_from(["ALL", "DELETED", "UNSEEN", "BODY x"]))
     def search(self, client, key):
         if self._busy(client):
             return
-        _, answer = client.run(f"SEARCH {key}")
+        by_uid = client.kind is Kind.UIDONLY
+        answer = client.ask(f"{'UID ' if by_uid else ''}SEARCH {key}")
         (found,) = answer.of(SearchResult)
-        assert all(1 <= n <= len(client.uids) for n in found.numbers)
+        if not by_uid:
+            assert all(1 <= n <= len(client.slots) for n in found.numbers)
 
     @rule(
         client=clients,
@@ -237,15 +202,16 @@ class Sessions(RuleBasedStateMachine):
         """SORT and THREAD give the messages of SEARCH, each once."""
         if self._busy(client):
             return
-        known = len(client.uids)
-        _, answer = client.run(f"SEARCH {key}")
-        (found,) = answer.of(SearchResult)
-        _, answer = client.run(f"SORT ({by}) UTF-8 {key}")
+        prefix, known = "", len(client.slots)
+        if client.kind is Kind.UIDONLY:
+            prefix, known = "UID ", max([s.uid or 0 for s in client.slots], default=0)
+        (found,) = client.ask(f"{prefix}SEARCH {key}").of(SearchResult)
+        answer = client.ask(f"{prefix}SORT ({by}) UTF-8 {key}")
         (ordered,) = answer.of(SortResult)
         assert set(found.numbers) == {
             number for number in ordered.numbers if number <= known
         }
-        _, answer = client.run(f"THREAD REFERENCES UTF-8 {key}")
+        answer = client.ask(f"{prefix}THREAD REFERENCES UTF-8 {key}")
         (threads,) = answer.of(Threads)
         told = [number for (number,) in threads.threads]
         assert sorted(told) == sorted(ordered.numbers)
@@ -253,12 +219,22 @@ class Sessions(RuleBasedStateMachine):
     @rule(client=clients)
     def expunge(self, client):
         if not self._busy(client):
-            client.run("EXPUNGE")
+            client.ask("EXPUNGE")
 
     @rule(client=clients, uid=st.integers(1, 8))
     def uid_expunge(self, client, uid):
         if not self._busy(client):
-            client.run(f"UID EXPUNGE 1:{uid}")
+            client.ask(f"UID EXPUNGE 1:{uid}")
+
+    @rule(client=clients, number=st.integers(1, 6))
+    def remove(self, client, number):
+        """Remove one message whose UID it knows."""
+        if self._busy(client) or number > len(client.slots):
+            return
+        uid = client.slots[number - 1].uid
+        if uid is not None:
+            client.ask(f"UID STORE {uid} +FLAGS (\\Deleted)")
+            client.ask(f"UID EXPUNGE {uid}")
 
     @rule(
         client=clients,
@@ -268,38 +244,77 @@ class Sessions(RuleBasedStateMachine):
     )
     def transfer(self, client, uid, move, to):
         if not self._busy(client):
-            client.run(f"UID {'MOVE' if move else 'COPY'} {uid} {to}")
+            client.ask(f"UID {'MOVE' if move else 'COPY'} {uid} {to}")
 
     @rule(client=clients)
     def noop(self, client):
         if not client.idle:
-            client.run("NOOP")
+            client.ask("NOOP")
 
     @rule(client=clients)
     def idle(self, client):
         if client.idle:
-            client.absorb(client.session.feed(b"DONE\r\n"))
-            client.idle = False
+            self._end_idle(client)
         else:
             client.absorb(client.session.begin(b"IDLE"))
             client.idle = True
 
+    def _end_idle(self, client: Mirror) -> None:
+        client.absorb(client.session.feed(b"DONE\r\n"))
+        client.settle()
+        client.idle = False
+        if client.kind.comes_back and client.mailbox is not None:
+            client.learn()
+
     @rule(client=clients)
     def close(self, client):
         if not self._busy(client):
+            client.leave()
             client.session.ok(b"CLOSE")
-            client.mailbox, client.uids, client.flags = None, [], []
+            client.mailbox, client.slots = None, []
 
-    @rule(target=clients, client=consumes(clients))
-    def reconnect(self, client):
+    @rule(
+        target=clients,
+        client=consumes(clients),
+        named=st.booleans(),
+        last=st.sampled_from(["", "FETCH 1 (UID)", "STORE 1 +FLAGS (beta)"]),
+    )
+    def reconnect(self, client, named, last):
+        """Its connection breaks; it comes back to where it was.
+
+        What it did last may have told mod-sequences and held removals back.
+        """
+        if last and client.slots and not self._busy(client):
+            client.ask(f"{'UID ' if client.kind is Kind.UIDONLY else ''}{last}")
         client.session.drop()
         self.all.remove(client)
-        return self._connect()
+        name = client.mailbox or "INBOX"
+        client.leave()
+        again = Mirror(
+            self.world.session(), client.kind, self.modseqs, places=client.places
+        )
+        self.all.append(again)
+        again.select(name, named=named)
+        return again
 
     @rule()
     def rename_inbox(self):
         if self.all and not self.all[0].idle:
-            self.all[0].run("RENAME INBOX Other/kept")
+            self.all[0].ask("RENAME INBOX Other/kept")
+
+    @rule()
+    def purge(self):
+        """Tombstones go; what is left are ranges, and not all of them."""
+        self.world.runtime.time += MONTH
+
+        async def work() -> None:
+            found = self.world.store.directory.find("ann")
+            assert found is not None
+            account = await self.world.store.account(found.id)
+            await account.purge()
+            await account.close()
+
+        self.world.runtime.run(work())
 
     @invariant()
     def idle_clients_hear_at_once(self):
@@ -311,30 +326,37 @@ class Sessions(RuleBasedStateMachine):
     def _equals(self, client: Mirror) -> None:
         if client.mailbox is None:
             return
-        truth = Mirror(self.world.session())
-        truth.session.ok(b"EXAMINE " + client.mailbox.encode("ascii"))
-        answer = truth.session.ok(b"UID FETCH 1:* (UID FLAGS)")
-        rows = {f.items["UID"]: _flags(f) for f in answer.of(Fetch)}
-        truth.session.ok(b"LOGOUT")
-        assert len(client.uids) == len(rows)
-        for uid, true, known_uid, known in zip(
-            rows, rows.values(), client.uids, client.flags, strict=True
-        ):
-            assert known_uid in (None, uid)
-            if known is not None:
-                assert known == true - {"\\Recent"}
+        truth = self.world.session()
+        truth.ok(b"EXAMINE " + client.mailbox.encode("ascii"))
+        answer = truth.ok(b"UID FETCH 1:* (UID FLAGS)")
+        rows = [(f.uid, _flags(f) - {"\\Recent"}) for f in answer.of(Fetch)]
+        truth.ok(b"LOGOUT")
+        assert len(client.slots) == len(rows)
+        if client.kind is Kind.UIDONLY:
+            known = {slot.uid: slot.flags for slot in client.slots if slot.uid}
+            client_rows = [Slot(uid, known.get(uid)) for uid, _ in rows]
+            assert known.keys() <= {uid for uid, _ in rows}
+        else:
+            client_rows = client.slots
+        for (uid, true), slot in zip(rows, client_rows, strict=True):
+            assert slot.uid in (None, uid)
+            assert slot.flags in (None, true)
 
     def teardown(self) -> None:
         try:
             for client in self.all:
                 if client.idle:
-                    client.absorb(client.session.feed(b"DONE\r\n"))
-                client.run("NOOP")
+                    self._end_idle(client)
+                client.ask("NOOP")
                 self._equals(client)
+                if client.mailbox is not None and client.kind.comes_back:
+                    client.select(client.mailbox)
+                    self._equals(client)
             self.world.close()
             report = check(self.path)
             assert report.whole, report
         finally:
+            vanished.MOST_RANGES = self._most_ranges
             self.world.close()
             self._folder.cleanup()
 
