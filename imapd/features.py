@@ -43,6 +43,7 @@ from imapd.extensions import (
     idle,
     imap4rev2,
     inprogress,
+    language,
     list_extended,
     list_metadata,
     list_status,
@@ -156,4 +157,5 @@ ALL: tuple[Feature, ...] = (
     urlauth.BINARY_FEATURE,
     unauthenticate.FEATURE,
     utf8_accept.FEATURE,
+    language.FEATURE,
 )

@@ -411,6 +411,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "ID": _server_id,
     "METADATA": mailbox_data.metadata,
     "NAMESPACE": _namespace,
+    "LANGUAGE": url_reader.languages,
     "GENURLAUTH": url_reader.signed_urls,
     "URLFETCH": url_reader.fetched_urls,
 }

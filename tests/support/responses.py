@@ -381,6 +381,13 @@ class UidFetch(Fetch):
 
 
 @dataclass(frozen=True, slots=True)
+class Languages:
+    """LANGUAGE (RFC 5255 §3.3)."""
+
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignedUrls:
     """GENURLAUTH (RFC 4467 §9)."""
 
@@ -414,6 +421,7 @@ Untagged: TypeAlias = (
     | ServerId
     | Namespace
     | Metadata
+    | Languages
     | SignedUrls
     | FetchedUrls
     | Fetch

@@ -1,9 +1,22 @@
-"""GENURLAUTH and URLFETCH as a strict client reads them (RFC 4467 §9, RFC 5524 §5)."""
+"""GENURLAUTH, URLFETCH and LANGUAGE as a strict client reads them.
+
+RFC 4467 §9, RFC 5524 §5, RFC 5255 §3.5.
+"""
 
 from __future__ import annotations
 
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
+
+
+def languages(reader: BodyReader) -> r.Languages:
+    """``lang-tag-quoted`` in parentheses (RFC 5255 §3.5)."""
+    reader.take(b" (")
+    found = [reader.astring().decode("ascii")]
+    while reader.accept(b" "):
+        found.append(reader.astring().decode("ascii"))
+    reader.take(b")")
+    return r.Languages(tuple(found))
 
 
 def signed_urls(reader: BodyReader) -> r.SignedUrls:
