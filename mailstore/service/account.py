@@ -83,10 +83,11 @@ class Account:
         self.readers = Readers(folder / "index.db")
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.indexing = Indexing(folder, self.readers, self.blobs, runtime)
+        turns = Turns(runtime)
         self.searching = SearchParts(
-            runtime, self.readers, self.blobs, self.indexing, Turns(runtime)
+            runtime, self.readers, self.blobs, self.indexing, turns
         )
-        self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane)
+        self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
         self._overview = Overview(runtime, self.readers, self._names)

@@ -27,7 +27,7 @@ from mailstore.runs import runs
 from mailstore.search.table import SortTable
 from mailstore.search.watch import Cancelled
 from mailstore.service.readers import Readers
-from mailstore.service.searching import columns_of
+from mailstore.service.searching import Turns, columns_of
 from mailstore.state import MailboxState
 from mailstore.writer import Lane, Outcome
 
@@ -45,6 +45,7 @@ class SortParts:
     readers: Readers
     blobs: BlobStore
     lane: Lane
+    turns: Turns
 
 
 class StoredValues:
@@ -154,7 +155,10 @@ class Sorting:
         return await self._in_pool(run) or Forest()
 
     async def _in_pool(self, run: Callable[[StoredValues], T]) -> T | None:
-        """Run on a thread, one at a time for a table; None when it was cancelled."""
+        """Run on a thread; None when it was cancelled.
+
+        In turns: who would wait for the table would keep a thread from others.
+        """
         parts, table = self.parts, self.table
         made: dict[int, SortFields] = {}
 
@@ -168,7 +172,8 @@ class Sorting:
 
         result = None
         with suppress(Cancelled):
-            result = await in_pool(parts.runtime, Pool.SEARCH, work)
+            async with parts.turns:
+                result = await in_pool(parts.runtime, Pool.SEARCH, work)
         if made:
             parts.runtime.spawn(_write_down(parts.lane, made))
         return result

@@ -432,3 +432,24 @@ def test_the_best_of_a_fuzzy_search_comes_first(home):
         predicate, by, DEFAULT_COMPARATOR, Following(cancelled=lambda: True)
     )
     assert list(home.run(work)) == []
+
+
+def test_one_at_a_time_of_an_account_holds_a_thread(home, monkeypatch):
+    """Two sessions sort: the second waits for its turn, not on a thread."""
+    box, other = Box(home), Box(home)
+    box.add((mail(subject="b"), 1), (mail(subject="a"), 2))
+    waiting: list[Any] = []
+    start = home.runtime.start
+    monkeypatch.setattr(home.runtime, "start", lambda *what: waiting.append(what))
+    commands = [one.mailbox.sort(All(), BY_SUBJECT) for one in (box, other)]
+    for command in commands:
+        command.send(None)
+    assert len(waiting) == 1
+    start(*waiting.pop())
+    with pytest.raises(StopIteration) as first:
+        commands[0].send(None)
+    assert list(first.value.value) == [2, 1]
+    monkeypatch.undo()
+    with pytest.raises(StopIteration) as second:
+        commands[1].send(None)
+    assert list(second.value.value) == [2, 1]
