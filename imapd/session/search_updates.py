@@ -363,7 +363,12 @@ class LiveSearches:
         """
         view, mailbox = self._view, self._view.mailbox
         new = sorted(uid for uid in live.joined if uid > self._top)
-        plan = Plan.of(live.items, Environment(self._context, mailbox, view))
+        items, watch = live.items, self._context.session.watch
+        if watch is not None:
+            # RFC 5465 §5.2: what both have asked for comes in one response.
+            items = (*items, *watch.items)
+            watch.note_told(new)
+        plan = Plan.of(items, Environment(self._context, mailbox, view))
         sender = Sender(self._context)
         async for batch in mailbox.fetch(new, plan.columns):
             await sender.send(plan.render(batch, view.names(batch.uids)))

@@ -8,13 +8,14 @@ By itself a session hears of its selected mailbox, at the end of commands and in
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mailstore.model import MailboxEntry
 
 if TYPE_CHECKING:
     from imapd.session.context import Context
+    from imapd.session.plugs import FetchItem
 
 
 class Moment(enum.Enum):
@@ -43,6 +44,15 @@ class Watch(Protocol):
 
         Of a mailbox; or (None) of anything at all, as what is no mailbox's.
         """
+        ...
+
+    @property
+    def items(self) -> tuple[FetchItem, ...]:
+        """What is told of each message that is new in the selected mailbox."""
+        ...
+
+    def note_told(self, uids: Sequence[int], /) -> None:
+        """Hear that this was told of some messages, beside something else."""
         ...
 
     def end(self) -> None:

@@ -32,6 +32,7 @@ OUT = {
     "rfc9394-3.3-uid-fetch": "it has FETCH refused where UID FETCH is not",
     "rfc4731-3.1-esearch": "its numbers are other ones than its UIDs",
     "rfc9394-3.1-partial": "its numbers are other ones than its UIDs",
+    "rfc5465-7-update": "its search tells numbers, and then changes of them",
     "rfc5465-3.1-notify": "it takes a UID from where this mode tells none",
     "rfc7162-3.2.5.2-sequence-match-two": "it tells message numbers in SELECT",
 }

@@ -21,6 +21,7 @@ from imapd.session.context import Context
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
 from imapd.session.names import uses_utf8
+from imapd.session.plugs import FetchItem
 from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.watching import Moment
@@ -46,6 +47,7 @@ class NotifyWatch:
         "_interests",
         "_owed",
         "_selected",
+        "_told",
         "_unwatch",
         "_wake",
     )
@@ -58,6 +60,7 @@ class NotifyWatch:
         self._wake = wake
         self._selected: Selected | None = None
         self._unwatch: Callable[[], None] | None = None
+        self._told: set[int] = set()  # new messages that were told with something else
         self._owed: list[MailboxId] = []  # left before all was told of them
         self._ends: list[Callable[[], None]] = []  # of the news of other features
 
@@ -76,6 +79,16 @@ class NotifyWatch:
         if entry is None:
             return self._interests.want_anywhere(event)
         return self._interests.want(event, entry)
+
+    @property
+    def items(self) -> tuple[FetchItem, ...]:
+        """What is told of each message that is new in the selected mailbox."""
+        wanted = self._interests.selected
+        return wanted.items if wanted is not None else ()
+
+    def note_told(self, uids: Sequence[int]) -> None:
+        """Hear that this was told of some messages, beside something else."""
+        self._told.update(uids)
 
     async def begin(self, context: Context, *, with_counts: bool) -> None:
         """Follow the account from now on, and tell how its mailboxes are.
@@ -179,9 +192,12 @@ class NotifyWatch:
         await view.tell(
             context.reply, removals=removals, with_uid=True, flags=wanted.flags
         )
+        told, self._told = self._told, set()
         if wanted.items and view.largest_uid > top:
             mine = own.new if own is not None else ()
-            await _tell_items(context, selected, wanted, top, mine)
+            uids = view.uids[bisect_right(view.uids, top, 0, view.exists) : view.exists]
+            new = [uid for uid in uids if uid not in told and not _among(uid, mine)]
+            await _tell_items(context, selected, wanted, new)
 
     # -- everything else
 
@@ -249,21 +265,18 @@ class NotifyWatch:
         self._interests = _NOTHING
 
 
-async def _tell_items(
-    context: Context,
-    selected: Selected,
-    wanted: OfSelected,
-    top: int,
-    own: Sequence[tuple[int, int]],
-) -> None:
-    """Send what was asked for of the messages above a UID (§5.2).
+def _among(uid: int, ranges: Sequence[tuple[int, int]]) -> bool:
+    return any(low <= uid <= high for low, high in ranges)
 
-    Of those that the client itself has put there it knows enough. No flag is set,
-    whatever the items: nobody has read the messages yet.
+
+async def _tell_items(
+    context: Context, selected: Selected, wanted: OfSelected, new: Sequence[int]
+) -> None:
+    """Send what was asked for of messages that others have put there (§5.2).
+
+    No flag is set, whatever the items: nobody has read the messages yet.
     """
     view, mailbox = selected.view, selected.mailbox
-    uids = view.uids[bisect_right(view.uids, top, 0, view.exists) : view.exists]
-    new = [uid for uid in uids if not any(low <= uid <= high for low, high in own)]
     plan = Plan.of(wanted.items, Environment(context, mailbox, view))
     sender = Sender(context)
     async for batch in mailbox.fetch(new, plan.columns):

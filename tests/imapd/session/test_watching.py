@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from imapd.session.context import Context
 from imapd.session.limits import Limits
+from imapd.session.plugs import FetchItem
 from imapd.session.watching import Moment
 from mailstore.errors import Unavailable
 from mailstore.model import MailboxEntry
@@ -35,6 +37,13 @@ class Spy:
 
     def wants(self, event: str, entry: MailboxEntry | None) -> bool:
         return False
+
+    @property
+    def items(self) -> tuple[FetchItem, ...]:
+        return ()
+
+    def note_told(self, uids: Sequence[int]) -> None:
+        raise AssertionError(uids)
 
     def end(self) -> None:
         self.ended = True
