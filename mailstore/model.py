@@ -96,6 +96,7 @@ class MailboxStatus:
     deleted: int
     bytes: int
     max_message: int = 0  # octets that a new message may have
+    object_id: str = ""  # RFC 8474
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,7 @@ class Column(enum.Enum):
     PREVIEW_READY = enum.auto()  # bytes, wire-ready, or None: not found yet
 
     PREVIEW = enum.auto()  # bytes, wire-ready (RFC 8970)
+    THREAD = enum.auto()  # int, the number of its thread
     SHA1 = enum.auto()  # bytes, hexadecimal, NIL for a damaged message
 
 

@@ -169,6 +169,20 @@ class SentOn:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageIn:
+    """One of these messages, by the store's own numbers."""
+
+    numbers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadIs:
+    """A message of a thread, by the thread's number (RFC 8474 §6)."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class SavedOn:
     """The day on which a message came into this mailbox, in UTC (RFC 8514 §4.3)."""
 
@@ -229,6 +243,8 @@ Predicate = (
     | ArrivedAt
     | SentOn
     | SavedOn
+    | MessageIn
+    | ThreadIs
     | ModseqAtLeast
     | HeaderContains
     | BodyContains

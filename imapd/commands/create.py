@@ -69,8 +69,9 @@ async def run(context: Context, node: Create) -> Completed:
     Raises `No` for a name that exists or cannot be, or a use that cannot.
     """
     name = new_name(context, node.mailbox, trailing=True)
-    await context.account.create(name, _special_use(node.uses))
-    return Completed("CREATE completed")
+    made = await context.account.create(name, _special_use(node.uses))
+    codes = [code(context, made) for code in context.registry.create_codes]
+    return Completed("CREATE completed", next(filter(None, codes), None))
 
 
 def _special_use(uses: tuple[bytes, ...]) -> SpecialUse | None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from imapd.session.plugs import FetchItem
 from imapd.syntax.sequence import NumberSet
 from imapd.wire.cursor import Cursor
+from mailstore.model import MailboxId
 
 if TYPE_CHECKING:
     from imapd.session.context import Context
@@ -154,6 +155,10 @@ SelectResponse = Callable[["Context", "Selected"], bytes | None]
 
 Without ``* `` and line end; None when there is none in this session.
 """
+
+
+CreateCode = Callable[["Context", MailboxId], str | None]
+"""Gives a response code of CREATE, of which a tagged OK has one: the first there is."""
 
 
 def parse_parameters(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from imapd.session.appending import AppendDataSpec, AppendOptionSpec
 from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionSpec
 from imapd.session.parameters import (
+    CreateCode,
     FetchModifierSpec,
     SelectParameterSpec,
     SelectResponse,
@@ -144,6 +145,7 @@ class Feature:
     store_modifiers: tuple[StoreModifierSpec, ...] = ()
     select_parameters: tuple[SelectParameterSpec, ...] = ()
     select_responses: tuple[SelectResponse, ...] = ()
+    create_codes: tuple[CreateCode, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
     search_returns: tuple[SearchReturnSpec, ...] = ()
     sort_keys: tuple[SortKeySpec, ...] = ()
@@ -217,6 +219,7 @@ class Registry:
     store_modifiers: Mapping[str, StoreModifierSpec] = field(repr=False)
     select_parameters: Mapping[str, SelectParameterSpec] = field(repr=False)
     select_responses: tuple[SelectResponse, ...] = field(repr=False)
+    create_codes: tuple[CreateCode, ...] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
     search_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
     sort_keys: Mapping[str, SortKeySpec] = field(repr=False)
@@ -261,6 +264,7 @@ class Registry:
                 "select parameter", chosen, lambda f: f.select_parameters
             ),
             select_responses=tuple(r for f in chosen for r in f.select_responses),
+            create_codes=tuple(c for f in chosen for c in f.create_codes),
             search_keys=_merge("key", chosen, lambda f: f.search_keys),
             sort_keys=_merge("sort key", chosen, lambda f: f.sort_keys),
             search_returns=_merge("return option", chosen, lambda f: f.search_returns),

@@ -14,6 +14,7 @@ from mailstore.index import sortkeys
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import Delta, EntryRow, MessageRecord, to_columns
+from mailstore.index.threads import Linked, assign
 from mailstore.model import DELETED, SEEN, InternalDate, MailboxId
 
 _LAST_UID = 2**32 - 1
@@ -151,10 +152,15 @@ def add_entries(
 def _insert_messages(
     database: Database, first: int, records: Sequence[MessageRecord]
 ) -> None:
+    linked = [
+        Linked.of(id_, record.sort.message_id, record.sort.references)
+        for id_, record in enumerate(records, first)
+    ]
+    threads = assign(database, linked)
     database.many(
         "INSERT INTO message (id, blob, size, digest, sent, sent_zone, message_id,"
-        " envelope, bodystructure, header, parts, preview)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " envelope, bodystructure, header, parts, preview,"
+        " thread) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 id_,
@@ -169,8 +175,11 @@ def _insert_messages(
                 record.header,
                 record.parts,
                 record.preview,
+                thread,
             )
-            for id_, record in enumerate(records, first)
+            for id_, (record, thread) in enumerate(
+                zip(records, threads, strict=True), first
+            )
         ),
     )
     sortkeys.insert(

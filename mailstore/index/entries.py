@@ -26,6 +26,7 @@ TEXT_COLUMNS = (
     "parts",
     "preview",
     "sha1",
+    "thread",
 )
 
 

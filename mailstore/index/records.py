@@ -50,7 +50,7 @@ class MailboxRow:
     bytes: int
     recent_from: int
 
-    def status(self, recent: int, max_message: int) -> MailboxStatus:
+    def status(self, recent: int, max_message: int, object_id: str) -> MailboxStatus:
         """Give its counters; ``recent`` messages were claimed by no session."""
         return MailboxStatus(
             self.id,
@@ -63,6 +63,7 @@ class MailboxRow:
             self.deleted,
             self.bytes,
             max_message,
+            object_id,
         )
 
 

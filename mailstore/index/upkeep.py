@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailstore.index import metadata, sortkeys
+from mailstore.index import metadata, sortkeys, threads
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
@@ -75,9 +75,10 @@ def purge(database: Database, before: int, now: int) -> Purged:
         forgotten = database.all(
             "DELETE FROM message WHERE id IN (SELECT message FROM candidate"
             " EXCEPT SELECT message FROM entry EXCEPT SELECT message FROM expunged)"
-            " RETURNING id"
+            " RETURNING id, thread"
         )
         messages = len(forgotten)
+        threads.forget(database, [row[1] for row in forgotten if row[1] is not None])
         sortkeys.delete(database, [row[0] for row in forgotten])
         database.execute("DROP TABLE candidate")
     database.execute(
@@ -108,3 +109,9 @@ def purged_at(database: Database) -> int:
     """Give when the last purge was, in seconds since the epoch; 0 for never."""
     row = database.one("SELECT purged_at FROM account")
     return int(row[0]) if row else 0
+
+
+def token(database: Database) -> str:
+    """Give what makes this account's identifiers unlike those of others."""
+    row = database.one("SELECT token FROM account")
+    return str(row[0]) if row else ""

@@ -24,6 +24,7 @@ from mailstore.query import (
     HasKeyword,
     HasSystemFlag,
     HeaderContains,
+    MessageIn,
     ModseqAtLeast,
     Not,
     Nothing,
@@ -33,6 +34,7 @@ from mailstore.query import (
     SentOn,
     Size,
     TextContains,
+    ThreadIs,
     Uids,
 )
 from mailstore.search import planes
@@ -176,7 +178,7 @@ class _Search:
                 return planes.of_indexes(
                     len(among), list(self.scores(predicate, among))
                 )
-            case SavedOn():
+            case SavedOn() | ThreadIs():
                 raise ValueError("`lookups` answers this term before")
             case _:
                 return planes.both(among, self._by_columns(predicate))
@@ -198,6 +200,7 @@ class _Search:
         | Size
         | ArrivedOn
         | ArrivedAt
+        | MessageIn
         | ModseqAtLeast,
     ) -> Plane:
         columns = self._columns
@@ -214,6 +217,8 @@ class _Search:
                 return planes.arrived_at(columns, compare, epoch)
             case ArrivedOn(compare, day):
                 return planes.arrived_on(columns, compare, day)
+            case MessageIn(numbers):
+                return planes.among_messages(columns, numbers)
             case ModseqAtLeast(modseq):
                 return planes.changed_since(columns, modseq)
             case _:

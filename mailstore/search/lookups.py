@@ -1,35 +1,50 @@
-"""Terms that the index answers with UIDs, before anything else is looked at.
+"""Terms that the index answers, before anything else is looked at.
 
 What they ask for is no column in memory and no text: it is found by one statement
-for the whole mailbox. Afterwards a predicate has `Uids` in their place.
+for the whole mailbox. Afterwards a predicate has in their place what memory knows.
 """
 
 from __future__ import annotations
 
-from array import array
-from typing import assert_never
-
-from mailstore.index import entries
+from mailstore.index import entries, threads
 from mailstore.index.database import Database
 from mailstore.model import MailboxId
-from mailstore.query import And, Compare, Not, Or, Predicate, SavedOn, Uids
+from mailstore.query import (
+    And,
+    Compare,
+    MessageIn,
+    Not,
+    Or,
+    Predicate,
+    SavedOn,
+    ThreadIs,
+    Uids,
+)
 from mailstore.runs import ranges_of
 
-Lookup = SavedOn
-LOOKUPS = (SavedOn,)
+LOOKUPS = (SavedOn, ThreadIs)
 _DAY = 86_400
 _EVER = 2**62
 
 
 def needs_lookup(predicate: Predicate) -> bool:
     """Tell whether a predicate has such a term."""
+    return _has(predicate, LOOKUPS)
+
+
+def has_thread(predicate: Predicate) -> bool:
+    """Tell whether a predicate asks for a thread: all messages need one then."""
+    return _has(predicate, (ThreadIs,))
+
+
+def _has(predicate: Predicate, kinds: tuple[type[Predicate], ...]) -> bool:
     match predicate:
         case And(terms) | Or(terms):
-            return any(map(needs_lookup, terms))
+            return any(_has(term, kinds) for term in terms)
         case Not(term):
-            return needs_lookup(term)
+            return _has(term, kinds)
         case _:
-            return isinstance(predicate, LOOKUPS)
+            return isinstance(predicate, kinds)
 
 
 def look_up(database: Database, mailbox: MailboxId, predicate: Predicate) -> Predicate:
@@ -41,19 +56,14 @@ def look_up(database: Database, mailbox: MailboxId, predicate: Predicate) -> Pre
             return Or(tuple([look_up(database, mailbox, term) for term in terms]))
         case Not(term):
             return Not(look_up(database, mailbox, term))
-        case SavedOn():
-            return Uids(ranges_of(_find(database, mailbox, predicate)))
-        case _:
-            return predicate
-
-
-def _find(database: Database, mailbox: MailboxId, term: Lookup) -> array[int]:
-    match term:
         case SavedOn(compare, day):
             since, before = _seconds(compare, day)
-            return entries.saved_between(database, mailbox, since, before)
+            found = entries.saved_between(database, mailbox, since, before)
+            return Uids(ranges_of(found))
+        case ThreadIs(number):
+            return MessageIn(frozenset(threads.messages_of(database, number)))
         case _:
-            assert_never(term)
+            return predicate
 
 
 def _seconds(compare: Compare, day: int) -> tuple[int, int]:

@@ -165,6 +165,11 @@ def with_size(columns: Columns, compare: Compare, octets: int) -> Plane:
     return bytes(map(_test(compare, octets), columns.sizes))
 
 
+def among_messages(columns: Columns, numbers: frozenset[int]) -> Plane:
+    """Give the messages that are among some, by the store's own numbers."""
+    return bytes(map(numbers.__contains__, columns.messages))
+
+
 def changed_since(columns: Columns, modseq: int) -> Plane:
     """Give the messages that changed at or after a mod-sequence."""
     return bytes(map(modseq.__le__, columns.modseqs))

@@ -38,6 +38,7 @@ from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.metadata import MailboxMetadata
 from mailstore.service.names import Names, read_names
+from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.overview import Follower, Overview
@@ -82,6 +83,7 @@ class Account:
         self.lane.recover()
         self.readers = Readers(folder / "index.db")
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
+        self.object_ids = ObjectIds(upkeep.token(self.readers.event))
         self.indexing = Indexing(folder, self.readers, self.blobs, runtime)
         turns = Turns(runtime)
         self.searching = SearchParts(
@@ -130,7 +132,9 @@ class Account:
             names.take(await in_pool(self._runtime, Pool.READ, read))
         return names.entries()
 
-    async def create(self, name: str, special_use: SpecialUse | None = None) -> None:
+    async def create(
+        self, name: str, special_use: SpecialUse | None = None
+    ) -> MailboxId:
         """Make a mailbox, with the parents it lacks; all are subscribed.
 
         Raises `AlreadyExists`, `TooMany`, `Unavailable`.
@@ -142,7 +146,7 @@ class Account:
             row = mailboxes.create(database, name, special_use, now, most)
             return Outcome(row, names_changed=True)
 
-        await self.lane.write(work)
+        return (await self.lane.write(work)).id
 
     async def delete(self, name: str) -> None:
         """Delete a mailbox and its messages; its children stay (RFC 3501 §6.3.4).
@@ -239,8 +243,11 @@ class Account:
         with reader.snapshot():
             rows = mailboxes.mailboxes_named(reader, names)
             counts = self._count_recent(reader, rows) if recent else {}
-        most = self.options.max_message
-        return {row.name: row.status(counts.get(row.id, 0), most) for row in rows}
+        most, name = self.options.max_message, self.object_ids.mailbox
+        return {
+            row.name: row.status(counts.get(row.id, 0), most, name(row.id))
+            for row in rows
+        }
 
     def _count_recent(
         self, reader: Database, rows: Sequence[MailboxRow]

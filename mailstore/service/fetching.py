@@ -23,6 +23,7 @@ _TEXT = {
     Column.PARTS: "parts",
     Column.BLOB: "blob",
     Column.PREVIEW_READY: "preview",
+    Column.THREAD: "thread",
     **{column: name for column, (name, _, _) in LATE.items()},
 }
 
@@ -40,6 +41,8 @@ async def batches(
     ``since`` is a mod-sequence at which all of ``uids`` were in the mailbox. Nothing
     is held while the caller takes its time: no statement, no copy of the rest.
     """
+    if Column.THREAD in columns:
+        await late.linking.finish()
     own = ROW_COLUMNS | {Column.SAVED}
     text = [column for column in columns if column not in own]
     at = 0
@@ -97,7 +100,7 @@ def _with_text(
             at += 1  # its text was purged
         kept.append(at)
         values.append(tuple(row))
-        octets += sum([len(value) for value in row if value is not None])
+        octets += sum([len(value) for value in row if isinstance(value, bytes | str)])
         at += 1
         if octets > _MOST_OCTETS and at < len(rows.messages):
             cut = rows.uids[at - 1]

@@ -18,6 +18,7 @@ from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import wire_preview
 from mailstore.mime.scanner import scan
 from mailstore.model import Column
+from mailstore.service.linking import Linking
 from mailstore.service.readers import Readers
 from mailstore.writer import Lane, Outcome
 
@@ -50,6 +51,7 @@ class LateFacts:
         self._readers = readers
         self._blobs = blobs
         self._lane = lane
+        self.linking = Linking(runtime, readers, blobs, lane)
 
     async def find(
         self, column: Column, messages: Sequence[int]

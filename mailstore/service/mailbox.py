@@ -44,8 +44,10 @@ from mailstore.query import (
 )
 from mailstore.ranges import Range, intersection, without
 from mailstore.runs import runs
+from mailstore.search.lookups import has_thread
 from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
+from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import Opened
 from mailstore.service.searching import relevancy, search
 from mailstore.service.sorting import Sorting
@@ -78,6 +80,11 @@ class Mailbox:
     def id(self) -> MailboxId:
         """The mailbox's number in its account."""
         return self._state.id
+
+    @property
+    def object_ids(self) -> ObjectIds:
+        """What makes the identifiers of its account's objects (RFC 8474)."""
+        return self._account.object_ids
 
     @property
     def uidvalidity(self) -> int:
@@ -186,7 +193,12 @@ class Mailbox:
         since = min(self._opened.told.values(), default=0)
         account = self._account
         return batches(
-            account.readers.event, self._state, since, uids, columns, account.late
+            account.readers.event,
+            self._state,
+            since,
+            uids,
+            columns,
+            account.late,
         )
 
     def blob(self, ref: str) -> BlobReader:
@@ -200,6 +212,8 @@ class Mailbox:
 
         None, when it was cancelled. Raises `TooMany` when it took too long.
         """
+        if has_thread(predicate):
+            await self._account.late.linking.finish()
         return await search(self._account.searching, self._state, predicate, following)
 
     async def relevancy(

@@ -5,6 +5,8 @@ Grammar: RFC 5258 §6 ``mbox-list-extended``, RFC 5464 §5.
 
 from __future__ import annotations
 
+import re
+
 from tests.support import responses as r
 from tests.support.reader import Reader
 
@@ -71,3 +73,11 @@ def metadata_code(reader: Reader) -> tuple[str, int | None]:
         reader.refuse("a code of METADATA")
     reader.take(b" ")
     return word, reader.number()
+
+
+_OBJECT_ID = re.compile(rb"\(([A-Za-z0-9_-]{1,255})\)")
+
+
+def object_id(reader: Reader) -> str:
+    """Read ``"(" objectid ")"`` (RFC 8474 §7)."""
+    return reader.match(_OBJECT_ID, "an object identifier")[1:-1].decode("ascii")

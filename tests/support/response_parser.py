@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tests.support import mailbox_data, url_reader
 from tests.support import responses as r
@@ -289,6 +290,7 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "NOUPDATE": lambda reader: reader.string().decode("ascii"),
     "MODIFIED": ResponseReader.uid_set,
     "METADATA": mailbox_data.metadata_code,
+    "MAILBOXID": mailbox_data.object_id,
 }
 """Response codes by name: how their argument is read; None where there is none."""
 
@@ -324,7 +326,7 @@ def _status_line(reader: ResponseReader) -> r.StatusLine:
     reader.take(b" ")
     name = reader.mailbox()
     reader.take(b" (")
-    items: dict[str, int] = {}
+    items: dict[str, Any] = {}
     while not reader.accept(b")"):
         if items:
             reader.take(b" ")
@@ -332,7 +334,10 @@ def _status_line(reader: ResponseReader) -> r.StatusLine:
         reader.take(b" ")
         if item in items:
             reader.refuse("each item once")
-        items[item] = reader.number64()
+        if item == "MAILBOXID":
+            items[item] = mailbox_data.object_id(reader)
+        else:
+            items[item] = reader.number64()
     return r.StatusLine(name, items)
 
 
@@ -482,6 +487,10 @@ FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "ENVELOPE": ResponseReader.envelope,
     "BODY": lambda reader: reader.body(extensible=False),
     "BODYSTRUCTURE": lambda reader: reader.body(extensible=True),
+    "EMAILID": mailbox_data.object_id,
+    "THREADID": lambda reader: (
+        None if reader.accept_word(b"NIL") else mailbox_data.object_id(reader)
+    ),
     "SAVEDATE": lambda reader: (
         None if reader.accept_word(b"NIL") else reader.date_time()
     ),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -183,10 +183,10 @@ class ListLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
-    """The numbers of STATUS by item name."""
+    """The values of STATUS by item name: numbers, and an identifier."""
 
     name: str
-    items: Mapping[str, int]
+    items: Mapping[str, Any]
 
     def __hash__(self) -> int:
         return hash((self.name, *sorted(self.items.items())))

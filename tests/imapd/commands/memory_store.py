@@ -398,6 +398,10 @@ def matches(box: Box, row: Row, predicate: query.Predicate) -> bool:
             return _has_text(row.data, predicate)
         case query.Fuzzy():
             raise AssertionError("what it finds is the real store's to say")
+        case query.MessageIn(numbers):
+            return row.uid in numbers
+        case query.ThreadIs(number):
+            return row.uid == number
         case _:
             return _has_number(box, row, predicate)
 

@@ -1,0 +1,120 @@
+"""Which thread a message belongs to, over all mailboxes of an account (RFC 8474 §5.2).
+
+A thread is named after the first message that was in it. A message joins the thread
+of the nearest message that it refers to and that is known, be it only by another
+reference; once it has a thread, that never changes. It must not know how a client
+shows threads: THREAD (RFC 5256) is another matter.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailstore.index.database import Database
+
+_MOST_LINKS = 100  # references of one message that are looked at: the nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What links a message: its own Message-ID, those it refers to, nearest first."""
+
+    message: int
+    own: int | None
+    references: Sequence[int]
+
+    @classmethod
+    def of(cls, message: int, own: int | None, references: bytes) -> Linked:
+        """Unpack references, of 64 bits each, the nearest last."""
+        found = array("q")
+        found.frombytes(references[-8 * _MOST_LINKS :])
+        found.reverse()
+        return cls(message, own, found)
+
+    @property
+    def ids(self) -> Iterator[int]:
+        """All Message-IDs, its own first."""
+        if self.own is not None:
+            yield self.own
+        yield from self.references
+
+
+def assign(database: Database, messages: Sequence[Linked]) -> list[int]:
+    """Find the threads of new messages, in their order, and remember their links."""
+    wanted = {id_ for message in messages for id_ in message.ids}
+    known = _known(database, wanted)
+    new: dict[int, int] = {}
+    threads: list[int] = []
+    for message in messages:
+        found = (known.get(id_) for id_ in message.ids)
+        thread = next((one for one in found if one is not None), message.message)
+        threads.append(thread)
+        for id_ in message.ids:
+            if id_ not in known:
+                known[id_] = new[id_] = thread
+    if new:
+        database.many(
+            "INSERT INTO link (message_id, thread) VALUES (?, ?)", new.items()
+        )
+    return threads
+
+
+def _known(database: Database, ids: Iterable[int]) -> dict[int, int]:
+    wanted = json.dumps(list(ids))
+    if wanted == "[]":
+        return {}
+    rows = database.all(
+        "SELECT message_id, thread FROM link"
+        " WHERE message_id IN (SELECT value FROM json_each(?))",
+        (wanted,),
+    )
+    return dict(rows)
+
+
+def unlinked(database: Database, most: int) -> list[int]:
+    """Give messages that have no thread yet, the oldest first."""
+    rows = database.all(
+        "SELECT id FROM message WHERE thread IS NULL ORDER BY id LIMIT ?", (most,)
+    )
+    return [row[0] for row in rows]
+
+
+def keep(database: Database, threads: Mapping[int, int]) -> None:
+    """Write down the threads of messages that had none."""
+    database.many(
+        "UPDATE message SET thread = ? WHERE id = ? AND thread IS NULL",
+        [(thread, message) for message, thread in threads.items()],
+    )
+
+
+def of(database: Database, messages: Sequence[int]) -> dict[int, int]:
+    """Give the threads of messages that have one."""
+    rows = database.all(
+        "SELECT id, thread FROM message WHERE thread IS NOT NULL"
+        " AND id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(messages)),),
+    )
+    return dict(rows)
+
+
+def messages_of(database: Database, thread: int) -> list[int]:
+    """Give the messages of a thread, in whatever mailboxes they are."""
+    rows = database.all("SELECT id FROM message WHERE thread = ?", (thread,))
+    return [row[0] for row in rows]
+
+
+def forget(database: Database, threads: Iterable[int]) -> None:
+    """Drop the links of threads that have no message any more."""
+    gone = [
+        thread
+        for thread in set(threads)
+        if not database.one("SELECT 1 FROM message WHERE thread = ? LIMIT 1", (thread,))
+    ]
+    if gone:
+        database.execute(
+            "DELETE FROM link WHERE thread IN (SELECT value FROM json_each(?))",
+            (json.dumps(gone),),
+        )
