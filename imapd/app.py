@@ -185,6 +185,7 @@ class Application:
             server_name=config.server.name,
             version=self.version,
             contact=config.server.contact,
+            referrals={n.lower(): place for n, place in config.server.referrals},
             run=run,
         )
         door = self._make_door(services, admission)

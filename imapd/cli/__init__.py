@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("imapd.cli.exporting", "Write mail out as Maildir or mbox."),
     "check": ("imapd.cli.check", "Prove that the store is sound."),
     "config": ("imapd.cli.config", "Show or check the configuration."),
+    "capabilities": ("imapd.cli.capabilities", "List the features of the server."),
     "parse": ("imapd.cli.parse", "Print how a command line is understood."),
 }
 """Name, module and one line of help of each subcommand, in the order of the help."""

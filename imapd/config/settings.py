@@ -359,6 +359,12 @@ class ServerSettings:
         "how to reach who runs it, as a URI (mailto:, tel:, https:); programs can "
         "ask for it (RFC 5464)",
     )
+    referrals: PairsValue = _setting(
+        PairsValue(),
+        Pairs(),
+        "accounts whose mail is on other servers, as `{ alice = "
+        '"imap2.example.org:993" }`: who logs in is sent there (RFC 2221)',
+    )
 
 
 @dataclass(frozen=True, slots=True)

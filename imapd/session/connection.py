@@ -80,6 +80,7 @@ class Connection:
             channel=transport.channel,
             offered=services.authenticator.mechanisms,
             limits=services.limits,
+            refers=bool(services.referrals),
         )
         self.reply = Reply(transport, partial(give_way, services.runtime))
         self._context = Context(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from imapd.session.credentials import Authenticator, Client
@@ -43,6 +43,7 @@ class Services:
     server_name: str = "imapd"
     version: str = ""
     contact: str = ""  # a URI by which the administrator is reached
+    referrals: Mapping[str, str] = field(default_factory=dict)  # names to servers
     run: int = 0  # which of the processes that the supervisor started this is
 
 

@@ -58,9 +58,11 @@ def _refusal(context: Context, refused: LoginRefused) -> No | Bye:
 async def enter(context: Context, grant: Grant, command: str) -> Completed:
     """Open the account that was granted.
 
-    Raises `No` when it has too many connections.
+    Raises `No` when it has too many connections, and what `LoginCheck`s raise.
     """
     session, services = context.session, context.services
+    for check in context.registry.login_checks:
+        check(context, grant)
     address = session.peer.address
     if not services.admission.login(grant.account, address):
         services.log.event(

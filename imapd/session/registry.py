@@ -35,6 +35,7 @@ from imapd.wire.framing import LiteralAnnounced, LiteralSink
 
 if TYPE_CHECKING:
     from imapd.session.context import Context
+    from imapd.session.credentials import Grant
     from imapd.session.limits import Limits
     from imapd.session.state import SessionState
 
@@ -132,9 +133,16 @@ class Enabling:
         return self.spelling or self.name
 
 
+LoginCheck = Callable[["Context", "Grant"], None]
+"""Asked about somebody who has proved who he is; raises a fault to keep him out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A unit of the specification that can be listed, documented and switched off."""
+    """A unit of the specification that can be listed, documented and switched off.
+
+    ``since`` is the version of this program that first had it.
+    """
 
     name: str
     rfc: tuple[str, ...]
@@ -146,6 +154,7 @@ class Feature:
     select_parameters: tuple[SelectParameterSpec, ...] = ()
     select_responses: tuple[SelectResponse, ...] = ()
     create_codes: tuple[CreateCode, ...] = ()
+    login_checks: tuple[LoginCheck, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
     search_returns: tuple[SearchReturnSpec, ...] = ()
     sort_keys: tuple[SortKeySpec, ...] = ()
@@ -163,6 +172,7 @@ class Feature:
     progress: tuple[Progress, ...] = ()
     terminals: tuple[bytes, ...] = ()  # new in the grammar that all commands share
     requires: tuple[str, ...] = ()
+    since: str = "0.1.0"
     instead_of: tuple[str, ...] = ()  # features that go when this one is there
     unasked_literal: int | None = None  # octets of a literal sent without asking
 
@@ -220,6 +230,7 @@ class Registry:
     select_parameters: Mapping[str, SelectParameterSpec] = field(repr=False)
     select_responses: tuple[SelectResponse, ...] = field(repr=False)
     create_codes: tuple[CreateCode, ...] = field(repr=False)
+    login_checks: tuple[LoginCheck, ...] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
     search_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
     sort_keys: Mapping[str, SortKeySpec] = field(repr=False)
@@ -265,6 +276,7 @@ class Registry:
             ),
             select_responses=tuple(r for f in chosen for r in f.select_responses),
             create_codes=tuple(c for f in chosen for c in f.create_codes),
+            login_checks=tuple(c for f in chosen for c in f.login_checks),
             search_keys=_merge("key", chosen, lambda f: f.search_keys),
             sort_keys=_merge("sort key", chosen, lambda f: f.sort_keys),
             search_returns=_merge("return option", chosen, lambda f: f.search_returns),

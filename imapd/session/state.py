@@ -61,6 +61,7 @@ class SessionState:
     channel: Callable[[], Channel] = lambda: NO_CHANNEL  # as TLS knows it by now
     offered: Callable[[Channel], tuple[str, ...]] = lambda _: ()  # SASL mechanisms
     starttls: bool = False  # the listener offers it
+    refers: bool = False  # some people's mail is on other servers
     compressed: bool = False  # by a COMPRESS of this connection
     account: Account | None = None
     user: str = ""  # whose account it is
