@@ -91,11 +91,12 @@ async def run(context: Context, node: Select) -> Completed:
         context.reply.untagged(status(b"OK", "the other mailbox is closed", "CLOSED"))
     name = existing_name(context, node.mailbox)
     mailbox = await context.account.open(name, readonly=node.readonly)
-    selected = Selected(mailbox, View(mailbox, context.session.telling))
+    view = View(mailbox, context.session.telling)
+    selected = Selected(mailbox, view, node.mailbox)
     context.session.selected = selected
     _tell(context, mailbox, selected.view)
     for respond in context.registry.select_responses:
-        response = respond(context, selected)
+        response = await respond(context, selected)
         if response is not None:
             context.reply.untagged(response)
     for parameter in parameters:

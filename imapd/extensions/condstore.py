@@ -173,7 +173,7 @@ def _enable(session: SessionState) -> None:
     session.telling.modseqs = True
 
 
-def _highestmodseq(_: Context, selected: Selected) -> bytes:
+async def _highestmodseq(_: Context, selected: Selected) -> bytes:
     """Tell up to where the client is told everything by this SELECT (§3.1.2.1).
 
     To everybody, as other servers do: a client learns by it that it may ask for more.

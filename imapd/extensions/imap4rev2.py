@@ -5,7 +5,7 @@
     C: a ENABLE IMAP4rev2
     S: * ENABLED IMAP4rev2
     C: b SELECT INBOX
-    S: * LIST () "/" INBOX
+    S: * LIST (\\HasNoChildren) "/" INBOX
     …
     C: c SEARCH UNSEEN
     S: * ESEARCH (TAG "c") ALL 4,7:9
@@ -18,10 +18,11 @@ DELETED. Commands and items that it removes stay: they are IMAP4rev1's.
 from __future__ import annotations
 
 from imapd.session.context import Context
-from imapd.session.listing import list_response
+from imapd.session.listing import list_response, name_attributes
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import Capability, Enabling, Feature
 from imapd.session.state import Selected, SessionState
+from imapd.syntax.mailbox import render_name
 
 _NAME = "IMAP4rev2"
 
@@ -35,11 +36,22 @@ def enable(session: SessionState) -> None:
     telling.uids = True  # 21
 
 
-def name_selected(context: Context, selected: Selected) -> bytes | None:
-    """Tell the name of the mailbox that was selected (§6.3.2)."""
+async def name_selected(context: Context, selected: Selected) -> bytes | None:
+    """Tell the name of the mailbox that was selected (§6.3.2).
+
+    Who wrote it in another way, as ``inbox``, is told that too (§6.3.9.7).
+    """
     if _NAME.upper() not in context.session.enabled:
         return None
-    return list_response(selected.mailbox.name, (), utf8=True)
+    name = selected.mailbox.name
+    entries = await context.account.mailboxes()
+    entry = next((one for one in entries if one.name == name), None)
+    attributes = [] if entry is None else name_attributes(context.registry, entry)
+    extended: tuple[tuple[str, bytes], ...] = ()
+    if selected.written != name.encode("utf-8"):
+        old = render_name(selected.written.decode("utf-8"), utf8=True)
+        extended = (("OLDNAME", b"(%b)" % old),)
+    return list_response(name, attributes, extended, utf8=True)
 
 
 FEATURE = Feature(

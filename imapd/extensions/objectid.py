@@ -98,7 +98,7 @@ def _parse(name: str, cursor: Cursor, _: Registry) -> SearchKey:
     return ObjectIdKey(name, text.decode("ascii"))
 
 
-def _selected(_: Context, selected: Selected) -> bytes:
+async def _selected(_: Context, selected: Selected) -> bytes:
     """Give the response of SELECT and EXAMINE (§4.2)."""
     mailbox = selected.mailbox
     code = f"MAILBOXID ({mailbox.object_ids.mailbox(mailbox.id)})"

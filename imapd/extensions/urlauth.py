@@ -222,7 +222,7 @@ async def run_resetkey(context: Context, node: ResetKey) -> Completed:
     return Completed("the mailbox has another key", f"URLMECH {_INTERNAL}")
 
 
-def tell_mechanisms(_: Context, __: Selected) -> bytes | None:
+async def tell_mechanisms(_: Context, __: Selected) -> bytes | None:
     """Tell the mechanisms of the mailbox that was selected (RFC 4467 §9)."""
     return status(b"OK", "mechanisms that sign URLs", f"URLMECH {_INTERNAL}")
 

@@ -17,7 +17,7 @@ a refused command changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -150,7 +150,7 @@ class SelectParameterSpec(_Spec[SelectParameter]):
     """A parameter of SELECT: name and grammar; ``parse`` begins behind the name."""
 
 
-SelectResponse = Callable[["Context", "Selected"], bytes | None]
+SelectResponse = Callable[["Context", "Selected"], Awaitable[bytes | None]]
 """Gives a response of SELECT and EXAMINE beside those of RFC 3501 §6.3.1.
 
 Without ``* `` and line end; None when there is none in this session.

@@ -30,6 +30,7 @@ class Selected:
 
     mailbox: Mailbox
     view: View
+    written: bytes = b""  # the name, as the client wrote it
 
 
 _OF_THE_CONNECTION = frozenset(

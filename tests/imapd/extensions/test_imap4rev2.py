@@ -62,14 +62,23 @@ def test_what_it_folds_in_has_to_be_there():
 
 
 def test_select_names_the_mailbox_and_tells_nothing_recent(world, ann):
-    answer = ann.ok(b"SELECT inbox")
-    assert [one.name for one in answer.of(ListLine)] == ["INBOX"]
+    answer = ann.ok(b"SELECT INBOX")
+    assert answer.of(ListLine) == ann.ok(b'LIST "" INBOX').of(ListLine)
     assert answer.of(Exists) == [Exists(3)]
     assert answer.of(Recent) == []
     assert "UNSEEN" not in codes(answer)
     assert {"UIDVALIDITY", "UIDNEXT", "PERMANENTFLAGS"} <= codes(answer)
     (found,) = ann.ok(b"FETCH 1 FLAGS").of(Fetch)
     assert found.items["FLAGS"] == frozenset()
+
+
+def test_who_writes_a_name_otherwise_is_told_what_it_is(ann):
+    """RFC 9051 §6.3.9.7, and the attributes are those of LIST (§6.3.2)."""
+    answer = ann.ok(b"SELECT inbox")
+    assert b'* LIST (\\HasNoChildren) "/" INBOX ("OLDNAME" (inbox))\r\n' in answer.raw
+    (sent,) = ann.ok(b"SELECT Sent").of(ListLine)
+    assert "\\Sent" in sent.attributes
+    assert sent.extended == ()
 
 
 def test_recent_is_left_to_who_is_told_of_it(world, ann):
