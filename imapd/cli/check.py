@@ -16,6 +16,8 @@ from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 def command(settings: Settings, as_json: bool) -> None:
     """Compare every counter, number and message of the store with its index.
 
+    The text index too, with a thousand messages of each account.
+
     The server may go on running. Ends with 1 when there are problems.
     """
     from mailstore.maintenance.check import check
