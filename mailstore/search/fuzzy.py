@@ -28,7 +28,7 @@ from mailstore.mime.text import (
 from mailstore.query import BodyContains, Fuzzy, HeaderContains, TextContains
 from mailstore.search.extract import encode
 from mailstore.search.texts import MessageText, Texts
-from mailstore.search.words import last_edge, words_of
+from mailstore.search.words import joined, last_edge, with_clues, words_of
 
 _ENOUGH = 0.5  # of the trigrams of two words, in common
 _ALIKE = 0.9  # what is alike is never as good as what is the same
@@ -65,15 +65,19 @@ def likeness(asked: bytes, word: bytes) -> float:
     return alike
 
 
-def clues(asked: bytes) -> tuple[bytes, ...]:
-    """Give what a word that is like another has at least one of, as patterns.
+def clues(asked: bytes) -> tuple[tuple[bytes, ...], int]:
+    """Give patterns, and how many of them a word has at least that is like another.
 
-    See `mailstore.search.words`: a line feed stands for the edge of a word.
+    See `mailstore.search.words`: a line feed stands for the edge of a word. They are
+    the word's trigrams but for the one that needs two edges. With n trigrams in
+    common, a and b of each: 2 n / (a + b) is half at least, and b is n at least, so
+    that n is a third of a at least.
     """
     if not _SHORT <= len(asked) <= _LONG:
-        return (asked,)
+        return (asked,), 1
     padded = b"\n%b\n" % asked
-    return tuple(sorted({padded[at : at + 3] for at in range(len(padded) - 2)}))
+    found = {padded[at : at + 3] for at in range(len(padded) - 2)}
+    return tuple(sorted(found)), max(1, -(-(len(found) + 1) // 3) - 1)
 
 
 def answer(best: Iterable[float]) -> float:
@@ -91,12 +95,12 @@ def answer(best: Iterable[float]) -> float:
 def of_words(asked: tuple[bytes, ...], words: Iterable[bytes]) -> float:
     """Tell how well some words answer a question."""
     have = words if isinstance(words, set) else set(words)
+    octets = joined(have)
     best = []
     for one in asked:
-        if one in have:
-            best.append(1.0)
-        else:
-            best.append(max([likeness(one, word) for word in have], default=0.0))
+        near = () if one in have else with_clues(octets, *clues(one))
+        likely = max([likeness(one, word) for word in near], default=0.0)
+        best.append(1.0 if one in have else likely)
     return answer(best)
 
 

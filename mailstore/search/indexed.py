@@ -25,9 +25,11 @@ from mailstore.search.segment import (
 )
 from mailstore.search.textdb import Segment, TextDatabase
 from mailstore.search.texts import TextTerm
-from mailstore.search.words import Words, patterns, words_of
+from mailstore.search.words import Words, patterns, with_clues, words_of
 
 _FEW = 8  # messages whose texts are read without asking the words
+_SHORT = 2  # octets of a needle that may be in very many words,
+_FREQUENT = 16_384  # in more than which the texts are looked through instead
 _KEPT = 16 << 20  # octets of words that a search keeps
 _SPARSE = 4  # of so many messages one is looked for: by itself, not in all
 
@@ -168,9 +170,10 @@ class IndexedTexts:
         words = self._words_of(segment, kind)
         best: dict[int, list[float]] = {}
         for at, one in enumerate(asked):
-            for word, number in words.with_clue(fuzzy.clues(one)).items():
+            alike_words = with_clues(words.octets, *fuzzy.clues(one))
+            for word, start in alike_words.items():
                 alike = fuzzy.likeness(one, word)
-                for ordinal in words.of_word(number) if alike else ():
+                for ordinal in words.of_word(start) if alike else ():
                     row = best.get(ordinal)
                     if row is None:
                         row = best[ordinal] = [0.0] * len(asked)
@@ -261,6 +264,8 @@ class IndexedTexts:
         if not wanted.pieces or len(chosen) <= _FEW:
             return chosen, False
         words = self._words_of(segment, kind)
+        if len(needle) <= _SHORT and words.octets.count(needle) > _FREQUENT:
+            return chosen, False  # most texts have it, and near their beginning
         found = words.candidates(wanted, len(segment.ids))
         self._pause()
         if kind == BODY:

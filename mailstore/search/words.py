@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -64,6 +65,36 @@ def patterns(needle: bytes) -> Patterns:
     return Patterns(tuple(sorted(set(pieces), key=len, reverse=True)), exact=False)
 
 
+def joined(words: Iterable[bytes]) -> bytes:
+    """Give words as they are looked through: a line feed around each."""
+    return b"\n%b\n" % b"\n".join(words)
+
+
+def places(words: bytes, pattern: bytes) -> Iterator[int]:
+    """Give where in joined words a pattern is found, once for each word."""
+    led = pattern[:1] == b"\n"
+    at = words.find(pattern)
+    while at >= 0:
+        at += led
+        yield at
+        at = words.find(pattern, words.find(b"\n", at))
+
+
+def with_clues(words: bytes, clues: Iterable[bytes], least: int) -> dict[bytes, int]:
+    """Give the words that some patterns are found in, ``least`` of them at least.
+
+    With the places where they begin in the joined words.
+    """
+    hits = Counter(
+        [words.rfind(b"\n", 0, at) + 1 for clue in clues for at in places(words, clue)]
+    )
+    return {
+        words[start : words.find(b"\n", start)]: start
+        for start, count in hits.items()
+        if count >= least
+    }
+
+
 class Gathering:
     """Collects the words of a segment's messages."""
 
@@ -72,11 +103,11 @@ class Gathering:
 
     def add(self, ordinal: int, words: Iterable[bytes]) -> None:
         """Note a message's words; ordinals ascend."""
-        places = self._places
+        known = self._places
         for word in words:
-            found = places.get(word)
+            found = known.get(word)
             if found is None:
-                places[word] = array("H", (ordinal,))
+                known[word] = array("H", (ordinal,))
             else:
                 found.append(ordinal)
 
@@ -101,7 +132,7 @@ class Gathering:
             blocks.append(
                 (ends, array("H", b"".join([one.tobytes() for one in lists])))
             )
-        return b"\n%b\n" % b"\n".join(words), starts, blocks
+        return joined(words), starts, blocks
 
 
 class Words:
@@ -116,37 +147,17 @@ class Words:
 
     def having(self, pattern: bytes) -> Iterator[int]:
         """Give the numbers of the words that a pattern is found in, ascending."""
-        for at in self._places(pattern):
+        for at in places(self.octets, pattern):
             yield self._number(at)
-
-    def _places(self, pattern: bytes) -> Iterator[int]:
-        """Give where in the words a pattern is found, once for each word."""
-        words = self.octets
-        led = pattern[:1] == b"\n"
-        at = words.find(pattern)
-        while at >= 0:
-            at += led
-            yield at
-            at = words.find(pattern, words.find(b"\n", at))
 
     def _number(self, at: int) -> int:
         """Give the number of the word at an octet."""
         block = bisect_right(self._starts, at) - 1
         return block * _PER_BLOCK + self.octets.count(b"\n", self._starts[block], at)
 
-    def with_clue(self, clues: Iterable[bytes]) -> dict[bytes, int]:
-        """Give the words that one of some patterns is found in, with their numbers."""
-        words = self.octets
-        starts = {
-            words.rfind(b"\n", 0, at) + 1 for clue in clues for at in self._places(clue)
-        }
-        return {
-            words[start : words.find(b"\n", start)]: self._number(start)
-            for start in starts
-        }
-
-    def of_word(self, number: int) -> array[int]:
-        """Give the ordinals of the messages that have a word."""
+    def of_word(self, start: int) -> array[int]:
+        """Give the ordinals of the messages that have a word, by its place."""
+        number = self._number(start)
         ends, ordinals = self._load(number // _PER_BLOCK)
         at = number % _PER_BLOCK
         return ordinals[ends[at - 1] if at else 0 : ends[at]]

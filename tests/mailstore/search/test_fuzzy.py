@@ -131,7 +131,8 @@ def test_likeness_is_a_share(asked, word):
     assert alike or asked not in word
     if alike:
         edged = b"\n%b\n" % word
-        assert any(clue in edged for clue in clues(asked))
+        patterns, least = clues(asked)
+        assert sum(clue in edged for clue in patterns) >= least
 
 
 def test_endless_words_are_only_compared_as_they_are():

@@ -67,6 +67,7 @@ def small_pieces():
         patch.setattr(extract, "SLICE", 3_000)
         patch.setattr(extract, "LONGEST_HEADER", 1_500)
         patch.setattr(indexed, "_FEW", 1)
+        patch.setattr(indexed, "_FREQUENT", 9)
         yield
 
 
