@@ -14,7 +14,16 @@ from mailstore.index.database import Database, Value
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import LOW_BITS, ChangedFlags, Delta, to_columns, to_mask
 from mailstore.index.selection import Selection
-from mailstore.model import DELETED, SEEN, FlagChange, FlagOperation, MailboxId
+from mailstore.model import (
+    DELETED,
+    FIRST_KEYWORD_BIT,
+    SEEN,
+    FlagChange,
+    FlagOperation,
+    MailboxId,
+)
+
+_SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,10 @@ def store_flags(
     external = _changed_after(database, where, values, base, seen_at)
     failed: Sequence[int] = ()
     if unchanged_since is not None:
-        failed = _changed_after(database, where, values, base, unchanged_since)
-        where, values = f"{where} AND modseq <= ?", [*values, unchanged_since]
+        too_new, limits = _too_new(change, mask, unchanged_since)
+        if base > unchanged_since:
+            failed = _uids(database, f"{where} AND {too_new}", [*values, *limits])
+        where, values = f"{where} AND NOT ({too_new})", [*values, *limits]
     if mask >> LOW_BITS and operation is not FlagOperation.REPLACE:
         changed = _store_wide(
             database, mailbox, where, values, mask, operation, base + 1
@@ -72,15 +83,34 @@ def store_flags(
     return FlagsStored(delta, external, failed)
 
 
+def _too_new(
+    change: FlagChange, mask: int, unchanged_since: int
+) -> tuple[str, list[Value]]:
+    """Give the condition under which UNCHANGEDSINCE leaves a message alone.
+
+    RFC 7162 §3.1.3, example 8: since 0 asks whether the flags exist, and a keyword
+    that isn't set doesn't; system flags always do.
+    """
+    keywords_alone = not mask & _SYSTEM and not mask >> LOW_BITS
+    if (
+        unchanged_since == 0
+        and keywords_alone
+        and change.operation is not FlagOperation.REPLACE
+    ):
+        return "flags & ? <> 0", [to_columns(mask)[0]]
+    return "modseq > ?", [unchanged_since]
+
+
 def _changed_after(
     database: Database, where: str, values: list[Value], highest: int, modseq: int
 ) -> list[int]:
     if highest <= modseq:
         return []  # the usual case: nobody else has written
-    rows = database.all(
-        f"SELECT uid FROM entry WHERE {where} AND modseq > ? ORDER BY uid",
-        [*values, modseq],
-    )
+    return _uids(database, f"{where} AND modseq > ?", [*values, modseq])
+
+
+def _uids(database: Database, where: str, values: list[Value]) -> list[int]:
+    rows = database.all(f"SELECT uid FROM entry WHERE {where} ORDER BY uid", values)
     return [row[0] for row in rows]
 
 

@@ -129,6 +129,18 @@ def all_counts(database: Database) -> list[MailboxCounts]:
     return [MailboxCounts(*values) for values in database.all(sql)]
 
 
+def touch(database: Database, mailbox: MailboxId) -> Delta:
+    """Give a mailbox a new mod-sequence that is no message's."""
+    row = database.one(
+        "UPDATE mailbox SET highestmodseq = highestmodseq + 1 WHERE id = ?"
+        " RETURNING highestmodseq",
+        (mailbox,),
+    )
+    if row is None:
+        raise NotFound
+    return Delta(mailbox, int(row[0]) - 1, int(row[0]))
+
+
 def count_recent(
     database: Database, since: Mapping[MailboxId, int]
 ) -> dict[MailboxId, int]:

@@ -124,12 +124,17 @@ class MailboxMetadata:
             row = mailboxes.mailbox_named(database, name)
             if use and not row.selectable:
                 raise NotFound("that name has no mailbox, only inferior names")
+            changed = {row.id} if kept else set()
             if use:
-                for changed in mailboxes.set_special_use(database, row.id, special):
-                    metadata.note_change(database, changed, me, SPECIAL_USE, now)
+                marked = mailboxes.set_special_use(database, row.id, special)
+                for one in marked:
+                    metadata.note_change(database, one, me, SPECIAL_USE, now)
+                changed.update(marked)
             version = metadata.store(database, row.id, me, kept, now, most)
+            # RFC 7162 §3.2: it is a change of the mailbox.
+            deltas = [mailboxes.touch(database, one) for one in sorted(changed)]
             # Who follows the list of names is woken, and looks at this too.
-            return Outcome(version, names_changed=True)
+            return Outcome(version, deltas, names_changed=True)
 
         return await account.lane.write(work)
 

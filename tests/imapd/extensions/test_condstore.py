@@ -322,6 +322,19 @@ def test_nothing_is_unchanged_since_the_beginning(ann):
     assert answer.status.code == Code("MODIFIED", (1, 2, 3, 4))
 
 
+def test_a_keyword_that_is_not_set_does_not_exist(ann):
+    """Example 8: of two clients one alone sets it, and sends the receipt."""
+    answer = ann.ok(b"STORE 1 (UNCHANGEDSINCE 0) +FLAGS.SILENT ($MDNSent)")
+    assert answer.status.code is None
+    answer = ann.ok(b"STORE 1:2 (UNCHANGEDSINCE 0) +FLAGS.SILENT ($MDNSent)")
+    assert answer.status.code == Code("MODIFIED", (1,))
+    for change in (b"FLAGS ($MDNSent)", b"+FLAGS ($New \\Seen)", b"-FLAGS (\\Draft)"):
+        answer = ann.ok(b"STORE 3 (UNCHANGEDSINCE 0) " + change)
+        assert answer.status.code == Code("MODIFIED", (3,))
+    answer = ann.ok(b"STORE 1:3 (UNCHANGEDSINCE 0) -FLAGS ($MDNSent)")
+    assert answer.status.code == Code("MODIFIED", (1, 2))
+
+
 def test_a_message_named_twice_is_changed_once(ann):
     since = modseq_of(ann, 4)
     answer = ann.ok(b"STORE 3,1:4 (UNCHANGEDSINCE %d) +FLAGS (\\Seen)" % since)

@@ -16,7 +16,7 @@ from imapd.session.faults import Bad
 from imapd.session.registry import Registry
 from mailstore.model import Depth
 from tests.imapd.commands.peers import parsed, reparsed
-from tests.support.responses import Capabilities, ListLine, Metadata
+from tests.support.responses import Capabilities, Fetch, ListLine, Metadata, StatusLine
 
 COMMENT = "/private/comment"
 
@@ -160,6 +160,31 @@ def test_what_is_set_is_told(ann):
     assert told(ann, b"GETMETADATA INBOX /private/comment") == {
         "INBOX": {COMMENT: b"other"}
     }
+
+
+def test_what_is_set_is_a_change_of_the_mailbox(world, ann):
+    """RFC 7162 §3.2: HIGHESTMODSEQ rises, no message's mod-sequence does."""
+    world.deliver(b"Subject: a\r\n\r\n")
+    follower = world.session()
+    follower.ok(b"ENABLE QRESYNC")
+    follower.ok(b"SELECT INBOX")
+
+    def highest() -> int:
+        (line,) = ann.ok(b"STATUS INBOX (HIGHESTMODSEQ)").of(StatusLine)
+        return int(line.items["HIGHESTMODSEQ"])
+
+    before = highest()
+    ann.ok(b'SETMETADATA INBOX (/private/comment "mine" /shared/comment "ours")')
+    assert highest() == before + 1
+    ann.ok(b"SETMETADATA INBOX (/private/comment NIL)")
+    assert highest() == before + 2
+    ann.ok(b"SETMETADATA Archive (/private/specialuse NIL)")
+    assert highest() == before + 2
+    assert follower.ok(b"NOOP").untagged == ()
+    (fetch,) = follower.ok(b"UID FETCH 1 MODSEQ").of(Fetch)
+    assert fetch.items["MODSEQ"] == before
+    follower.ok(b"UID STORE 1 +FLAGS (\\Seen)")
+    assert highest() == before + 3
 
 
 def test_nil_removes_and_is_told_for_what_is_not_there(ann):
