@@ -107,14 +107,12 @@ def messages_of(database: Database, thread: int) -> list[int]:
 
 
 def forget(database: Database, threads: Iterable[int]) -> None:
-    """Drop the links of threads that have no message any more."""
-    gone = [
-        thread
-        for thread in set(threads)
-        if not database.one("SELECT 1 FROM message WHERE thread = ? LIMIT 1", (thread,))
-    ]
-    if gone:
-        database.execute(
-            "DELETE FROM link WHERE thread IN (SELECT value FROM json_each(?))",
-            (json.dumps(gone),),
-        )
+    """Drop the links of those threads that have no message any more."""
+    wanted = json.dumps(list(set(threads)))
+    if wanted == "[]":
+        return
+    database.execute(
+        "DELETE FROM link WHERE thread IN (SELECT j.value FROM json_each(?) j"
+        " WHERE NOT EXISTS (SELECT 1 FROM message WHERE thread = j.value))",
+        (wanted,),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 from mailstore.model import Column, FlagChange, FlagOperation
 from tests.mailstore.index.older import make_older
@@ -44,4 +45,16 @@ def test_facts_that_an_older_program_did_not_keep_are_found(tmp_path):
     (batch,) = home.fetch(mailbox, [3], Column.PREVIEW_READY)
     assert batch.columns[Column.PREVIEW_READY] == [b'"third"']
     assert watching.uidnext == 3
+    home.close()
+
+
+def test_an_older_directory_takes_annotations(tmp_path):
+    home = Home(tmp_path)
+    home.close()
+    make_older(tmp_path / "directory.db", 2, "directory")
+    home = Home(tmp_path)
+    server = home.store.directory.metadata
+    put = partial(server.set, home.id, admin=True, now=0, octets=100, most=10)
+    assert home.run(put({"/shared/comment": b"hello"})) == 1
+    assert server.get(home.id, ["/shared/comment"]) == [("/shared/comment", b"hello")]
     home.close()

@@ -9,12 +9,12 @@ import apsw
 from mailstore.index.database import migrations
 
 
-def make_older(path: Path, version: int) -> None:
+def make_older(path: Path, version: int, schema: str = "mail") -> None:
     """Give a closed index the schema of a version; what is newer is lost."""
     old = path.with_name("older.db")
     database = apsw.Connection(str(old))
     database.pragma("journal_mode", "wal")
-    for number, script in migrations("mail"):
+    for number, script in migrations(schema):
         if number <= version:
             database.execute(script)
     database.execute("ATTACH ? AS newer", (str(path),))

@@ -142,6 +142,16 @@ def test_links_end_with_the_last_message_of_a_thread(tmp_path):
     home.close()
 
 
+def test_links_of_many_threads_are_dropped_by_one_statement(database):
+    with database.transaction():
+        threads.assign(database, [linked(at, at) for at in range(1, 400)])
+    with Statements(database) as sql:
+        threads.forget(database, range(1, 300))
+        threads.forget(database, ())
+    assert len(sql) == 1
+    assert database.all("SELECT min(thread), count(*) FROM link") == [(300, 100)]
+
+
 def test_identifiers_are_read_as_they_are_written():
     ids = ObjectIds("0123456789abcdef")
     assert ids.email_number(ids.email(26)) == 26
