@@ -405,8 +405,9 @@ class Account:
             self._wake()
 
     def _wake(self) -> None:
-        for wake in tuple(self._watchers.values()):
-            wake()
+        for wake in self._watchers.values():
+            # One by one, with the sockets' turn in between when they are many.
+            self._runtime.deliver(wake)
 
     def noticed(self, mailbox: MailboxId) -> None:
         """Another worker has committed something."""

@@ -23,6 +23,8 @@ from imapd.session.plugs import FetchItem
 from imapd.syntax.mailbox import InvalidMailboxName, ancestors, check_name, decode_name
 from mailstore.model import MailboxEntry
 
+MAX_GROUPS = 50
+
 MESSAGE_EXPUNGE = "MESSAGEEXPUNGE"
 FLAG_CHANGE = "FLAGCHANGE"
 MAILBOX_NAME = "MAILBOXNAME"
@@ -47,7 +49,8 @@ def check(node: Notify, most_items: int, more: Mapping[str, str] = _NO_MORE) -> 
     """Refuse what cannot be asked for; ``more`` are events that others tell.
 
     Raises `No` BADEVENT for an event that isn't known, `No` LIMIT for too many fetch
-    items, `Bad` for events or filters that do not go together.
+    items, `No` NOTIFICATIONOVERFLOW for too many groups, `Bad` for events or filters
+    that do not go together.
     """
     events = [event for group in node.groups for event in group.events]
     known = {**MESSAGE_EVENTS, **OTHER_EVENTS, **more}
@@ -60,6 +63,10 @@ def check(node: Notify, most_items: int, more: Mapping[str, str] = _NO_MORE) -> 
         raise Bad("SELECTED and SELECTED-DELAYED may be said once")
     for group in node.groups:
         _check_group(group)
+    if len(node.groups) > MAX_GROUPS:
+        # Each may have to be asked about each mailbox (§3.1: too expensive).
+        most = f"{MAX_GROUPS} groups at most can be asked for"
+        raise No(most, "NOTIFICATIONOVERFLOW")
 
 
 def _check_group(group: EventGroup) -> None:

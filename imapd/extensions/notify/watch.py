@@ -106,6 +106,8 @@ class NotifyWatch:
             return
         modseqs = "HIGHESTMODSEQ" in context.registry.status_items
         for at, entry in enumerate(self._follower.entries(), 1):
+            if at % _BATCH == 0:
+                await context.reply.give_way()
             if entry.id is None or not entry.selectable or self._is_selected(entry.id):
                 continue
             counts = self._follower.counts(entry.id)
@@ -120,8 +122,6 @@ class NotifyWatch:
             )
             if response is not None:
                 context.reply.untagged(response)
-            if at % _BATCH == 0:
-                await context.reply.room()
 
     async def tell(
         self,
@@ -237,7 +237,7 @@ class NotifyWatch:
             if response is not None:
                 context.reply.untagged(response)
             if at % _BATCH == 0:
-                await context.reply.room()
+                await context.reply.give_way()
 
     def _counts(
         self, context: Context, mailbox: MailboxId, change: MailboxChange

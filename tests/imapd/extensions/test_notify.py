@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from imapd.commands.fetch.items import ATTRIBUTES, FLAGS, UID, BodySection
 from imapd.extensions.notify import FEATURE
 from imapd.extensions.notify.handler import run
-from imapd.extensions.notify.interests import Interests, OfSelected, check
+from imapd.extensions.notify.interests import (
+    MAX_GROUPS,
+    Interests,
+    OfSelected,
+    check,
+)
 from imapd.extensions.notify.syntax import Event, EventGroup, Filter, Notify
 from imapd.session.faults import Bad, No
 from imapd.syntax.section import Section, SectionText
@@ -250,6 +255,14 @@ def test_too_many_items():
     with pytest.raises(No) as refusal:
         checked(b"(selected (MessageNew (%b) MessageExpunge))" % four)
     assert refusal.value.code == "LIMIT"
+
+
+def test_too_many_groups():
+    """RFC 5465 §3.1: too expensive is NO NOTIFICATIONOVERFLOW."""
+    checked(b" ".join([b"(mailboxes a (MailboxName))"] * MAX_GROUPS))
+    with pytest.raises(No) as refusal:
+        checked(b" ".join([b"(personal NONE)"] * (MAX_GROUPS + 1)))
+    assert refusal.value.code == "NOTIFICATIONOVERFLOW"
 
 
 # -- what is wanted
