@@ -38,6 +38,7 @@ from imapd.extensions import (
     enable,
     esearch,
     esort,
+    filters,
     i18nlevel,
     id,  # noqa: A004 - the RFC's name
     idle,
@@ -115,6 +116,7 @@ ALL: tuple[Feature, ...] = (
     within.FEATURE,
     partial.FEATURE,
     search_fuzzy.FEATURE,
+    filters.FEATURE,
     sort.FEATURE,
     sort_display.FEATURE,
     sort_uid.FEATURE,

@@ -22,6 +22,7 @@ from collections.abc import (
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from imapd.session.faults import No
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column, MailboxStatus
 from mailstore.query import Predicate, SortKey
@@ -187,6 +188,23 @@ def parse_fetch_item(cursor: Cursor, registry: Registry) -> FetchItem:
     return spec.parse(cursor)
 
 
+@dataclass(slots=True)
+class Inserted:
+    """The octets of search text that keys of one search have put in (RFC 5466)."""
+
+    octets: int = 0
+
+    def note(self, octets: int, context: Context) -> None:
+        """Count a text; all of them are no longer than a command may be.
+
+        Raises `No`.
+        """
+        self.octets += octets
+        most = context.services.limits().command_line
+        if self.octets > most:
+            raise No(f"all filters of a search may have {most} octets", "LIMIT")
+
+
 class SearchEnvironment(Protocol):
     """What lowering a search key may ask for."""
 
@@ -208,6 +226,16 @@ class SearchEnvironment(Protocol):
     @property
     def recent(self) -> Sequence[tuple[int, int]]:
         """UID ranges that are \\Recent in this session."""
+        ...
+
+    @property
+    def codec(self) -> str:
+        """How search strings are decoded, by Python's name."""
+        ...
+
+    @property
+    def inserted(self) -> Inserted:
+        """What stored searches were put in so far."""
         ...
 
     def decode(self, text: bytes) -> str:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, No
-from imapd.session.plugs import SearchEnvironment, SearchKey
+from imapd.session.plugs import Inserted, SearchEnvironment, SearchKey
 from imapd.session.registry import Registry
 from imapd.session.view import View
 from imapd.syntax.charset import CHARSETS, codec_of
@@ -133,6 +133,7 @@ class Environment:
     context: Context
     view: View
     codec: str
+    inserted: Inserted = field(default_factory=Inserted)
     live: View | None = None  # for a search that goes on: how the mailbox is now
 
     @property
@@ -181,12 +182,13 @@ def environment_of(
     if codec is None:
         # RFC 3501 §7.1: BADCHARSET tells which ones are possible.
         raise No("unknown charset", f"BADCHARSET ({' '.join(CHARSETS)})")
-    return Environment(context, view, codec, live)
+    return Environment(context, view, codec, live=live)
 
 
 def lower_in(where: Environment, keys: Sequence[SearchKey]) -> Predicate:
     """Say keys in the store's terms; as `lower_keys`."""
     context = where.context
+    where.inserted.octets = 0
     predicate: Predicate = And(tuple([key.lower(where) for key in keys]))
     collation = context.session.comparator.collation
     if collation is not DEFAULT_COMPARATOR.collation:
