@@ -41,7 +41,7 @@ def test_each_key_is_known(name):
 def test_the_keys_are_those_of_the_features():
     assert set(KEYS) == {
         "ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO", "DISPLAYFROM",
-        "DISPLAYTO", "UID", "MODSEQ",
+        "DISPLAYTO", "UID", "MODSEQ", "RELEVANCY",
     }  # fmt: skip
 
 
