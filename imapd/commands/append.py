@@ -24,6 +24,7 @@ from imapd.session.append_program import (
     parse_messages,
     take_literal,
 )
+from imapd.session.bounds import check_saving
 from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.names import existing_name
@@ -76,6 +77,7 @@ async def run(context: Context, node: Append) -> Completed:
 
     Raises `No` TRYCREATE when there is no such mailbox, and store errors.
     """
+    check_saving(context, len(node.messages))
     name = existing_name(context, node.mailbox)
     arrivals = await arrivals_of(context, name, node.messages)
     try:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from imapd.session.bounds import check_saving
 from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.registry import (
@@ -70,6 +71,7 @@ async def run(context: Context, node: Copy) -> Completed:
     text = "UID COPY completed" if by_uid else "COPY completed"
     if not uids:
         return Completed(text)
+    check_saving(context, len(uids), uids)
     try:
         copied = await selected.mailbox.copy(uids, name)
     except NotFound as error:

@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
+from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.session.parameters import (
@@ -94,7 +95,7 @@ async def run(context: Context, node: Store) -> Completed:
     """
     selected = context.selected
     view, by_uid = selected.view, isinstance(node.messages, UidSet)
-    uids = view.resolve(node.messages)
+    uids, code = cut(context, view.resolve(node.messages))
     for modifier in in_order(node.modifiers, context.registry.store_modifiers):
         modifier.begin(context)
     text = "UID STORE completed" if by_uid else "STORE completed"
@@ -109,7 +110,7 @@ async def run(context: Context, node: Store) -> Completed:
     silent: frozenset[int] = frozenset()
     if node.silent and not (stored.external or stored.failed or view.telling.modseqs):
         view.absorb(stored.updated)
-        return _completed(node, view, stored, text)
+        return with_code(context, _completed(node, view, stored, text), code)
     if node.silent:
         # RFC 3501 §6.4.6: what others changed meanwhile is told even so; the client's
         # own reckoning would be wrong.
@@ -117,7 +118,7 @@ async def run(context: Context, node: Store) -> Completed:
         silent = frozenset([uid for uid, _ in stored.updated if uid not in external])
     rows = rows_of(stored)
     await tell_flags(view, context.reply, rows, with_uid=by_uid, silent=silent)
-    return _completed(node, view, stored, text)
+    return with_code(context, _completed(node, view, stored, text), code)
 
 
 def _unchanged_since(node: Store) -> int | None:

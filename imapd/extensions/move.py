@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.registry import (
@@ -69,7 +70,7 @@ async def run(context: Context, node: Move) -> Completed:
     """
     selected = context.selected
     by_uid = isinstance(node.messages, UidSet)
-    uids = selected.view.resolve(node.messages)
+    uids, bound = cut(context, selected.view.resolve(node.messages))
     name = destination(context, node.mailbox)
     text = "UID MOVE completed" if by_uid else "MOVE completed"
     if not uids:
@@ -83,10 +84,11 @@ async def run(context: Context, node: Move) -> Completed:
         # RFC 6851 §4.3: before the EXPUNGEs, while the client knows the numbers.
         context.reply.untagged(status(b"OK", "moved", code))
     if len(moved.source) == len(uids):
-        return Completed(text)
+        return with_code(context, Completed(text), bound)
     if code is None and not by_uid:
         raise No("the messages no longer exist", "EXPUNGEISSUED")
-    return Completed("some of the messages no longer exist", "EXPUNGEISSUED")
+    gone = Completed("some of the messages no longer exist", "EXPUNGEISSUED")
+    return with_code(context, gone, bound)
 
 
 FEATURE = Feature(

@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from imapd.session.bounds import with_code
 from imapd.session.context import Context
 from imapd.session.faults import Bad, No
 from imapd.session.mailbox_scope import MailboxScope
@@ -126,14 +127,18 @@ async def run(context: Context, node: MultiSearch) -> Completed:
     sources = node.sources or (_SELECTED,)
     entries = await _entries(context, sources)
     _check_returns(context, searching, sources, entries)
+    codes: list[str | None] = []
     with returns_at_work(searching):
         for at, entry in enumerate(entries):
             # The steps of one mailbox are nothing to go by: mailboxes are counted.
             tell = partial(_progress, context, at, len(entries))
             tell(0, 0)
-            await _search_one(replace(searching, progress=tell), entry)
+            codes.append(await _search_one(replace(searching, progress=tell), entry))
             await context.reply.give_way()
-    return Completed("ESEARCH completed")
+    code = next(filter(None, codes), None)
+    if code is not None and len(codes) > 1:
+        code = code.rpartition(" ")[0]  # RFC 9738 §5: UIDs of several mailboxes
+    return with_code(context, Completed("ESEARCH completed"), code)
 
 
 def _progress(context: Context, done: int, total: int, *_: int) -> None:
@@ -181,22 +186,26 @@ def _check_returns(
             raise Bad(f"{spec.name} is for the selected mailbox")
 
 
-async def _search_one(searching: Searching, entry: MailboxEntry) -> None:
-    """Search a mailbox; one that is gone, or not for this person, is passed over."""
+async def _search_one(searching: Searching, entry: MailboxEntry) -> str | None:
+    """Search a mailbox; gives the code that the reply is to have.
+
+    One that is gone, or not for this person, is passed over.
+    """
     context = searching.context
     if _is_selected(context, entry):
         chosen: Selected = context.selected
         result = await find_messages(searching, chosen.mailbox, chosen.view)
         await _tell(result, entry.name)
         await finish_returns(result)
-        return
+        return result.code
     try:
         async with _opened(context, entry) as mailbox:
             view = View(mailbox, context.session.telling)
             result = await find_messages(searching, mailbox, view)
             await _tell(result, entry.name)
+            return result.code
     except (NotFound, NotPermitted):
-        return
+        return None
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imapd.session.bounds import refuse_beyond
 from imapd.session.context import Context
 from imapd.session.faults import Bad
 from imapd.session.parameters import FetchModifierSpec, FetchRequest
@@ -55,10 +56,12 @@ class PartialModifier:
             raise Bad("PARTIAL is for UID FETCH")
 
     async def narrow(
-        self, _: Context, __: FetchRequest, uids: Sequence[int]
+        self, context: Context, _: FetchRequest, uids: Sequence[int]
     ) -> Sequence[int]:
-        """Give the part."""
-        return self.page.of(uids)
+        """Give the part. Raises `No` if it is larger than a command's may be."""
+        page = self.page.of(uids)
+        refuse_beyond(context, page)  # RFC 9738 §3.1
+        return page
 
 
 def _parse(cursor: Cursor) -> PartialModifier:

@@ -118,7 +118,7 @@ async def run(context: Context, node: Sort) -> Completed:
     known = context.registry.sort_keys
     criteria = [(known[one.key], one.reverse) for one in node.criteria]
     by_uid = node.answer is UidSet
-    await run_searching(
+    return await run_searching(
         Searching(
             context,
             node.keys,
@@ -129,9 +129,9 @@ async def run(context: Context, node: Sort) -> Completed:
             word=b"SORT",
             find=partial(_find, criteria, context.session.comparator),
             ascending=False,
-        )
+        ),
+        "UID SORT completed" if by_uid else "SORT completed",
     )
-    return Completed("UID SORT completed" if by_uid else "SORT completed")
 
 
 async def _find(

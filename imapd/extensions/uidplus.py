@@ -13,8 +13,10 @@ The codes APPENDUID and COPYUID (§3) are sent by APPEND, COPY and MOVE themselv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.registry import (
     Capability,
@@ -26,6 +28,9 @@ from imapd.session.registry import (
 )
 from imapd.syntax.sequence import UidSet
 from imapd.wire.cursor import Cursor
+from imapd.wire.encode import ranges
+from mailstore.model import DELETED
+from mailstore.query import And, HasSystemFlag, Uids
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,14 @@ def unparse(node: UidExpunge) -> bytes:
 async def run(context: Context, node: UidExpunge) -> Completed:
     """Remove the messages; one without \\Deleted, or of no such UID, stays out."""
     selected = context.selected
-    await selected.mailbox.expunge(selected.view.resolve(node.messages))
-    return Completed("UID EXPUNGE completed")
+    uids: Sequence[int] = selected.view.resolve(node.messages)
+    if len(uids) > context.services.limits().message_limit:
+        # RFC 9738 §3.1: those with \\Deleted count, and no others.
+        deleted = And((Uids(tuple(ranges(uids))), HasSystemFlag(DELETED)))
+        uids = await selected.mailbox.search(deleted)
+    uids, code = cut(context, uids)
+    await selected.mailbox.expunge(uids)
+    return with_code(context, Completed("UID EXPUNGE completed"), code)
 
 
 FEATURE = Feature(

@@ -15,6 +15,10 @@ def _limit(default: int, unit: str, reason: str) -> Any:  # noqa: ANN401 - as da
     return field(default=default, metadata={"unit": unit, "reason": reason})
 
 
+UNBOUNDED = 4_294_967_295
+"""No mailbox has more messages than that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The bounds that keep one client from harming the others."""
@@ -53,6 +57,15 @@ class Limits:
         16,
         "searches",
         "kept up to date in a session (RFC 5267); each change is looked at for each",
+    )
+    message_limit: int = _limit(
+        UNBOUNDED,
+        "messages",
+        "that one command may be about (RFC 9738); programs that don't know of it see "
+        "a part of large mailboxes alone, so that there is no bound by default",
+    )
+    save_limit: int = _limit(
+        UNBOUNDED, "messages", "that one COPY or APPEND may make (RFC 9738)"
     )
     fetch_items: int = _limit(100, "items", "there are not that many items")
     bad_commands_before_login: int = _limit(

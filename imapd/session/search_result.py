@@ -102,6 +102,7 @@ class SearchResult:
     view: View
     predicate: Predicate
     uids: Sequence[int]
+    code: str | None = None  # that the reply is to have
 
     def told(self, uids: Sequence[int]) -> Sequence[int]:
         """Give what the client knows messages by: their numbers, or UIDs."""

@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from imapd.session.bounds import cut_search, with_code
 from imapd.session.faults import Bad, ConnectionGone
 from imapd.session.plugs import ReturnArgument, SearchReturnSpec
-from imapd.session.registry import Registry
+from imapd.session.registry import Completed, Registry
 from imapd.session.search_program import known_to, lower_keys
 from imapd.session.search_result import (
     SLICE,
@@ -78,8 +79,8 @@ def unparse_returns(returns: Sequence[ReturnOption] | None) -> bytes:
     return b" RETURN (%b)" % b" ".join([option.unparse() for option in returns])
 
 
-async def run_searching(searching: Searching) -> None:
-    """Find messages of the selected mailbox, and answer.
+async def run_searching(searching: Searching, text: str) -> Completed:
+    """Find messages of the selected mailbox, and answer; ``text`` is for the reply.
 
     Raises `Bad` and `No` as `lower_keys` does, and what return options refuse.
     """
@@ -88,6 +89,7 @@ async def run_searching(searching: Searching) -> None:
         result = await find_messages(searching, selected.mailbox, selected.view)
         await tell_result(result)
         await finish_returns(result)
+    return with_code(searching.context, Completed(text), result.code)
 
 
 @contextmanager
@@ -116,14 +118,18 @@ async def find_messages(
     """
     context = searching.context
     predicate = lower_keys(context, view, searching.keys, searching.charset)
+    bounded, code = predicate, None
+    if searching.ascending:
+        # RFC 9738 §3.3: an order is known without a look at each message.
+        bounded, code = cut_search(context, view, predicate)
     uids = await searching.find(
-        mailbox, predicate, following(context, searching.progress)
+        mailbox, bounded, following(context, searching.progress)
     )
     if searching.ascending:
         uids = known_to(view, uids)
     elif max(uids, default=0) > view.largest_uid:
         uids = [uid for uid in uids if uid <= view.largest_uid]
-    return SearchResult(searching, mailbox, view, predicate, uids)
+    return SearchResult(searching, mailbox, view, predicate, uids, code)
 
 
 async def finish_returns(result: SearchResult) -> None:

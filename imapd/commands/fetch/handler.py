@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imapd.commands.fetch.items import UID, macro
+from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.faults import No, fault_of
 from imapd.session.fetch_plan import Environment, Plan
@@ -99,7 +100,7 @@ async def run(context: Context, node: Fetch) -> Completed:
     if len(node.items) > most:
         raise No(f"a FETCH may have {most} items at most", "LIMIT")
     view, mailbox = context.selected.view, context.selected.mailbox
-    uids = await _messages(context, node)
+    uids, code = cut(context, await _messages(context, node))
     plan = Plan.of(_all_items(node, view), Environment(context, mailbox, view))
     sender = Sender(context)
     unseen: list[int] = []
@@ -114,8 +115,10 @@ async def run(context: Context, node: Fetch) -> Completed:
     if sender.failure is not None:
         raise fault_of(sender.failure)
     if found < len(uids):
-        return Completed("some of the messages no longer exist", "EXPUNGEISSUED")
-    return Completed("UID FETCH completed" if by_uid else "FETCH completed")
+        gone = Completed("some of the messages no longer exist", "EXPUNGEISSUED")
+        return with_code(context, gone, code)
+    done = Completed("UID FETCH completed" if by_uid else "FETCH completed")
+    return with_code(context, done, code)
 
 
 async def _messages(context: Context, node: Fetch) -> Sequence[int]:

@@ -76,7 +76,7 @@ async def run(context: Context, node: Search) -> Completed:
     returns = node.returns
     if returns is None and context.session.telling.esearch:
         returns = ()
-    await run_searching(
+    return await run_searching(
         Searching(
             context,
             node.keys,
@@ -84,6 +84,6 @@ async def run(context: Context, node: Search) -> Completed:
             returns,
             context.registry.search_returns,
             by_uid=by_uid,
-        )
+        ),
+        "UID SEARCH completed" if by_uid else "SEARCH completed",
     )
-    return Completed("UID SEARCH completed" if by_uid else "SEARCH completed")

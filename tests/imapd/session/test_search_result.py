@@ -90,7 +90,7 @@ def ready(peer: Peer, *options: str, **how: Any) -> Searching:
 def answer(peer: Peer, searching: Searching) -> bytes:
     peer.context.tag = b"t"
     peer.wire.writes.clear()
-    peer.runtime.run(run_searching(searching))
+    peer.runtime.run(run_searching(searching, "completed"))
     peer.context.reply.flush()
     return b"".join(peer.wire.writes)
 
