@@ -28,6 +28,7 @@ OUT = {
     "rfc7162-3.2.6-vanished-two": HELD,
     "rfc7162-6-delayed-two": HELD,
     "rfc5267-4.3-updates": HELD,
+    "rfc9738-3.2-uidafter": "the UID behind a key would be taken for a number",
     "rfc7162-3.2.3-enable": "it has FETCH refused where UID FETCH is not",
     "rfc9394-3.3-uid-fetch": "it has FETCH refused where UID FETCH is not",
     "rfc4731-3.1-esearch": "its numbers are other ones than its UIDs",
