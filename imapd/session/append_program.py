@@ -214,7 +214,8 @@ def _is_content(
 
     Raises `Malformed`, and `No` for a message without octets.
     """
-    rest = announced.literals[arriving.literals :]
+    before = arriving.literals
+    rest = announced.literals[before:]
     cursor = Cursor(announced.text, rest, utf8=uses_utf8(context))
     cursor.at = arriving.at
     end = len(announced.text)
@@ -236,7 +237,7 @@ def _is_content(
         except LiteralMissing:
             return found.spec.brings_content(announced.text)
         arriving.at = cursor.at
-        arriving.literals += cursor.literals_taken
+        arriving.literals = before + cursor.literals_taken
         arriving.messages += 1
 
 

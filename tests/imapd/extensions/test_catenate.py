@@ -17,7 +17,7 @@ from imapd.session.append_program import NewMessage
 from imapd.session.faults import Bad
 from imapd.wire.framing import Literal
 from tests.imapd.commands.peers import parsed, reparsed
-from tests.support.responses import Exists, Fetch
+from tests.support.responses import Exists, Fetch, Status
 from tests.support.session import OPTIONS, Session, World
 
 HEADER = b"Subject: source\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -161,6 +161,22 @@ def test_it_mixes_with_plain_messages(ann):
         b" {1+}\r\n3 CATENATE (%b)" % (text(b"2"), text(b"4"))
     )
     assert made(ann) == [b"1", b"2" + ONE, b"3", b"4"]
+
+
+def test_messages_without_literals_stand_between_those_with(ann):
+    """Each literal is of the message in which it stands, whatever was before."""
+    url = b"CATENATE (URL /INBOX/;UID=1/;SECTION=1)"
+    ann.ok(
+        b"APPEND Drafts CATENATE (%b) %b %b CATENATE (%b %b) %b {1+}\r\n6"
+        % (text(b"1"), url, url, text(b"4"), text(b"5"), url)
+    )
+    assert made(ann) == [b"1", ONE, ONE, b"45", ONE, b"6"]
+    # An empty message is refused at once, and not asked for.
+    found = ann.feed(
+        b"x APPEND Drafts CATENATE (%b) %b CATENATE (%b) {0}\r\n"
+        % (text(b"1"), url, text(b"2"))
+    )
+    assert [one.kind for one in found if isinstance(one, Status)] == ["NO"]
 
 
 def test_replace_takes_it_too(ann):

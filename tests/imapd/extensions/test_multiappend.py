@@ -17,6 +17,8 @@ from imapd.session import append_program
 from imapd.session.append_program import NewMessage, PlainData
 from imapd.session.registry import Registry
 from imapd.wire.framing import Literal
+from mailstore.blobs.filesystem import FileSystem
+from mailstore.errors import Unavailable
 from mailstore.model import InternalDate
 from tests.imapd.commands.peers import reparsed
 from tests.support.responses import Exists, Fetch
@@ -103,6 +105,25 @@ def test_one_too_big_is_refused_before_it_comes(ann):
     (told,) = ann.feed(FIRST + b" {%d}\r\n" % size)
     assert (told.kind, told.code.name) == ("NO", "TOOBIG")
     ann.ok(b"NOOP")
+
+
+@pytest.mark.parametrize("call", ["sync", "write", "rename"])
+def test_a_disk_that_fails_once_keeps_all_out(ann, monkeypatch, tmp_path, call):
+    real = getattr(FileSystem, call)
+    failures = [Unavailable("the disk failed")]
+
+    def failing(self: FileSystem, *arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(self, *arguments)
+
+    monkeypatch.setattr(FileSystem, call, failing)
+    messages = (FIRST, b"x" * 2_000_000, SECOND)
+    ann.no(several(*messages), "UNAVAILABLE")
+    assert ann.ok(b"SELECT INBOX").of(Exists) == [Exists(0)]
+    assert not spooled(tmp_path)
+    ann.ok(several(*messages))
+    assert ann.ok(b"SELECT INBOX").of(Exists) == [Exists(3)]
 
 
 def test_a_connection_that_breaks_leaves_nothing(world, ann, tmp_path):
