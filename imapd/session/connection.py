@@ -297,6 +297,7 @@ class Connection:
             log.event("store", error=str(error), id=self.session.id)
         except Exception as error:  # noqa: BLE001 - the session survives every defect
             log.failure(error, id=self.session.id, user=self.session.user)
+        self.reply.flush()
 
     async def _wait(self) -> None:
         self._resume_reading()

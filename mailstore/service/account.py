@@ -405,7 +405,7 @@ class Account:
             self._wake()
 
     def _wake(self) -> None:
-        for wake in self._watchers.values():
+        for wake in tuple(self._watchers.values()):
             # One by one, with the sockets' turn in between when they are many.
             self._runtime.deliver(wake)
 

@@ -141,7 +141,7 @@ class OpenMailboxes:
 
     def _wake(self, state: MailboxState) -> None:
         """Tell who waits, one by one: with the sockets' turn in between if many do."""
-        for watcher in state.watchers:
+        for watcher in tuple(state.watchers):
             self._runtime.deliver(watcher)
 
     async def _in_pool(self, work: Callable[[Database], T]) -> T:

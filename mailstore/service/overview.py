@@ -283,7 +283,7 @@ class Overview:
         self._wake()
 
     def _wake(self) -> None:
-        for follower in self._followers:
+        for follower in tuple(self._followers):
             if not follower.woken:
                 follower.woken = True
                 # One by one, with the sockets' turn in between when they are many.

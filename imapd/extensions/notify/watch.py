@@ -25,6 +25,7 @@ from imapd.session.plugs import FetchItem
 from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.watching import Moment
+from mailstore.errors import StoreError
 from mailstore.model import (
     AccountChanges,
     MailboxChange,
@@ -132,8 +133,17 @@ class NotifyWatch:
     ) -> None:
         """Tell what is due. Raises `ConnectionGone`, and store errors."""
         self._attend(context)
+        failure: StoreError | None = None
         if self._selected is not None:
-            await self._tell_selected(context, self._selected, moment)
+            try:
+                await self._tell_selected(context, self._selected, moment)
+            except StoreError as error:
+                failure = error  # one damaged mailbox is no reason to miss the others
+        await self._tell_others(context)
+        if failure is not None:
+            raise failure
+
+    async def _tell_others(self, context: Context) -> None:
         changes = self._follower.changes()
         if changes.overflow:
             self._overflow(context)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imapd.extensions.notify.watch import NotifyWatch
+from mailstore.errors import Corrupt
 from mailstore.service import overview
 from tests.mailstore.stores import Statements
 from tests.support.responses import (
@@ -242,6 +243,22 @@ def test_many_changes_of_ones_own_are_forgotten(world, ann):
         ann.ok(b"STORE %d -FLAGS (\\Seen)" % number)
     view = ann.connection.session.selected.view
     assert len(view._known) <= 20
+
+
+def test_a_damaged_mailbox_does_not_hide_the_others(world, ann, monkeypatch):
+    ann.ok(b"SELECT INBOX")
+    ann.ok(ALL)
+    view = ann.connection.session.selected.view
+
+    async def fail(*_: object, **__: object) -> None:
+        raise Corrupt("the index is damaged")
+
+    monkeypatch.setattr(type(view), "tell", fail)
+    world.deliver(MESSAGE, to="Sent")
+    assert [line.name for line in heard(ann, StatusLine)] == ["Sent"]
+    world.deliver(MESSAGE, to="Sent")
+    assert len(heard(ann, StatusLine)) == 1
+    assert world.log.events[-1][0] == "store"
 
 
 # -- the command itself
