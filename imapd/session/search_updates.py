@@ -55,6 +55,7 @@ from mailstore.errors import StoreError
 from mailstore.model import Changes
 from mailstore.query import And, ArrivedAt, Not, Or, Predicate, Uids
 
+_MOST_KEPT = 500_000  # messages in the results of one session that are kept
 _TIME_PASSES = 60.0  # seconds between looks for the sake of the time alone
 
 
@@ -103,6 +104,10 @@ class _Live:
         self._predicate = before  # RFC 5032 §2: now and then is enough
         return False
 
+    def __len__(self) -> int:
+        """Give the number of messages that are found by now."""
+        raise NotImplementedError
+
     async def look(self, touched: Sequence[int], vanished: Sequence[int]) -> None:
         """See what is found now; ``touched`` are new or changed, ascending."""
         whole = self._means_something_else()
@@ -144,6 +149,9 @@ class _Unsorted(_Live):
         self._wanted = set(result.uids)
         self._gone: set[int] = set()  # told, and no longer wanted
         self._fresh: set[int] = set()  # wanted, and not told yet
+
+    def __len__(self) -> int:
+        return len(self._wanted)
 
     async def _look(
         self, touched: Sequence[int], vanished: Sequence[int], *, whole: bool
@@ -190,6 +198,9 @@ class _Sorted(_Live):
         super().__init__(result, items)
         self._told = array("I", result.uids)
         self._wanted = array("I", result.uids)
+
+    def __len__(self) -> int:
+        return len(self._wanted)
 
     async def _look(
         self, touched: Sequence[int], vanished: Sequence[int], *, whole: bool
@@ -296,6 +307,14 @@ class LiveSearches:
 
     def __contains__(self, tag: bytes) -> bool:
         return tag in self._live
+
+    def has_room(self, more: int) -> bool:
+        """Tell whether a result may be kept besides; a first one always may.
+
+        RFC 5267 §4.3.1: one search of a client is kept up to date, whatever it finds.
+        """
+        kept = sum(map(len, self._live.values()))
+        return not self._live or kept + more <= _MOST_KEPT
 
     def add(self, result: SearchResult, items: Sequence[FetchItem]) -> None:
         """Keep a result up to date from now on; new messages come with ``items``."""
@@ -420,8 +439,8 @@ async def _finish(result: SearchResult, argument: FetchItems | None) -> None:
     context = result.searching.context
     live = live_searches(context)
     most = context.services.limits().search_updates
-    if len(live) >= most:
-        no_update(context, context.tag, f"{most} searches are kept up to date already")
+    if len(live) >= most or not live.has_room(len(result.uids)):
+        no_update(context, context.tag, "too much is kept up to date already")
         return
     live.add(result, argument.items if argument is not None else ())
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imapd.extensions.context_search import CancelUpdate
+from imapd.session import search_updates
 from imapd.session.faults import Bad
 from imapd.session.limits import Limits
 from imapd.session.search_result import ReturnOption
@@ -228,6 +229,15 @@ def test_too_many_are_answered_and_not_followed(tmp_path):
     assert refusal.code is not None
     assert refusal.code.value == answer.status.tag
     made.close()
+
+
+def test_only_so_many_messages_are_kept(world, monkeypatch):
+    """RFC 5267 §4.3.1: one search goes on always, others while there is room."""
+    monkeypatch.setattr(search_updates, "_MOST_KEPT", 7)
+    ann = world.session(mailbox=b"INBOX")
+    for keys, refused in ((b"ALL", 0), (b"1:2", 0), (b"3", 1), (b"DRAFT", 0)):
+        answer = ann.ok(b"SEARCH RETURN (UPDATE) " + keys)
+        assert len(answer.of(Status)) == refused
 
 
 def test_message_numbers_mean_what_they_meant(world):
