@@ -202,6 +202,7 @@ class Sessions(RuleBasedStateMachine):
         """SORT and THREAD give the messages of SEARCH, each once."""
         if self._busy(client):
             return
+        client.ask("NOOP")  # held removals would move the numbers between the answers
         prefix, known = "", len(client.slots)
         if client.kind is Kind.UIDONLY:
             prefix, known = "UID ", max([s.uid or 0 for s in client.slots], default=0)
