@@ -319,9 +319,14 @@ def _has_children(database: Database, name: str) -> bool:
     return database.one(sql, (first, after)) is not None
 
 
-def _check_count(database: Database, most: int) -> None:
+def count(database: Database) -> int:
+    """Count an account's mailboxes, bare names included."""
     row = database.one("SELECT count(*) FROM mailbox WHERE name IS NOT NULL")
-    if row is not None and row[0] > most:
+    return 0 if row is None else int(row[0])
+
+
+def _check_count(database: Database, most: int) -> None:
+    if count(database) > most:
         raise TooMany(f"an account can have {most} mailboxes")
 
 

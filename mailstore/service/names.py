@@ -30,12 +30,12 @@ class Names:
         return self._entries
 
     def long_to_read(self) -> bool:
-        """Tell whether the list has changed and had many names before."""
-        if len(self._entries) <= _AT_ONCE:
+        """Tell whether the list has changed and has many names."""
+        if self._reader.data_version() == self._seen:
             return False
-        seen = self._reader.data_version()
         return (
-            seen != self._seen and mailboxes.names_version(self._reader) != self.version
+            mailboxes.names_version(self._reader) != self.version
+            and mailboxes.count(self._reader) > _AT_ONCE
         )
 
     def take(self, read: tuple[int, tuple[MailboxEntry, ...]] | None) -> None:

@@ -359,6 +359,7 @@ class Soak:
                 player.command = "UID FETCH 1:* (UID FLAGS)"
                 self._absorb(player, client.ok(player.command), "UID FETCH")
         except (OSError, Disconnected):
+            mirror.leave()  # it knows nothing yet that it could patch
             self._come_back(player)
         player.command = ""
 
