@@ -384,3 +384,24 @@ def test_after_the_purge_it_is_the_same(world, other):
     world.runtime.run(purge())
     answer = resync(world, known)
     assert told(answer) == ([Told(((2, 3), (8, 8)), earlier=True)], [4, 10])
+
+
+def test_what_another_process_did_is_told_the_same_way(tmp_path):
+    """Each message has the mod-sequence of its own change, not of the last one."""
+    here, there = World(tmp_path), World(tmp_path)
+    here.deliver(*(b"Subject: %d\r\n\r\nx\r\n" % n for n in range(6)))
+    session, known = enabled(here), place(enabled(here))
+    other = there.session(mailbox=b"INBOX")
+    other.ok(b"STORE 1 +FLAGS (\\Seen)")
+    other.ok(b"STORE 2 +FLAGS (\\Flagged)")
+    delete(other, b"3,5")
+    answer = session.ok(b"FETCH 1:6 (UID)")
+    modseqs = [f.items["MODSEQ"] for f in answer.of(Fetch) if "FLAGS" in f.items]
+    assert modseqs == [known[1] + 1, known[1] + 2]
+    assert answer.status.code == Code("HIGHESTMODSEQ", known[1])
+    answer = session.ok(b"UID FETCH 1:* FLAGS (CHANGEDSINCE %d VANISHED)" % known[1])
+    assert told(answer) == ([Told(((3, 3), (5, 5)))], [1, 2])
+    answer = resync(here, known)
+    assert told(answer) == ([Told(((3, 3), (5, 5)), earlier=True)], [1, 2])
+    there.close()
+    here.close()
