@@ -232,6 +232,10 @@ def message_numbers(view: View, uids: Sequence[int]) -> Sequence[int]:
     high = bisect_right(view.uids, uids[-1], low, view.exists)
     if high - low == len(uids):
         return range(low + 1, high + 1)
+    if uids[-1] - uids[0] == high - 1 - low:
+        # No UID is missing there, as in mailboxes of which nothing was expunged.
+        before = uids[0] - (low + 1)
+        return [uid - before for uid in uids] if before else uids
     if high - low > 8 * len(uids):
         return view.numbers(uids)
     marks = map(set(uids).__contains__, view.uids[low:high])
