@@ -197,6 +197,11 @@ async def _tell(context: Context, *, removals: bool, with_uid: bool) -> None:
         await tell(context, moment, with_uid=with_uid)
     except StoreError as error:
         context.services.log.event("store", error=str(error), id=context.session.id)
+    finally:
+        # A client may not want to hear of this mailbox now, but later (RFC 5465 §3.1).
+        selected = context.session.selected
+        if selected is not None:
+            selected.view.forget_known()
 
 
 def _with_news(context: Context, outcome: Completed | Fault) -> Completed | Fault:

@@ -234,6 +234,10 @@ class View:
         else:
             self._known = masks
 
+    def forget_known(self) -> None:
+        """Note that a command has ended: what it told says nothing of what follows."""
+        self._known = {}
+
     def code(self) -> str | None:
         """Give the response code that the client waits for, and note that it came.
 

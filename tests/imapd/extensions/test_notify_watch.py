@@ -367,3 +367,19 @@ def test_what_evolution_sends(world, ann, other):
     assert told.items["PREVIEW"] == b"body"
     world.deliver(MESSAGE, to="Sent")
     assert heard(ann, StatusLine)[0].items["MESSAGES"] == 1
+
+
+def test_what_a_command_told_does_not_hide_a_later_change(world, ann, other):
+    """RFC 5465 §3.1: the NOOP that NOTIFY implies tells what was kept back."""
+    world.deliver(MESSAGE)
+    for session in (ann, other):
+        session.ok(b"SELECT INBOX")
+    ann.ok(b"STORE 1 FLAGS (\\Flagged)")
+    ann.ok(b"NOTIFY NONE")
+    ann.ok(b"STORE 1 FLAGS (\\Flagged)")  # changes nothing
+    other.ok(b"STORE 1 FLAGS ()")
+    (seen,) = ann.ok(b"FETCH 1 FLAGS").of(Fetch)
+    assert "\\Flagged" not in seen.items["FLAGS"]
+    other.ok(b"STORE 1 FLAGS (\\Flagged)")
+    (told,) = ann.ok(SELECTED).of(Fetch)
+    assert "\\Flagged" in told.items["FLAGS"]
