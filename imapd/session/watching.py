@@ -68,6 +68,10 @@ class News(Protocol):
         """What a `Watch` may want of it: names in upper case, and as they are told."""
         ...
 
+    def concerns(self, context: Context, /) -> bool:
+        """Tell whether a session hears of any of it: others needn't be woken."""
+        ...
+
     def watch(
         self, context: Context, wake: Callable[[], None], /
     ) -> Callable[[], None]:
@@ -84,7 +88,11 @@ def watch(context: Context, wake: Callable[[], None]) -> Callable[[], None]:
     ends: list[Callable[[], None]] = []
     if context.session.selected is not None:
         ends.append(context.session.selected.mailbox.watch(wake))
-    ends += [news.watch(context, wake) for news in context.registry.news]
+    ends += [
+        news.watch(context, wake)
+        for news in context.registry.news
+        if news.concerns(context)
+    ]
 
     def end_all() -> None:
         for end in ends:

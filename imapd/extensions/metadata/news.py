@@ -45,6 +45,11 @@ class MetadataNews:
         OF_SERVER: "ServerMetadataChange",
     }
 
+    def concerns(self, context: Context) -> bool:
+        """Tell whether a session hears of any of it: others needn't be woken."""
+        enabled = context.session.enabled
+        return self._follows(context) or not enabled.isdisjoint((NAME, SERVER_NAME))
+
     def watch(self, context: Context, wake: Callable[[], None]) -> Callable[[], None]:
         """Have ``wake`` called when there may be something to tell; gives its end."""
         ends = (
@@ -61,12 +66,10 @@ class MetadataNews:
     async def tell(self, context: Context, moment: Moment) -> None:
         """Tell what others have changed."""
         session = context.session
-        watch = session.watch
         # Who has not asked must not cost a query at each change of a mailbox.
-        follows = watch is not None and any(watch.wants(e, None) for e in self.events)
-        if session.account is None or (moment is Moment.BETWEEN and not follows):
+        if session.account is None or not self.concerns(context):
             return
-        if not follows and session.enabled.isdisjoint((NAME, SERVER_NAME)):
+        if moment is Moment.BETWEEN and not self._follows(context):
             return
         before, now = session.notes.get(NAME), _present(context)
         session.notes[NAME] = now
@@ -76,6 +79,10 @@ class MetadataNews:
             await self._tell_mailboxes(context, before.mailboxes)
         if before.server != now.server:
             self._tell_server(context, before.server)
+
+    def _follows(self, context: Context) -> bool:
+        watch = context.session.watch
+        return watch is not None and any(watch.wants(e, None) for e in self.events)
 
     async def _tell_mailboxes(self, context: Context, since: int) -> None:
         own = _own(context, mailboxes=True)

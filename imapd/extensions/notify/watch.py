@@ -101,7 +101,9 @@ class NotifyWatch:
             return
         await self._follower.begin()
         self._ends += [
-            news.watch(context, self._wake) for news in context.registry.news
+            news.watch(context, self._wake)
+            for news in context.registry.news
+            if any(map(self._interests.want_anywhere, news.events))
         ]
         if not with_counts:
             return

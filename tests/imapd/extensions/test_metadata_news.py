@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from imapd.extensions.metadata import SERVER_FEATURE
 from imapd.extensions.metadata.news import MetadataNews
 from tests.support.responses import Metadata, Status
@@ -50,6 +52,28 @@ def test_an_idle_session_is_told_at_once(world):
     assert (line.name, line.changed) == ("Sent", ("/shared/comment",))
     done = other.feed(b"DONE\r\n")
     assert isinstance(done[-1], Status)
+
+
+@pytest.mark.parametrize(
+    ("asked", "begun", "wakes"),
+    [
+        (b"NOOP", b"IDLE", 0),
+        (b"ENABLE METADATA", b"IDLE", 1),
+        (b"ENABLE METADATA-SERVER", b"IDLE", 1),
+        (b"NOTIFY SET (subscribed (SubscriptionChange))", None, 0),
+        (b"NOTIFY SET (subscribed (MailboxMetadataChange))", None, 1),
+    ],
+)
+def test_who_is_told_nothing_is_not_woken(world, monkeypatch, asked, begun, wakes):
+    ann, other = world.session(), world.session()
+    woken = []
+    monkeypatch.setattr(other.connection, "wake", lambda: woken.append(True))
+    other.ok(asked)
+    if begun:
+        other.begin(begun)
+    woken.clear()
+    ann.ok(b'SETMETADATA "" (/private/comment "x")')
+    assert len(woken) == wakes
 
 
 def test_who_follows_the_account_hears_of_what_it_wants(world):
