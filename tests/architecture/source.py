@@ -56,6 +56,7 @@ def modules(*packages: str) -> tuple[Module, ...]:
     return tuple(_read(path) for path in sorted(paths))
 
 
+@functools.cache
 def _read(path: Path) -> Module:
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     text = path.read_text(encoding="utf-8")
@@ -108,6 +109,7 @@ def within_any(name: str, prefixes: tuple[str, ...]) -> bool:
     return any(within(name, prefix) for prefix in prefixes)
 
 
+@functools.cache
 def docstrings(tree: ast.AST) -> frozenset[int]:
     """The identities of the nodes that are docstrings."""
     found = set()
