@@ -31,6 +31,7 @@ from imapd.syntax.url import InvalidUrl, parse_url
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_string
 from imapd.wire.framing import Literal
+from mailstore.errors import TooBig
 from mailstore.lanes import Pool, in_pool
 from mailstore.model import Arrival, MessageSink
 
@@ -87,6 +88,9 @@ class Catenate:
         try:
             for part in self.parts:
                 await joined.add(context, mailbox, part)
+                # Before the next one is opened: what they hold is bounded by this.
+                if joined.size > context.account.options.max_message:
+                    raise TooBig
             if joined.size == 0:
                 raise No("an empty message cannot be kept")
             sink = await context.account.admit(mailbox, joined.size)

@@ -47,7 +47,7 @@ from imapd.syntax.url import InvalidUrl, MessageUrl, UrlAuth, parse_url
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_string, string
 from mailstore.errors import StoreError, UnknownEncoding
-from mailstore.lanes import Pool, in_pool
+from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.bodystructure import of_part
 from mailstore.mime.sections import encoding, media_type
 from mailstore.mime.transfer import IDENTITY, decode_exactly
@@ -252,7 +252,7 @@ async def _fetch(context: Context, wanted: Wanted) -> None:
         # RFC 3516 §4.2: the octets of a range are counted when they are decoded.
         whole = replace(url, offset=0, count=None) if wanted.forms else url
         account = await _owner(context, url)
-        content = await _authorized(account, whole)
+        content = await _authorized(context.services.runtime, account, whole)
     except (InvalidUrl, NoSuchContent, StoreError):
         content = None
     try:
@@ -309,7 +309,9 @@ def _may_fetch(context: Context, auth: UrlAuth) -> bool:
             return context.session.admin is not None or (own is not None and own.admin)
 
 
-async def _authorized(account: Account, url: MessageUrl) -> UrlContent:
+async def _authorized(
+    runtime: Runtime, account: Account, url: MessageUrl
+) -> UrlContent:
     """Prove a signature and open what it is for. Raises `NoSuchContent`."""
     assert url.auth is not None
     assert url.mailbox is not None
@@ -321,7 +323,7 @@ async def _authorized(account: Account, url: MessageUrl) -> UrlContent:
         raise NoSuchContent
     mailbox = await account.open(url.mailbox, readonly=True)
     try:
-        return await open_content(mailbox, url)
+        return await open_content(runtime, mailbox, url)
     finally:
         await mailbox.close()
 
@@ -385,8 +387,12 @@ async def _send(
     reply = context.reply
     reply.write(b" %b{%d}\r\n" % (b"~" if has_nul else b"", size))
     for piece in pieces:
-        reply.write(piece)
-        await reply.room()
+        if piece:
+            reply.write(piece)
+            await reply.room()
+        else:
+            # Before a range that begins far behind there is much to be decoded.
+            await reply.give_way()
 
 
 FEATURE = Feature(

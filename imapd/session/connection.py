@@ -259,8 +259,11 @@ class Connection:
     async def _log_out(self) -> None:
         """Make a stranger of who is there; the connection goes on (RFC 8437 §3)."""
         user = self.session.user
-        await self._give_account_back()
-        self.session.forget()
+        try:
+            await self._give_account_back()
+        finally:
+            # Whatever fails there: nothing of one login is left to the next.
+            self.session.forget()
         self._began = self._services.runtime.monotonic()
         self._bad = 0
         self._services.log.event("logout", id=self.session.id, user=user)

@@ -42,6 +42,7 @@ _OF_THE_CONNECTION = frozenset(
         "channel",
         "offered",
         "starttls",
+        "refers",
         "compressed",
         "login_failures",
         "limits",

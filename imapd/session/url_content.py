@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from imapd.session.context import Context
 from imapd.session.reply import CHUNK
-from imapd.syntax.section import SectionText
+from imapd.syntax.section import Section, SectionText
 from imapd.syntax.url import MessageUrl
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound
-from mailstore.lanes import Pool, in_pool
+from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import select_fields
 from mailstore.mime.sections import contains_nul, locate
 from mailstore.model import Column
@@ -64,7 +64,9 @@ class UrlContent:
         self.reader.close()
 
 
-async def open_content(mailbox: Mailbox, url: MessageUrl) -> UrlContent:
+async def open_content(
+    runtime: Runtime, mailbox: Mailbox, url: MessageUrl
+) -> UrlContent:
     """Find what a URL names in its mailbox. Raises `NoSuchContent`, store errors."""
     if url.uidvalidity not in (None, mailbox.uidvalidity):
         raise NoSuchContent
@@ -90,17 +92,29 @@ async def open_content(mailbox: Mailbox, url: MessageUrl) -> UrlContent:
         raise Corrupt(detail=str(error)) from error
     content = UrlContent(reader, *place, parts, found[Column.BODYSTRUCTURE])
     if section.text in _FIELDS:
-        header = b"".join(content.pieces())
-        names = frozenset(name.lower() for name in section.fields)
-        negate = section.text is SectionText.HEADER_FIELDS_NOT
-        content.whole = select_fields(header, names, negate)
+        # A header may be as large as a message: others go on meanwhile.
+        content.whole = await in_pool(
+            runtime, Pool.READ, lambda: _fields(content, section)
+        )
         content.start, content.size = 0, len(content.whole)
     skipped = min(url.offset, content.size)
     content.start += skipped
     content.size -= skipped
     if url.count is not None:
         content.size = min(content.size, url.count)
+    if content.whole is not None:
+        # Only what is wanted is kept: a command may name hundreds of such ranges.
+        content.whole = content.whole[content.start : content.start + content.size]
+        content.start = 0
     return content
+
+
+def _fields(content: UrlContent, section: Section) -> bytes:
+    """Read the fields that a section names."""
+    header = b"".join(content.pieces())
+    names = frozenset(name.lower() for name in section.fields)
+    negate = section.text is SectionText.HEADER_FIELDS_NOT
+    return select_fields(header, names, negate)
 
 
 async def open_own(context: Context, url: MessageUrl) -> UrlContent:
@@ -108,19 +122,19 @@ async def open_own(context: Context, url: MessageUrl) -> UrlContent:
 
     Raises `NoSuchContent`, store errors.
     """
-    selected = context.session.selected
+    selected, runtime = context.session.selected, context.services.runtime
     if url.authority is not None or url.auth is not None:
         raise NoSuchContent
     if url.mailbox is None:
         if selected is None:
             raise NoSuchContent
-        return await open_content(selected.mailbox, url)
+        return await open_content(runtime, selected.mailbox, url)
     try:
         mailbox = await context.account.open(url.mailbox, readonly=True)
     except NotFound:
         raise NoSuchContent from None
     try:
-        return await open_content(mailbox, url)
+        return await open_content(runtime, mailbox, url)
     finally:
         await mailbox.close()
 

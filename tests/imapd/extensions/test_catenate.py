@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.commands.append import Append
+from imapd.extensions import catenate
 from imapd.extensions.catenate import MAX_PARTS, Catenate, TextPart, UrlPart
 from imapd.extensions.url_partial import FEATURE as URL_PARTIAL
 from imapd.session.append_program import NewMessage
 from imapd.session.faults import Bad
+from imapd.session.url_content import open_own
 from imapd.wire.framing import Literal
 from tests.imapd.commands.peers import parsed, reparsed
 from tests.support.responses import Exists, Fetch, Status
@@ -266,3 +269,33 @@ PARTS = st.lists(
 def test_inverse(parts):
     node = Append(b"x", (NewMessage(Catenate(tuple(parts)), ("\\Seen",)),))
     assert reparsed("APPEND", node) == node
+
+
+def test_what_is_too_large_is_refused_before_all_of_it_is_opened(tmp_path, monkeypatch):
+    opened = []
+
+    async def open_one(context, url):
+        opened.append(await open_own(context, url))
+        return opened[-1]
+
+    monkeypatch.setattr(catenate, "open_own", open_one)
+    world = World(tmp_path, options=replace(OPTIONS, max_message=3 * len(SOURCE)))
+    world.deliver(SOURCE)
+    session = world.session()
+    session.no(append(*[b'URL "/INBOX/;UID=1"'] * MAX_PARTS), "TOOBIG")
+    assert len(opened) == 4
+    world.close()
+
+
+def test_of_a_range_of_fields_nothing_else_is_kept(world, monkeypatch):
+    kept = []
+
+    async def open_one(context, url):
+        content = await open_own(context, url)
+        kept.append(content.whole)
+        return content
+
+    monkeypatch.setattr(catenate, "open_own", open_one)
+    fields = b"/INBOX/;UID=1/;SECTION=HEADER.FIELDS%20(SUBJECT)/;PARTIAL=2.5"
+    world.session().ok(append(b'URL "%b"' % fields))
+    assert kept == [HEADER[2:7]]

@@ -13,6 +13,7 @@ import imapd.testing
 from imapd.extensions.unauthenticate import FEATURE
 from imapd.session.limits import Limits
 from imapd.session.state import _OF_THE_CONNECTION, SessionState
+from mailstore.errors import Unavailable
 from tests.support.client import Client
 from tests.support.responses import Capabilities, Exists, SearchResult, Status
 from tests.support.session import PASSWORD, Session, World
@@ -87,6 +88,23 @@ def test_every_field_of_a_session_is_forgotten_unless_it_is_of_the_connection(wo
         if spec.name not in _OF_THE_CONNECTION:
             assert getattr(state, spec.name) == getattr(fresh, spec.name), spec.name
     assert {spec.name for spec in dataclasses.fields(SessionState)} > _OF_THE_CONNECTION
+
+
+def test_nothing_is_left_of_who_was_there_when_the_store_fails(world, monkeypatch):
+    session = world.session("ann")
+    session.ok(b"ENABLE CONDSTORE UIDONLY")
+    session.ok(b"SELECT INBOX")
+    state = session.connection.session
+
+    async def fail(_):
+        raise Unavailable
+
+    monkeypatch.setattr(type(state.selected.mailbox), "close", fail)
+    session.run(b"UNAUTHENTICATE")
+    monkeypatch.undo()
+    assert (state.user, state.enabled, state.selected) == ("", set(), None)
+    login(session, b"bob")
+    assert session.ok(b"SELECT INBOX").of(Exists) == [Exists(0)]
 
 
 def test_it_is_told_while_it_can_be_used(world):

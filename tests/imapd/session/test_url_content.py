@@ -33,7 +33,7 @@ def read(world: World, url: bytes) -> list[bytes]:
         account = await world.store.account(found.id)
         mailbox = await account.open("INBOX", readonly=True)
         try:
-            content = await open_content(mailbox, parse_url(url))
+            content = await open_content(world.runtime, mailbox, parse_url(url))
             try:
                 pieces = list(content.pieces())
             finally:
