@@ -11,6 +11,7 @@ Example::
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import blake2b
 
 from mailstore.mime.header import unfold
@@ -18,11 +19,15 @@ from mailstore.mime.header import unfold
 # RFC 5322 §3.6.4, with the quoting and white space of its obsolete form. What is
 # quoted may hold angle brackets.
 _PLAIN = re.compile(rb"<([^<>]++)>")
-_QUOTED = re.compile(rb'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+")*+)>', re.DOTALL)
+# quoted may hold angle brackets. Behind it, its end or a quotation that has none.
+_QUOTED = re.compile(
+    rb'<((?:[^<>"]++|"(?:[^"\\]++|\\.)*+")*+)(?:(>)|"(?:[^"\\]++|\\.)*+)?', re.DOTALL
+)
 _PIECE = re.compile(rb'"((?:[^"\\]++|\\.)*+)"|\s++', re.DOTALL)
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 _MAX_VALUE = 1 << 17  # octets of a field that are looked at
+_MAX_AGAIN = 1 << 20  # octets that are looked at again, behind a bracket in vain
 
 
 def message_ids(value: bytes) -> list[bytes]:
@@ -32,10 +37,27 @@ def message_ids(value: bytes) -> list[bytes]:
     """
     value = value[:_MAX_VALUE]
     if b'"' in value:
-        found = [_PIECE.sub(_unquoted, text) for text in _QUOTED.findall(unfold(value))]
+        found = [_PIECE.sub(_unquoted, text) for text in _bracketed(unfold(value))]
     else:
         found = [b"".join(text.split()) for text in _PLAIN.findall(value)]
     return [text for text in found if 0 < text.rfind(b"@") < len(text) - 1]
+
+
+def _bracketed(value: bytes) -> Iterator[bytes]:
+    """Give what is in angle brackets, where quotations may hold them too.
+
+    Behind a bracket that nothing closes it goes on with the next one. Quotations may
+    be made so that each of these leads to the end of the field: after some of that,
+    it goes on where the last one led to.
+    """
+    at, left = 0, _MAX_AGAIN
+    while (found := _QUOTED.search(value, at)) is not None:
+        if found[2]:
+            yield found[1]
+            at = found.end()
+            continue
+        left -= found.end() - found.start()
+        at = found.start() + 1 if left > 0 else found.end()
 
 
 def _unquoted(piece: re.Match[bytes]) -> bytes:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore.mime.message_id import hashed, message_ids
+from tests.mailstore.mime.growth import grows_linearly
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,18 @@ def test_numbers_tell_ids_apart(a, b):
     assert (hashed(a) == hashed(b)) == (a == b)
     assert -(1 << 63) <= hashed(a) < 1 << 63
     assert hashed(a) != 0
+
+
+@pytest.mark.parametrize(
+    "unit", [b'<"\\"', b'<\\"', b'<"', b'<"<', b'<a"', b'"<"\\"', b"<", b'<""', b'<a>"']
+)
+def test_the_work_is_linear_whatever_the_quotations_are(unit: bytes):
+    def run(size: int) -> None:
+        message_ids(unit * (size // len(unit)))
+
+    assert grows_linearly(run, 32_000)
+
+
+@pytest.mark.parametrize("unit", [b'<"\\"', b'<\\"', b'<"<'])
+def test_a_bracket_in_vain_hides_nothing_behind_it(unit: bytes):
+    assert message_ids(unit + b'<a@b> "x" <c@d>')[-1] == b"c@d"
