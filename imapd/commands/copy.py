@@ -14,22 +14,15 @@ know how a copy is made, and that all or nothing of it happens is the store's pr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from imapd.session.bounds import check_saving
 from imapd.session.context import Context
 from imapd.session.faults import No
-from imapd.session.registry import (
-    CommandSpec,
-    Completed,
-    Effects,
-    Feature,
-    Registry,
-    States,
-)
+from imapd.session.numbered import both_forms
+from imapd.session.registry import Completed, Feature, Registry
 from imapd.session.transfer import copyuid, destination, no_destination
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
-from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
+from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.errors import NotFound
 
@@ -89,19 +82,11 @@ async def run(context: Context, node: Copy) -> Completed:
 FEATURE = Feature(
     name="COPY",
     rfc=("3501",),
-    commands=tuple(
-        CommandSpec(
-            name=name,
-            parse=partial(parse, numbers),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc=rfc,
-            effects=effects,
-        )
-        for name, numbers, effects, rfc in (
-            ("COPY", SequenceSet, Effects.BY_NUMBER, "RFC 3501 §6.4.7"),
-            ("UID COPY", UidSet, Effects.NONE, "RFC 3501 §6.4.8"),
-        )
+    commands=both_forms(
+        "COPY",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 3501 §6.4.7", "RFC 3501 §6.4.8"),
     ),
 )

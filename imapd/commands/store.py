@@ -18,28 +18,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
 
 from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.flag_responses import rows_of, tell_flags
+from imapd.session.numbered import both_forms
 from imapd.session.parameters import (
     StoreModifier,
     in_order,
     parse_parameters,
     unparse_parameters,
 )
-from imapd.session.registry import (
-    CommandSpec,
-    Completed,
-    Effects,
-    Feature,
-    Registry,
-    States,
-)
+from imapd.session.registry import Completed, Effects, Feature, Registry
 from imapd.session.view import View
 from imapd.syntax.flags import parse_flags, unparse_flags
-from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
+from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.model import FlagChange, FlagOperation, Stored
 
@@ -146,23 +139,12 @@ def _completed(node: Store, view: View, stored: Stored, text: str) -> Completed:
 FEATURE = Feature(
     name="STORE",
     rfc=("3501",),
-    commands=(
-        CommandSpec(
-            name="STORE",
-            parse=partial(parse, SequenceSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 3501 §6.4.6",
-            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
-        ),
-        CommandSpec(
-            name="UID STORE",
-            parse=partial(parse, UidSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 3501 §6.4.8",
-        ),
+    commands=both_forms(
+        "STORE",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 3501 §6.4.6", "RFC 3501 §6.4.8"),
+        effects=Effects.HOLDS_REMOVALS,
     ),
 )

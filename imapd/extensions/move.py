@@ -16,24 +16,16 @@ dispatcher tells the removals, behind the COPYUID and before the tagged OK.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.faults import No
-from imapd.session.registry import (
-    Capability,
-    CommandSpec,
-    Completed,
-    Effects,
-    Feature,
-    Registry,
-    States,
-)
+from imapd.session.numbered import both_forms
+from imapd.session.registry import Capability, Completed, Feature, Registry
 from imapd.session.responses import status
 from imapd.session.transfer import copyuid, destination, no_destination
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
-from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
+from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.errors import NotFound
 
@@ -95,19 +87,11 @@ FEATURE = Feature(
     name="MOVE",
     rfc=("6851",),
     capabilities=(Capability("MOVE"),),
-    commands=tuple(
-        CommandSpec(
-            name=name,
-            parse=partial(parse, numbers),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc=rfc,
-            effects=effects,
-        )
-        for name, numbers, effects, rfc in (
-            ("MOVE", SequenceSet, Effects.BY_NUMBER, "RFC 6851 §3.1"),
-            ("UID MOVE", UidSet, Effects.NONE, "RFC 6851 §3.2"),
-        )
+    commands=both_forms(
+        "MOVE",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 6851 §3.1", "RFC 6851 §3.2"),
     ),
 )

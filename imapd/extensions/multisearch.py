@@ -36,7 +36,7 @@ from imapd.session.registry import (
     Registry,
     States,
 )
-from imapd.session.search_program import parse_search_keys
+from imapd.session.search_program import parse_charset, parse_search_keys
 from imapd.session.search_result import ReturnOption, Searching, SearchResult
 from imapd.session.searching import (
     find_messages,
@@ -83,13 +83,7 @@ def parse(cursor: Cursor, registry: Registry) -> MultiSearch:
     sources = _parse_sources(cursor) if cursor.accept(b" IN ") else None
     returns = parse_returns(cursor, registry, registry.search_returns)
     cursor.sp()
-    charset = None
-    if cursor.accept(b"CHARSET "):
-        if not cursor.charsets:
-            # RFC 6855 §3: its strings are UTF-8 already.
-            raise cursor.fail("no CHARSET after ENABLE UTF8=ACCEPT")
-        charset = cursor.astring()
-        cursor.sp()
+    charset = parse_charset(cursor)
     keys = parse_search_keys(cursor, registry)
     return MultiSearch(keys, sources, charset, returns)
 

@@ -25,16 +25,9 @@ from functools import partial
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad
+from imapd.session.numbered import both_forms
 from imapd.session.plugs import SearchKey, SortKeySpec
-from imapd.session.registry import (
-    Capability,
-    CommandSpec,
-    Completed,
-    Effects,
-    Feature,
-    Registry,
-    States,
-)
+from imapd.session.registry import Capability, Completed, Effects, Feature, Registry
 from imapd.session.search_program import parse_search_keys
 from imapd.session.search_result import ReturnOption, Searching
 from imapd.session.searching import parse_returns, run_searching, unparse_returns
@@ -164,24 +157,13 @@ FEATURE = Feature(
             ("TO", SortKey.TO),
         )
     ),
-    commands=(
-        CommandSpec(
-            name="SORT",
-            parse=partial(parse, SequenceSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 5256 §3",
-            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
-        ),
-        CommandSpec(
-            name="UID SORT",
-            parse=partial(parse, UidSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 5256 §3",
-        ),
+    commands=both_forms(
+        "SORT",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 5256 §3", "RFC 5256 §3"),
+        effects=Effects.HOLDS_REMOVALS,
     ),
     requires=("SEARCH",),
 )

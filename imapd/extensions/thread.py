@@ -22,19 +22,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from imapd.session.context import Context
+from imapd.session.numbered import both_forms
 from imapd.session.plugs import SearchKey
-from imapd.session.registry import (
-    Capability,
-    CommandSpec,
-    Completed,
-    Effects,
-    Feature,
-    Registry,
-    States,
-)
+from imapd.session.registry import Capability, Completed, Effects, Feature, Registry
 from imapd.session.search_program import lower_keys, parse_search_keys
 from imapd.session.search_result import SLICE, following
 from imapd.session.view import View
@@ -163,24 +155,13 @@ FEATURE = Feature(
     capabilities=tuple(
         Capability(f"THREAD={algorithm.value}") for algorithm in Threading
     ),
-    commands=(
-        CommandSpec(
-            name="THREAD",
-            parse=partial(parse, SequenceSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 5256 §3",
-            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
-        ),
-        CommandSpec(
-            name="UID THREAD",
-            parse=partial(parse, UidSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 5256 §3",
-        ),
+    commands=both_forms(
+        "THREAD",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 5256 §3", "RFC 5256 §3"),
+        effects=Effects.HOLDS_REMOVALS,
     ),
     requires=("SEARCH",),
 )

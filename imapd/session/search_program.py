@@ -116,6 +116,18 @@ def parse_search_key(cursor: Cursor, registry: Registry) -> SearchKey:
         return spec.parse(cursor, registry)
 
 
+def parse_charset(cursor: Cursor) -> bytes | None:
+    """Take ``"CHARSET" SP astring SP`` if it is there. Raises `Malformed`."""
+    if not cursor.accept(b"CHARSET "):
+        return None
+    if not cursor.charsets:
+        # RFC 6855 §3: its strings are UTF-8 already.
+        raise cursor.fail("no CHARSET after ENABLE UTF8=ACCEPT")
+    charset = cursor.astring()
+    cursor.sp()
+    return charset
+
+
 def parse_search_keys(cursor: Cursor, registry: Registry) -> tuple[SearchKey, ...]:
     """Take keys to the end of the command, at least one. Raises `Malformed`."""
     keys = [parse_search_key(cursor, registry)]

@@ -19,7 +19,7 @@ from imapd.session.context import Context
 from imapd.session.plugs import ReturnArgument, SearchKey, SearchReturnSpec
 from imapd.session.search_program import message_numbers
 from imapd.session.view import View
-from imapd.wire.encode import ranges, render_ranges
+from imapd.wire.encode import ranges, render_ranges, steps
 from mailstore.query import Following, Predicate
 from mailstore.service import Mailbox
 
@@ -154,7 +154,7 @@ def set_pieces(slices: Iterable[list[int]], *, ascending: bool) -> Iterator[byte
     pending: tuple[int, int] | None = None
     comma = b""
     for numbers in slices:
-        pairs = ranges(numbers) if ascending else _steps(numbers)
+        pairs = ranges(numbers) if ascending else steps(numbers)
         if pending is not None:
             low, high = pairs[0]
             if low == pending[1] + 1:
@@ -167,17 +167,3 @@ def set_pieces(slices: Iterable[list[int]], *, ascending: bool) -> Iterator[byte
             comma = b","
     if pending is not None:
         yield comma + render_ranges([pending])
-
-
-def _steps(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Join neighbours that ascend by one, in an order that need not ascend."""
-    found: list[tuple[int, int]] = []
-    low = high = numbers[0]
-    for number in numbers[1:]:
-        if number == high + 1:
-            high = number
-        else:
-            found.append((low, high))
-            low = high = number
-    found.append((low, high))
-    return found

@@ -73,6 +73,14 @@ def ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
         return []
     if numbers[-1] - numbers[0] + 1 == len(numbers):
         return [(numbers[0], numbers[-1])]
+    return steps(numbers)
+
+
+def steps(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Join neighbours that ascend by one, in an order that need not ascend.
+
+    There is one number at least.
+    """
     found: list[tuple[int, int]] = []
     low = high = numbers[0]
     for number in numbers[1:]:

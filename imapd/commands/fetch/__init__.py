@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from imapd.commands.fetch.handler import Fetch, parse, run, unparse
 from imapd.commands.fetch.items import ITEMS
-from imapd.session.registry import CommandSpec, Effects, Feature, States
-from imapd.syntax.sequence import SequenceSet, UidSet
+from imapd.session.numbered import both_forms
+from imapd.session.registry import Effects, Feature
 
 __all__ = ["FEATURE", "Fetch"]
 
@@ -15,23 +13,12 @@ FEATURE = Feature(
     name="FETCH",
     rfc=("3501",),
     fetch_items=ITEMS,
-    commands=(
-        CommandSpec(
-            name="FETCH",
-            parse=partial(parse, SequenceSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 3501 §6.4.5",
-            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
-        ),
-        CommandSpec(
-            name="UID FETCH",
-            parse=partial(parse, UidSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 3501 §6.4.8",
-        ),
+    commands=both_forms(
+        "FETCH",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 3501 §6.4.5", "RFC 3501 §6.4.8"),
+        effects=Effects.HOLDS_REMOVALS,
     ),
 )

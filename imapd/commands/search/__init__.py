@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from imapd.commands.search.handler import Search, parse, run, unparse
 from imapd.commands.search.keys import KEYS
-from imapd.session.registry import CommandSpec, Effects, Feature, States
-from imapd.syntax.sequence import SequenceSet, UidSet
+from imapd.session.numbered import both_forms
+from imapd.session.registry import Effects, Feature
 
 __all__ = ["FEATURE", "Search"]
 
@@ -15,23 +13,12 @@ FEATURE = Feature(
     name="SEARCH",
     rfc=("3501",),
     search_keys=KEYS,
-    commands=(
-        CommandSpec(
-            name="SEARCH",
-            parse=partial(parse, SequenceSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 3501 §6.4.4",
-            effects=Effects.HOLDS_REMOVALS | Effects.BY_NUMBER,
-        ),
-        CommandSpec(
-            name="UID SEARCH",
-            parse=partial(parse, UidSet),
-            unparse=unparse,
-            run=run,
-            states=States.SELECTED,
-            rfc="RFC 3501 §6.4.8",
-        ),
+    commands=both_forms(
+        "SEARCH",
+        parse,
+        unparse,
+        run,
+        rfc=("RFC 3501 §6.4.4", "RFC 3501 §6.4.8"),
+        effects=Effects.HOLDS_REMOVALS,
     ),
 )

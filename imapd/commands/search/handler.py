@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from imapd.session.context import Context
 from imapd.session.plugs import SearchKey
 from imapd.session.registry import Completed, Registry
-from imapd.session.search_program import parse_search_keys
+from imapd.session.search_program import parse_charset, parse_search_keys
 from imapd.session.search_result import ReturnOption, Searching
 from imapd.session.searching import parse_returns, run_searching, unparse_returns
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
@@ -50,13 +50,7 @@ def parse(answer: type[NumberSet], cursor: Cursor, registry: Registry) -> Search
     """Take the arguments of SEARCH. Raises `Malformed`."""
     returns = parse_returns(cursor, registry, registry.search_returns)
     cursor.sp()
-    charset = None
-    if cursor.accept(b"CHARSET "):
-        if not cursor.charsets:
-            # RFC 6855 §3: its strings are UTF-8 already.
-            raise cursor.fail("no CHARSET after ENABLE UTF8=ACCEPT")
-        charset = cursor.astring()
-        cursor.sp()
+    charset = parse_charset(cursor)
     return Search(parse_search_keys(cursor, registry), charset, answer, returns)
 
 
