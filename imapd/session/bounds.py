@@ -19,7 +19,7 @@ from imapd.session.limits import UNBOUNDED, Limits
 from imapd.session.registry import Completed
 from imapd.session.responses import status
 from imapd.session.view import View
-from mailstore.query import And, Predicate, Uids
+from mailstore.query import And, Nothing, Predicate, Uids
 
 _TEXT = "for the messages with the highest UIDs"
 
@@ -86,6 +86,8 @@ def cut_search(
     for term in predicate.terms if isinstance(predicate, And) else (predicate,):
         if isinstance(term, Uids):
             uids = _within(uids, term)
+        elif isinstance(term, Nothing):
+            uids = ()
     if len(uids) <= most:
         return predicate, None
     lowest = uids[-most]

@@ -16,7 +16,7 @@ from imapd.session.bounds import (
 from imapd.session.faults import No
 from imapd.session.limits import Limits
 from imapd.session.registry import Completed
-from mailstore.query import All, And, Not, Uids
+from mailstore.query import All, And, Not, Nothing, Uids
 from tests.imapd.commands.memory_store import World
 from tests.imapd.commands.peers import Peer
 
@@ -91,6 +91,15 @@ def test_a_search_is_cut_by_what_it_looks_at():
     assert bound(Uids(((1, 40),)), Uids(((15, 60),))) is None
     # A set that is negated says nothing about what is looked at.
     assert bound(Not(Uids(((1, 40),)))) == (Uids(((30, 50),)), "MESSAGELIMIT 3 30")
+
+
+def test_a_search_for_nothing_looks_at_nothing():
+    # UIDBEFORE 1: a client that goes on below the last answer ends there (§3.2).
+    here = peer(THREE, 10, 20, 30, 40, 50)
+    for predicate in (Nothing(), And((All(), Nothing())), Uids(())):
+        found, code = cut_search(here.context, here.view, predicate)
+        assert found is predicate
+        assert code is None
 
 
 def test_a_small_mailbox_is_searched_as_it_is():
