@@ -82,10 +82,18 @@ def parse(cursor: Cursor, registry: Registry) -> List:
         patterns = cursor.list_mailbox()
     returns: tuple[ListReturn, ...] | None = None
     if extensible and cursor.accept(b" RETURN "):
-        found = cursor.parenthesised(lambda: parse_return(cursor, registry))
-        returns = tuple(dict.fromkeys(found))
+        returns = _returns(cursor, registry)
     cursor.end()
     return List(reference, patterns, selection, returns)
+
+
+def _returns(cursor: Cursor, registry: Registry) -> tuple[ListReturn, ...]:
+    # RFC 5258 §3: twice is as once, whatever the arguments; each option that counts
+    # is asked about every name.
+    found: dict[bytes, ListReturn] = {}
+    for one in cursor.parenthesised(lambda: parse_return(cursor, registry)):
+        found.setdefault(one.unparse().partition(b" ")[0], one)
+    return tuple(found.values())
 
 
 def _selection(cursor: Cursor, registry: Registry) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from functools import partial
 from imapd.session.bounds import with_code
 from imapd.session.context import Context
 from imapd.session.faults import Bad, No
-from imapd.session.mailbox_scope import MailboxScope
+from imapd.session.mailbox_scope import MailboxScope, merged
 from imapd.session.names import uses_utf8
 from imapd.session.plugs import ReturnScope, SearchKey
 from imapd.session.registry import (
@@ -148,7 +148,7 @@ async def _entries(
     context: Context, sources: tuple[MailboxFilter, ...]
 ) -> list[MailboxEntry]:
     """Give the mailboxes that are to be searched, each once, in LIST's order."""
-    scopes = [MailboxScope.of(context, one) for one in sources]
+    scopes = merged([MailboxScope.of(context, one) for one in sources])
     with_selected = any(one.kind is FilterKind.SELECTED for one in sources)
     if with_selected and context.session.selected is None:
         raise Bad("select a mailbox first")

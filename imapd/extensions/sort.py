@@ -109,7 +109,11 @@ def unparse(node: Sort) -> bytes:
 async def run(context: Context, node: Sort) -> Completed:
     """Answer with what was found, in the order of the criteria."""
     known = context.registry.sort_keys
-    criteria = [(known[one.key], one.reverse) for one in node.criteria]
+    # What is equal by a key is so by the same key again, whatever its direction.
+    first: dict[str, SortCriterion] = {}
+    for one in node.criteria:
+        first.setdefault(one.key, one)
+    criteria = [(known[one.key], one.reverse) for one in first.values()]
     by_uid = node.answer is UidSet
     return await run_searching(
         Searching(

@@ -59,6 +59,17 @@ class MailboxScope:
                 return entry.name in self.names or superior in self.names
 
 
+def merged(scopes: Iterable[MailboxScope]) -> list[MailboxScope]:
+    """Put scopes together that cover the same: as many as there are kinds, at most.
+
+    However many filters a client names, a mailbox is then asked about a few times.
+    """
+    names: dict[FilterKind, set[str]] = {}
+    for scope in scopes:
+        names.setdefault(scope.kind, set()).update(scope.names)
+    return [MailboxScope(kind, frozenset(some)) for kind, some in names.items()]
+
+
 def _readable(names: Iterable[bytes], *, utf8: bool) -> Iterable[str]:
     for octets in names:
         try:

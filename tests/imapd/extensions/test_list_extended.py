@@ -93,6 +93,17 @@ def test_what_is_no_list_is_refused(text, reason):
         parsed(text)
 
 
+def test_an_option_counts_once_whatever_its_arguments():
+    """RFC 5258 §3; thousands would each be asked about every name."""
+    statuses = b" ".join([b"STATUS (SIZE)", b"CHILDREN", b"STATUS (UNSEEN)"] * 1_000)
+    assert parsed(b'LIST "" * RETURN (' + statuses + b")") == List(
+        b"", b"*", None, (StatusReturn(("SIZE",)), CHILDREN)
+    )
+    entries = b" ".join([b"METADATA (/private/%d)" % at for at in range(1_000)])
+    returns = parsed(b'LIST "" * RETURN (' + entries + b")").returns
+    assert [one.unparse() for one in returns] == [b"METADATA (/private/0)"]
+
+
 _NAMES = st.lists(
     st.sampled_from(["a", "b", "x", "INBOX"]), min_size=1, max_size=3
 ).map("/".join)

@@ -17,8 +17,8 @@ from imapd.session.plugs import SortKeySpec
 from imapd.session.registry import Feature, Registry, RegistryError
 from imapd.syntax.sequence import SequenceSet, UidSet
 from mailstore.model import InternalDate
-from mailstore.query import All, SortKey
-from tests.imapd.commands.memory_store import World
+from mailstore.query import All, Criterion, SortKey
+from tests.imapd.commands.memory_store import MemoryMailbox, World
 from tests.imapd.commands.peers import REGISTRY, Peer, parsed, reparsed
 from tests.support.responses import Expunge, SortResult
 
@@ -225,3 +225,19 @@ def test_a_key_may_want_something_of_the_search():
     registry = Registry.of([*FEATURES, Feature("X", (), sort_keys=(picky,))])
     one.context.services = replace(one.context.services, registry=registry)
     assert one.ok(b"SORT (ODD) UTF-8 ALL").of(SortResult) == [SortResult((1, 2, 3))]
+
+
+def test_a_key_counts_once_however_often_it_is_named(monkeypatch):
+    asked = []
+    original = MemoryMailbox.sort
+
+    async def sort(self, predicate, criteria, *rest):
+        asked.append(criteria)
+        return await original(self, predicate, criteria, *rest)
+
+    monkeypatch.setattr(MemoryMailbox, "sort", sort)
+    repeated = b" ".join([b"SUBJECT REVERSE SUBJECT REVERSE ARRIVAL"] * 1_000)
+    three = [b"Subject: %b\r\n\r\n" % one for one in (b"b", b"a", b"b")]
+    answer = peer(*three).ok(b"SORT (" + repeated + b") UTF-8 ALL")
+    assert asked == [[Criterion(SortKey.SUBJECT), Criterion(SortKey.ARRIVAL, True)]]
+    assert answer.of(SortResult) == [SortResult((2, 1, 3))]

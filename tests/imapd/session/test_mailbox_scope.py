@@ -2,7 +2,7 @@
 
 import pytest
 
-from imapd.session.mailbox_scope import MailboxScope
+from imapd.session.mailbox_scope import MailboxScope, merged
 from imapd.syntax.mailbox_filter import FilterKind, MailboxFilter
 from imapd.wire.cursor import Cursor
 from mailstore.model import MailboxEntry
@@ -59,3 +59,14 @@ def test_a_filter_covers_what_it_says(text, covered):
     chosen = MailboxFilter.parse(Cursor(text), frozenset(FilterKind))
     scope = MailboxScope.of(CONTEXT, chosen)
     assert [one.name for one in ENTRIES if scope.covers(one)] == covered
+
+
+def test_many_filters_are_as_many_as_there_are_kinds():
+    tree, some = FilterKind.SUBTREE, FilterKind.MAILBOXES
+    scopes = [MailboxScope(tree, frozenset([f"a{at}"])) for at in range(1_000)]
+    scopes += [MailboxScope(some, frozenset(["b"])), MailboxScope(FilterKind.PERSONAL)]
+    assert merged(scopes) == [
+        MailboxScope(tree, frozenset([f"a{at}" for at in range(1_000)])),
+        MailboxScope(some, frozenset(["b"])),
+        MailboxScope(FilterKind.PERSONAL),
+    ]
