@@ -17,6 +17,7 @@ from mailstore.model import MailboxId
 
 SERVER = MailboxId(0)
 SHARED = ""  # the owner of what is not private
+MOST_REMOVED = 1_000  # rows of removed ones that a mailbox keeps of one owner, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,20 @@ def store(
     now: int,
     most: int,
 ) -> int:
-    """Set entries, None to remove one; gives the version of this change.
+    """Set entries, None to remove one; gives the version of this change, 0 for none.
 
     Raises `TooMany` when a mailbox would have more than ``most`` of one owner's.
     """
+    there = {one.entry.lower() for one in named(database, [mailbox], me, [*values])}
+    # What was not there leaves no row: clients could fill the disk with them.
+    changed = {e: v for e, v in values.items() if v is not None or e.lower() in there}
+    if not changed:
+        return 0
     version = last_version(database) + 1
-    for entry, value in values.items():
+    for entry, value in changed.items():
         _note(database, mailbox, owner_of(entry, me), entry, value, version, now)
-    for owner in {owner_of(entry, me) for entry in values}:
+    for owner in {owner_of(entry, me) for entry in changed}:
+        _bound_removed(database, mailbox, owner, version)
         row = database.one(
             "SELECT count(*) FROM metadata WHERE mailbox = ? AND owner = ?"
             " AND value IS NOT NULL",
@@ -90,6 +97,20 @@ def store(
         if row is not None and row[0] > most:
             raise TooMany(f"there can be {most} annotations here")
     return version
+
+
+def _bound_removed(
+    database: Database, mailbox: MailboxId, owner: str, version: int
+) -> None:
+    """Keep the rows of what was removed last; none of this version goes."""
+    place = (mailbox, owner)
+    database.execute(
+        "DELETE FROM metadata WHERE mailbox = ? AND owner = ? AND value IS NULL"
+        " AND version < ? AND version <= (SELECT version FROM metadata"
+        " WHERE mailbox = ? AND owner = ? AND value IS NULL"
+        " ORDER BY version DESC LIMIT 1 OFFSET ?)",
+        (*place, version, *place, MOST_REMOVED),
+    )
 
 
 def note_change(

@@ -188,3 +188,39 @@ def test_depth_against_an_obvious_reading(tmp_path_factory, values, entry, depth
         return depth is Depth.ALL or (depth is Depth.ONE and steps == 1)
 
     assert found == {name: value for name, value in kept.items() if wanted(name)}
+
+
+def rows_of(database):
+    return database.one("SELECT count(*) FROM metadata")[0]
+
+
+def test_what_was_not_there_leaves_nothing_when_it_is_removed(tmp_path):
+    database = new_index(tmp_path)
+    with database.transaction():
+        removed = {f"/private/{at}": None for at in range(1_000)}
+        assert metadata.store(database, INBOX, "1", removed, 0, 10) == 0
+        assert rows_of(database) == 0
+        one = {"/private/a": b"x"}
+        assert metadata.store(database, INBOX, "1", one, 0, 10) == 1
+        assert metadata.store(database, INBOX, "1", removed, 0, 10) == 0
+        assert metadata.store(database, INBOX, "2", {"/private/a": None}, 0, 10) == 0
+        assert metadata.store(database, INBOX, "1", {"/Private/A": None}, 0, 10) == 2
+        assert metadata.changes(database, "1", 1, ()) == [(INBOX, "/private/a")]
+    database.close()
+
+
+def test_what_was_removed_is_remembered_within_bounds(tmp_path):
+    database = new_index(tmp_path)
+    with database.transaction():
+        metadata.store(database, INBOX, "2", {"/private/a": b"x"}, 0, 10)
+        for start in range(0, 5_000, 500):
+            entries = [f"/private/{at}" for at in range(start, start + 500)]
+            made = dict.fromkeys(entries, b"x")
+            before = metadata.store(database, INBOX, "1", made, 0, 500)
+            gone = dict.fromkeys(entries)
+            assert metadata.store(database, INBOX, "1", gone, 0, 500) == before + 1
+            assert len(metadata.changes(database, "1", before, ())) == 500
+            assert rows_of(database) <= metadata.MOST_REMOVED + 500 + 1
+        assert metadata.last_version(database) == 21
+        assert metadata.named(database, [INBOX], "2", ["/private/a"])
+    database.close()
