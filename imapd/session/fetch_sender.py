@@ -21,7 +21,7 @@ from imapd.session.fetch_plan import Answers, Piece
 from imapd.session.plugs import Converted, Derived, Literal
 from imapd.session.reply import CHUNK
 from mailstore.blobs import BlobReader
-from mailstore.errors import Corrupt, NotFound, StoreError
+from mailstore.errors import Corrupt, NotFound, StoreError, UnknownEncoding
 from mailstore.lanes import Pool, in_pool
 
 Readers = dict[str, BlobReader]
@@ -174,6 +174,8 @@ class Sender:
         return await in_pool(runtime, Pool.READ, lambda: _read_whole(readers, piece))
 
     def _log(self, error: StoreError) -> None:
+        if isinstance(error, UnknownEncoding):
+            return  # the message is as it was sent: nothing is wrong here
         session = self._context.session
         self._context.services.log.event("store", error=str(error), id=session.id)
 

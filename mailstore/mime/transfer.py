@@ -122,7 +122,7 @@ def _exact_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 raise UnknownEncoding
             yield binascii.a2b_base64(rest + b"=" * (-len(rest) % 4), strict_mode=True)
     except binascii.Error as error:
-        raise UnknownEncoding(detail=str(error)) from error
+        raise UnknownEncoding from error
 
 
 def _exact_quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -118,6 +118,18 @@ def test_what_cannot_be_decoded_is_refused_and_the_others_are_answered(
     assert "\\Seen" not in ann.ok(b"FETCH 2 FLAGS").of(Fetch)[0].items["FLAGS"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "octets"), [("base64", b"aGVs*bG8="), ("x-uuencode", b"begin 644 x")]
+)
+def test_what_cannot_be_decoded_is_no_trouble_of_the_store(
+    world, ann, encoding, octets
+):
+    # The log's "store" calls the administrator to act; this is how somebody wrote.
+    answer = fetch(ann, message((encoding, octets)), items=b"BINARY.SIZE[1]")
+    assert answer.code == "UNKNOWN-CTE"
+    assert [kind for kind, _ in world.log.events if kind == "store"] == []
+
+
 def test_damage_at_the_end_of_much_is_seen_before_anything_is_sent(ann):
     answer = fetch(
         ann, message(("base64", b64(BIG) + b"*")), items=b"UID BINARY.PEEK[1]"
