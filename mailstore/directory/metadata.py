@@ -41,12 +41,8 @@ class ServerMetadata:
             rows = metadata.named(reader, [SERVER], me, entries)
             found = {one.entry.lower(): one.value for one in rows}
             return [(entry, found.get(entry.lower())) for entry in entries]
-        given: dict[str, bytes | None] = {}
-        for entry in entries:
-            for one in metadata.below(reader, SERVER, me, entry):
-                if depth.covers(entry, one.entry):
-                    given.setdefault(one.entry, one.value)
-        return list(given.items())
+        below = metadata.below(reader, SERVER, me, entries, depth)
+        return [(one.entry, one.value) for one in below]
 
     def version(self) -> int:
         """Give the version of the last change."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mailstore.errors import TooMany
 from mailstore.index.database import Database
-from mailstore.model import MailboxId
+from mailstore.model import Depth, MailboxId
 
 SERVER = MailboxId(0)
 SHARED = ""  # the owner of what is not private
@@ -53,18 +53,38 @@ def named(
 
 
 def below(
-    database: Database, mailbox: MailboxId, me: str, entry: str
+    database: Database,
+    mailbox: MailboxId,
+    me: str,
+    entries: Sequence[str],
+    depth: Depth,
 ) -> list[Annotation]:
-    """Give an entry and all below it, in order."""
-    key = entry.lower()
-    # "0" is the character behind "/": a range that an index serves.
+    """Give some entries and what is below them, in order, each once.
+
+    Two statements, however many are named and however they lie in each other: only
+    the values that are given are read.
+    """
     rows = database.all(
-        "SELECT mailbox, name, value FROM metadata WHERE mailbox = ? AND owner = ?"
-        " AND (entry = ? OR entry >= ? AND entry < ?) AND value IS NOT NULL"
-        " ORDER BY entry",
-        (mailbox, owner_of(entry, me), key, key + "/", key + "0"),
+        "SELECT entry FROM metadata WHERE mailbox = ? AND owner IN (?, ?)"
+        " AND value IS NOT NULL",
+        (mailbox, SHARED, me),
     )
-    return [Annotation(*row) for row in rows]
+    tops = {entry.lower() for entry in entries}
+    found = [entry for (entry,) in rows if _is_below(entry, tops, depth)]
+    given = named(database, [mailbox], me, found)
+    return sorted(given, key=lambda one: one.entry.lower())
+
+
+def _is_below(entry: str, tops: Collection[str], depth: Depth) -> bool:
+    if entry in tops:
+        return True
+    while depth is not Depth.NONE and "/" in entry:
+        entry = entry.rpartition("/")[0]
+        if entry in tops:
+            return True
+        if depth is Depth.ONE:
+            break
+    return False
 
 
 def store(

@@ -46,11 +46,9 @@ class MailboxMetadata:
         if depth is Depth.NONE:
             found = self._named(reader, [row.id], entries)
             return [(entry, found.get((row.id, entry.lower()))) for entry in entries]
-        given: dict[str, bytes | None] = {}
+        below = metadata.below(reader, row.id, self._me, entries, depth)
+        given: dict[str, bytes | None] = {one.entry: one.value for one in below}
         for entry in entries:
-            for one in metadata.below(reader, row.id, self._me, entry):
-                if depth.covers(entry, one.entry):
-                    given.setdefault(one.entry, one.value)
             near = f"{SPECIAL_USE}/".startswith(f"{entry.lower()}/")
             if near and row.special_use and depth.covers(entry, SPECIAL_USE):
                 given.setdefault(SPECIAL_USE, row.special_use.value.encode("ascii"))

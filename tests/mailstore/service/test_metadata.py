@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mailstore.directory.metadata import CONTACT, ServerMetadata
 from mailstore.errors import NotFound, NotPermitted, TooBig
 from mailstore.index import audit, metadata
+from mailstore.index.database import Database
 from mailstore.maintenance.check import check
 from mailstore.model import Depth, MailboxId
 from mailstore.service.metadata import MailboxMetadata
@@ -171,11 +172,8 @@ def test_depth_against_an_obvious_reading(tmp_path_factory, values, entry, depth
     kept = dict(once.values())
     with database.transaction():
         metadata.store(database, INBOX, "me", kept, 0, 100)
-    found = {
-        one.entry: one.value
-        for one in metadata.below(database, INBOX, "me", entry)
-        if depth.covers(entry, one.entry)
-    }
+    below = metadata.below(database, INBOX, "me", (entry,), depth)
+    found = {one.entry: one.value for one in below}
     database.close()
 
     def wanted(name: str) -> bool:
@@ -223,4 +221,25 @@ def test_what_was_removed_is_remembered_within_bounds(tmp_path):
             assert rows_of(database) <= metadata.MOST_REMOVED + 500 + 1
         assert metadata.last_version(database) == 21
         assert metadata.named(database, [INBOX], "2", ["/private/a"])
+    database.close()
+
+
+@pytest.mark.parametrize("depth", [Depth.ONE, Depth.ALL])
+def test_entries_that_lie_in_each_other_are_read_once(tmp_path, monkeypatch, depth):
+    database = new_index(tmp_path)
+    chain = ["/private" + "/a" * at for at in range(1, 401)]
+    leaves = {f"{chain[-1]}/{at}": b"x" for at in range(100)}
+    with database.transaction():
+        metadata.store(database, INBOX, "me", leaves, 0, 1_000)
+    asked = []
+    original = Database.all
+
+    def all_of(self, sql, values=()):
+        asked.append(original(self, sql, values))
+        return asked[-1]
+
+    monkeypatch.setattr(Database, "all", all_of)
+    found = metadata.below(database, INBOX, "me", chain, depth)
+    assert [one.entry for one in found] == sorted(leaves)
+    assert list(map(len, asked)) == [100, 100]
     database.close()
