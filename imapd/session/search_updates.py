@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from imapd.session.context import Context
-from imapd.session.faults import Bad, Fault
+from imapd.session.faults import Bad, Fault, No
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
 from imapd.session.plugs import (
@@ -429,8 +429,14 @@ class FetchItems:
         return b"(%b)" % b" ".join([item.unparse() for item in self.items])
 
 
-def _begin(searching: Searching, _: object) -> None:
-    """Refuse a tag that names a live search already (RFC 5267 §4.3)."""
+def _begin(searching: Searching, argument: FetchItems | None) -> None:
+    """Refuse a tag that names a live search already (RFC 5267 §4.3), too many items.
+
+    Raises `Bad`, `No`.
+    """
+    most = searching.context.services.limits().fetch_items
+    if argument is not None and len(argument.items) > most:
+        raise No(f"{most} items at most can be asked for", "LIMIT")
     if searching.context.tag in live_searches(searching.context):
         raise Bad("a search that goes on has this tag")
 

@@ -406,3 +406,12 @@ def follow(
             mirror.follow(ann.run(b"FETCH 1 UID").untagged)
         case _:
             pass
+
+
+def test_no_more_is_told_of_new_messages_than_fetch_would(world):
+    ann = world.session(mailbox=b"INBOX")
+    most = Limits().fetch_items
+    ann.ok(b"SEARCH RETURN (UPDATE (%b)) ALL" % b" ".join([b"UID"] * most))
+    many = b" ".join([b"BODY.PEEK[]"] * (most + 1))
+    ann.no(b"SEARCH RETURN (UPDATE (%b)) ALL" % many, "LIMIT")
+    assert len(ann.connection.session.selected.view.follower) == 1
