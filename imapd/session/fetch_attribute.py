@@ -56,3 +56,11 @@ def column(column: Column) -> Callable[[FetchEnvironment], Values]:
         return batch.columns[column]
 
     return lambda _: values
+
+
+def _uids(_: FetchEnvironment) -> Values:
+    return lambda batch: batch.uids
+
+
+UID = Attribute("UID", (), _uids, b"%d")
+"""The one that others than FETCH tell too."""

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imapd.commands.fetch.items import UID, macro
+from imapd.commands.fetch.items import macro
 from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.faults import No, fault_of
+from imapd.session.fetch_attribute import UID
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
 from imapd.session.flag_responses import rows_of, tell_flags

@@ -20,7 +20,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
-from imapd.session.fetch_attribute import Attribute, Values, column
+from imapd.session.fetch_attribute import UID, Attribute, Values, column
 from imapd.session.flag_responses import FlagTexts
 from imapd.session.plugs import (
     Derived,
@@ -45,10 +45,6 @@ Value = bytes | Literal | Derived
 # -- items without arguments
 
 
-def _uids(_: FetchEnvironment) -> Values:
-    return lambda batch: batch.uids
-
-
 def _flags(environment: FetchEnvironment) -> Values:
     texts = FlagTexts(environment.view)
     return lambda batch: texts.render(batch.uids, batch.columns[Column.FLAGS])
@@ -65,7 +61,6 @@ def _bodies(_: FetchEnvironment) -> Values:
     return lambda batch: map(body, batch.columns[Column.BODYSTRUCTURE])
 
 
-UID = Attribute("UID", (), _uids, b"%d")
 FLAGS = Attribute("FLAGS", (Column.FLAGS,), _flags)
 INTERNALDATE = Attribute("INTERNALDATE", (Column.INTERNALDATE,), _internal_dates)
 RFC822_SIZE = Attribute("RFC822.SIZE", (Column.SIZE,), column(Column.SIZE), b"%d")

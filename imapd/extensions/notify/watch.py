@@ -18,12 +18,15 @@ from imapd.extensions.notify.interests import MAILBOX_NAME, Interests, OfSelecte
 from imapd.extensions.notify.lists import name_news
 from imapd.extensions.notify.syntax import Notify
 from imapd.session.context import Context
+from imapd.session.fetch_attribute import UID
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
+from imapd.session.modseq import MODSEQ
 from imapd.session.names import uses_utf8
 from imapd.session.plugs import FetchItem
 from imapd.session.responses import status
 from imapd.session.state import Selected
+from imapd.session.telling import Telling
 from imapd.session.watching import Moment
 from mailstore.errors import StoreError
 from mailstore.model import (
@@ -289,7 +292,22 @@ async def _tell_items(
     No flag is set, whatever the items: nobody has read the messages yet.
     """
     view, mailbox = selected.view, selected.mailbox
-    plan = Plan.of(wanted.items, Environment(context, mailbox, view))
+    items = _all_items(wanted.items, view.telling)
+    plan = Plan.of(items, Environment(context, mailbox, view))
     sender = Sender(context)
     async for batch in mailbox.fetch(new, plan.columns):
         await sender.send(plan.render(batch, view.names(batch.uids)))
+
+
+def _all_items(items: Sequence[FetchItem], telling: Telling) -> Sequence[FetchItem]:
+    """Give the items that were asked for, and those that go without saying.
+
+    Nobody asked for this response, so that it has what all such have (RFC 7162 §3.2.4,
+    RFC 9051 §7.5.2).
+    """
+    found = [*items]
+    if (telling.modseqs or telling.uids) and not telling.uid_only and UID not in found:
+        found.insert(0, UID)
+    if telling.modseqs and MODSEQ not in found:
+        found.append(MODSEQ)
+    return found

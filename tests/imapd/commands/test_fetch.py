@@ -13,11 +13,11 @@ from imapd.commands.fetch.items import (
     FLAGS,
     INTERNALDATE,
     RFC822_SIZE,
-    UID,
     BodySection,
     Rfc822,
 )
 from imapd.session.faults import Bad
+from imapd.session.fetch_attribute import UID
 from imapd.session.plugs import Rendering
 from imapd.syntax.section import Partial, Section, SectionText
 from imapd.syntax.sequence import SequenceSet, UidSet

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imapd.commands.fetch.items import ATTRIBUTES, FLAGS, UID, BodySection
+from imapd.commands.fetch.items import ATTRIBUTES, FLAGS, BodySection
 from imapd.extensions.notify import FEATURE
 from imapd.extensions.notify.handler import run
 from imapd.extensions.notify.interests import (
@@ -19,6 +19,7 @@ from imapd.extensions.notify.interests import (
 )
 from imapd.extensions.notify.syntax import Event, EventGroup, Filter, Notify
 from imapd.session.faults import Bad, No
+from imapd.session.fetch_attribute import UID
 from imapd.syntax.section import Section, SectionText
 from mailstore.model import MailboxEntry
 from tests.imapd.commands import strategies

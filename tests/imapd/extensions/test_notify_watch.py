@@ -202,6 +202,27 @@ def test_items_may_be_anything_that_fetch_gives(world, ann):
     assert told.flags == {"\\Recent"}
 
 
+@pytest.mark.parametrize(
+    ("enabled", "more"),
+    [
+        (b"CONDSTORE", {"UID", "MODSEQ"}),
+        (b"QRESYNC", {"UID", "MODSEQ"}),
+        (b"IMAP4rev2", {"UID"}),
+        (b"UIDONLY", set()),
+        (b"UIDONLY CONDSTORE", {"MODSEQ"}),
+    ],
+)
+@pytest.mark.parametrize("asked", [b"FLAGS", b"UID FLAGS MODSEQ"])
+def test_new_messages_are_told_with_what_was_enabled(world, ann, enabled, more, asked):
+    """RFC 7162 §3.2.4, RFC 9051 §7.5.2: an external agent caused this FETCH."""
+    ann.ok(b"ENABLE " + enabled)
+    ann.ok(b"SELECT INBOX")
+    ann.ok(b"NOTIFY SET (selected (MessageNew (" + asked + b") MessageExpunge))")
+    world.deliver(MESSAGE)
+    told = ann.read()[-1]
+    assert told.items.keys() == more | {*asked.decode().split()}
+
+
 def test_vanished_instead_of_expunge(world, ann, other):
     world.deliver(MESSAGE)
     ann.ok(b"ENABLE QRESYNC")

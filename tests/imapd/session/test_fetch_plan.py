@@ -4,7 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from imapd.commands.fetch.items import FLAGS, RFC822_SIZE, UID, BodySection
+from imapd.commands.fetch.items import FLAGS, RFC822_SIZE, BodySection
+from imapd.session.fetch_attribute import UID
 from imapd.session.fetch_plan import Answers, Environment, Plan
 from imapd.session.fetch_sender import Sender
 from imapd.session.plugs import Literal
