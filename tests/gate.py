@@ -31,6 +31,10 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
         "the documentation says what the code does",
         (("pytest", "-q", "tests/docs", "tests/architecture"),),
     ),
+    "coverage": (
+        "writes the page of what is done of each RFC anew",
+        (("tests.docs.rfc_coverage",),),
+    ),
     "unit": (
         "all tests but soak and perf, on two processes",
         (("pytest", "-q", "-n", "2", "--dist", "loadfile"),),
