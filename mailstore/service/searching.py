@@ -207,11 +207,14 @@ class _Work:
         self._mailbox = mailbox
         self._columns = columns
         self._give = give
-        self._watch = _watch(parts.runtime, following)
+        self._following = following
+        self._watch = Watch()
         self.unindexed = False  # whether messages were read that the index lacks
 
     def run(self, predicate: Predicate) -> array[int]:
         """Give what is wanted of the messages; nothing when it was cancelled."""
+        # Here, because each thread has a clock of its own for the time it has spent.
+        self._watch = _watch(self._parts.runtime, self._following)
         try:
             if not needs_lookup(predicate) and cost(predicate) == 0:
                 return self._give(predicate, self._columns, None, self._watch)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from mailstore.errors import TooMany
+from mailstore.lanes import Pool
 from mailstore.query import (
     And,
     BodyContains,
@@ -76,4 +79,26 @@ def test_a_search_tells_its_progress(tmp_path):
     assert sorted(told) == told
     with pytest.raises(TooMany):
         home.run(mailbox.search(predicate, Following(seconds=-1)))
+    home.close()
+
+
+def test_the_time_that_counts_is_that_of_the_search(tmp_path, monkeypatch):
+    """A thread that has searched for hours refused every further search."""
+    home = Home(tmp_path)
+    home.append("INBOX", b"Subject: a\r\n\r\nb")
+    mailbox = home.open()
+    spent = 0.0
+    start = home.runtime.start
+
+    def on_a_busy_thread(pool: Pool, work: Callable[[], None]) -> None:
+        nonlocal spent
+        spent += 10_000
+        start(pool, work)
+        spent -= 10_000
+
+    monkeypatch.setattr(home.runtime, "start", on_a_busy_thread)
+    monkeypatch.setattr(watch.time, "thread_time", lambda: spent)
+    found = home.run(mailbox.search(BodyContains("b"), Following(seconds=30)))
+    assert list(found) == [1]
+    monkeypatch.undo()
     home.close()
