@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -97,7 +98,7 @@ def test_the_time_that_counts_is_that_of_the_search(tmp_path, monkeypatch):
         spent -= 10_000
 
     monkeypatch.setattr(home.runtime, "start", on_a_busy_thread)
-    monkeypatch.setattr(watch.time, "thread_time", lambda: spent)
+    monkeypatch.setattr(time, "thread_time", lambda: spent)
     found = home.run(mailbox.search(BodyContains("b"), Following(seconds=30)))
     assert list(found) == [1]
     monkeypatch.undo()
