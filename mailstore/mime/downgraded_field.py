@@ -164,7 +164,7 @@ def _folded(words: Iterable[bytes]) -> bytes:
 
 
 def _phrase(name: bytes) -> list[bytes]:
-    """Write a display name: as it is, quoted or encoded (RFC 5322 §3.2.5)."""
+    """Write a display name: as it is, quoted or encoded."""
     text = _text(name)
     if _needs_word(text):
         return list(_encoded_words(text))
