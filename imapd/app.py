@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imapd.net.bus import DatagramBus
     from imapd.net.certificates import Pair
     from imapd.net.control import Control
-    from imapd.net.imap import Door
+    from imapd.net.door import Door
     from imapd.net.lanes import TwistedRuntime
     from imapd.net.loop import Loop
     from imapd.net.server import Server
@@ -196,7 +196,7 @@ class Application:
         self._control_socket: ControlSocket | None = None
 
     def _make_door(self, services: Services, admission: ConnectionAdmission) -> Door:
-        from imapd.net.imap import Door
+        from imapd.net.door import Door
 
         return Door(
             services,

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from imapd.net.imap import ImapProtocol
+from imapd.net.door import SocketProtocol
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.loop import Loop
 from imapd.session.context import SessionLog
@@ -40,7 +40,7 @@ class Control:
         self,
         loop: Loop,
         runtime: TwistedRuntime,
-        live: set[ImapProtocol],
+        live: set[SocketProtocol],
         log: SessionLog,
     ) -> None:
         self._loop = loop
@@ -108,7 +108,7 @@ class Control:
 
     def _found(
         self, wanted: Wanted
-    ) -> Iterator[tuple[ImapProtocol, SessionFacts | None]]:
+    ) -> Iterator[tuple[SocketProtocol, SessionFacts | None]]:
         for protocol in tuple(self._live):
             facts = protocol.facts()
             if facts is not None and wanted.fits(facts):
@@ -125,7 +125,7 @@ class Control:
                 self._end(protocol, facts)
             yield facts
 
-    def _end(self, protocol: ImapProtocol, facts: SessionFacts) -> None:
+    def _end(self, protocol: SocketProtocol, facts: SessionFacts) -> None:
         self._log.event(
             "session-killed", id=facts.id, user=facts.user, address=facts.address
         )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.protocol import Factory
 
-from imapd.net.imap import Door, ImapProtocol
+from imapd.net.door import Door, SocketProtocol
+from imapd.net.imap import ImapProtocol
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.listen import Endpoint
 from imapd.net.loop import Loop
@@ -27,18 +28,23 @@ _TICK = 0.01
 class _Factory(Factory):
     noisy = False
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, make: Callable[[Door], SocketProtocol]) -> None:
         self._door = door
+        self._make = make
 
-    def buildProtocol(self, _: Any) -> ImapProtocol:  # noqa: ANN401 - Twisted's
-        return ImapProtocol(self._door)
+    def buildProtocol(self, _: Any) -> SocketProtocol:  # noqa: ANN401 - Twisted's
+        return self._make(self._door)
+
+
+IMAP: Mapping[str, Callable[[Door], SocketProtocol]] = {"imap": ImapProtocol}
 
 
 class Server:
     """The ports and connections of one worker.
 
     ``door`` is what all addresses share; each gets its own kind of TLS. ``metrics``
-    writes the page for monitoring.
+    writes the page for monitoring. ``protocols`` make a connection, by the word of
+    what is spoken.
     ``goodbye_seconds`` is how long clients may take to close after BYE.
     """
 
@@ -48,9 +54,11 @@ class Server:
         runtime: TwistedRuntime,
         door: Door,
         metrics: Callable[[], bytes] = bytes,
+        protocols: Mapping[str, Callable[[Door], SocketProtocol]] = IMAP,
     ) -> None:
         self._loop = loop
         self._metrics = metrics
+        self._protocols = protocols
         self._runtime = runtime
         self._door = door
         self._live = door.live
@@ -77,11 +85,10 @@ class Server:
             from imapd.net.http import metrics_site
 
             return metrics_site(self._loop, self._metrics)
-        return _Factory(
-            dataclasses.replace(
-                self._door, tls=endpoint.tls, proxy_from=endpoint.proxy_from
-            )
+        door = dataclasses.replace(
+            self._door, tls=endpoint.tls, proxy_from=endpoint.proxy_from
         )
+        return _Factory(door, self._protocols[endpoint.protocol])
 
     def stop(self, text: str = "the server is stopping") -> None:
         """Begin to end; the loop stops when everything has. Harmless to repeat."""

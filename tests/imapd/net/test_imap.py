@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from imapd.net.certificates import Pair as Files
-from imapd.net.imap import Door, ImapProtocol
+from imapd.net.door import Door
+from imapd.net.imap import ImapProtocol
 from imapd.net.selfsigned import make_certificate
 from imapd.net.tls import Certificates
 from imapd.session.limits import Limits

@@ -10,7 +10,7 @@ import pytest
 
 from imapd.config import Listen
 from imapd.net import server as server_module
-from imapd.net.imap import Door
+from imapd.net.door import Door
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.listen import open_endpoints
 from imapd.net.loop import close_loop, new_loop

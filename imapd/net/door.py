@@ -1,0 +1,316 @@
+"""A door: what comes from a socket goes to a session, and back.
+
+One `SocketProtocol` per socket. It counts the connection, sets the socket up, puts
+TLS in between when the listener or the client asks for it, and ends. It knows no
+command, nor which protocol is spoken; that is its subclasses'. Timeouts other than
+the handshake's are the session's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from typing import Protocol as Port
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer  # type: ignore[import-untyped]
+
+from imapd.net.output import Output
+from imapd.net.proxy_header import ProxyHeader, ProxyHeaderError, read_header
+from imapd.net.tls import Certificates, TlsLayer
+from imapd.session.admission import ConnectionAdmission, Ticket
+from imapd.session.context import Services
+from imapd.session.facts import SessionFacts
+from imapd.session.state import Peer
+from mailstore.lanes import Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What all connections of one listening address share.
+
+    ``tls`` is ``none``, ``starttls`` or ``implicit``; the latter two want
+    ``certificates``. ``live`` holds the connections there are, for the end;
+    ``shaking`` those in a TLS handshake, the oldest first. Who connects from the
+    networks ``proxy_from`` must say first for whom (the PROXY protocol), and nobody
+    else may connect. With ``allow_from`` only clients from there are served.
+    """
+
+    services: Services
+    admission: ConnectionAdmission
+    tls: str = "none"
+    certificates: Certificates | None = field(default=None, repr=False)
+    plaintext_login: bool = False
+    proxy_from: tuple[str, ...] = ()
+    allow_from: tuple[str, ...] = ()
+    shaking: dict[SocketProtocol, None] = field(default_factory=dict, repr=False)
+    live: set[SocketProtocol] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.tls not in ("none", "starttls", "implicit"):
+            raise ValueError(f"tls is none, starttls or implicit, not {self.tls}")
+        if self.tls != "none" and self.certificates is None:
+            raise ValueError("TLS needs a certificate")
+
+    def trusts(self, address: str) -> bool:
+        """Tell whether a proxy at that address is believed."""
+        return _is_in(address, self.proxy_from)
+
+    def serves(self, address: str) -> bool:
+        """Tell whether clients at that address are served."""
+        return not self.allow_from or _is_in(address, self.allow_from)
+
+
+def _is_in(address: str, networks: Iterable[str]) -> bool:
+    try:
+        host = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(host, ipaddress.IPv6Address) and host.ipv4_mapped is not None:
+        host = host.ipv4_mapped
+    return any(host in ipaddress.ip_network(one) for one in networks)
+
+
+class Talk(Port):
+    """A session without its socket, as this module sees it."""
+
+    def start(self) -> None:
+        """Greet the client and begin."""
+        ...
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        ...
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        ...
+
+    def shutdown(self, text: str) -> None:
+        """Say goodbye and close, as the server wishes to end."""
+        ...
+
+    def facts(self) -> SessionFacts:
+        """Tell an administrator what there is to know."""
+        ...
+
+
+UNIX = "unix"
+"""The address of who connects on a unix socket: this machine."""
+
+
+@implementer(IHalfCloseableProtocol)
+class SocketProtocol(Protocol):
+    """One socket and its session."""
+
+    transport: Any
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._output: Output
+        self._tls: TlsLayer | None = None
+        self._talk: Talk | None = None
+        self._ticket: Ticket | None = None
+        self._handshake: Timer | None = None
+        self._proxied: ProxyHeader | None = None
+        self._header: bytearray | None = None  # of a proxy, as far as it is here
+
+    # -- what is spoken
+
+    def new_talk(self, peer: Peer, *, secure: bool) -> Talk:
+        """Make the session; ``secure``: TLS protects it already."""
+        raise NotImplementedError
+
+    def refusal(self, text: str) -> bytes:
+        """Say in place of a greeting why there will be none."""
+        raise NotImplementedError
+
+    def is_stranger(self) -> bool:
+        """Tell whether nobody is logged in."""
+        raise NotImplementedError
+
+    def new_output(self) -> Output:
+        """Make the way out."""
+        services = self._door.services
+        return Output(self.transport, services.runtime, services.limits, self._new_tls)
+
+    def decrypted(self, data: bytes) -> None:
+        """Take what the client said, TLS taken off."""
+        if self._talk is not None:
+            self._talk.receive(data)
+
+    # -- called by Twisted
+
+    def connectionMade(self) -> None:
+        """A client is there."""
+        door = self._door
+        # Answers are whole when they are written; waiting for more to send along
+        # costs clients 40 ms on most commands.
+        self.transport.setTcpNoDelay(1)
+        self.transport.setTcpKeepAlive(1)  # else IDLE from a dead network stays
+        self._output = self.new_output()
+        if not door.proxy_from:
+            self._admit()
+        elif door.trusts(self._address):
+            door.live.add(self)
+            self._header = bytearray()
+            self._start_handshake_timer()
+        else:
+            door.services.log.event(
+                "refused", address=self._address, reason="no trusted proxy"
+            )
+            self._output.abort()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes from the socket."""
+        if self._header is not None:
+            self._take_header(data)
+        elif self._tls is not None:
+            self._tls.received(data)
+        else:
+            self.decrypted(data)
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more (and may still read)."""
+        if self._talk is not None:
+            self._talk.closed()
+        self._output.peer_finished()
+
+    def writeConnectionLost(self) -> None:
+        """Our last byte is on its way."""
+        self._output.write_closed()
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: ANN401 - Twisted's
+        """The socket is gone."""
+        # First of all: whatever fails below, the connection counts no more.
+        if self._ticket is not None:
+            self._door.admission.disconnect(self._ticket)
+        self._door.live.discard(self)
+        self._door.shaking.pop(self, None)
+        self._stop_handshake_timer()
+        self._output.lost()
+        if self._talk is not None:
+            self._talk.closed()
+        if self._tls is not None:
+            self._tls.lost(reason)
+
+    # -- called by the server
+
+    def shutdown(self, text: str) -> None:
+        """Say BYE and close, as the server wishes to end."""
+        if self._talk is not None:
+            self._talk.shutdown(text)
+        else:
+            self._output.abort()
+
+    def facts(self) -> SessionFacts | None:
+        """Tell an administrator of the session; None while there is none yet."""
+        if self._talk is None:
+            return None
+        version = None if self._tls is None else self._tls.version
+        return replace(self._talk.facts(), tls=version, pid=os.getpid())
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._output.abort()
+
+    # -- inside
+
+    def _take_header(self, data: bytes) -> None:
+        """Learn from a proxy who connects; the rest is the client's."""
+        assert self._header is not None
+        self._header += data
+        try:
+            found = read_header(bytes(self._header))
+        except ProxyHeaderError as error:
+            self._door.services.log.event(
+                "refused", address=self._address, reason=f"PROXY: {error}"
+            )
+            self._output.abort()
+            return
+        if found is None:
+            return
+        self._proxied, taken = found
+        rest, self._header = bytes(self._header[taken:]), None
+        self._stop_handshake_timer()
+        self._admit()
+        if rest:
+            self.dataReceived(rest)
+
+    def _admit(self) -> None:
+        door = self._door
+        if not door.serves(self._address):
+            self._refuse("your address is not served here")
+            return
+        admitted = door.admission.connect(
+            self._address, self._output.abort, self.is_stranger
+        )
+        if not isinstance(admitted, Ticket):
+            self._refuse(admitted)
+            return
+        self._ticket = admitted
+        door.live.add(self)
+        if door.tls == "implicit":
+            self._output.start_tls()
+        else:
+            self._begin()
+
+    @property
+    def _address(self) -> str:
+        if self._proxied is not None and self._proxied.source is not None:
+            return self._proxied.source[0]
+        return str(getattr(self.transport.getPeer(), "host", UNIX))
+
+    @property
+    def _local(self) -> str:
+        if self._proxied is not None and self._proxied.destination is not None:
+            return self._proxied.destination[0]
+        return str(getattr(self.transport.getHost(), "host", UNIX))
+
+    def _refuse(self, text: str) -> None:
+        self._door.services.log.event("refused", address=self._address, reason=text)
+        if self._door.tls == "implicit":
+            self._output.abort()  # a handshake would cost more than a word is worth
+            return
+        self._output.write(self.refusal(text))
+        self._output.close()
+
+    def _begin(self) -> None:
+        self._talk = self.new_talk(
+            Peer(self._address, self._local),
+            # A balancer may have taken TLS off.
+            secure=self._door.tls == "implicit"
+            or (self._proxied is not None and self._proxied.tls),
+        )
+        self._talk.start()
+
+    def _new_tls(self) -> TlsLayer:
+        door = self._door
+        assert door.certificates is not None
+        if len(door.shaking) >= door.services.limits().handshakes:
+            next(iter(door.shaking)).abort()
+        door.shaking[self] = None
+        self._start_handshake_timer()
+        self._tls = TlsLayer(door.certificates, self.decrypted, self._shaken)
+        return self._tls
+
+    def _shaken(self) -> None:
+        self._door.shaking.pop(self, None)
+        self._stop_handshake_timer()
+        if self._talk is None:
+            self._begin()
+
+    def _start_handshake_timer(self) -> None:
+        services = self._door.services
+        self._handshake = services.runtime.later(
+            services.limits().handshake_seconds, self._output.abort
+        )
+
+    def _stop_handshake_timer(self) -> None:
+        timer, self._handshake = self._handshake, None
+        if timer is not None:
+            timer.cancel()
