@@ -5,6 +5,7 @@
     store           = "STORE" SP sequence-set [store-modifiers] SP store-att-flags
     store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP
                       (flag-list / (flag *(SP flag)))
+                      ; and other items (`imapd.session.storing`)
 
     a3 STORE 2:4 +FLAGS (\\Deleted)
     * 2 FETCH (FLAGS (\\Deleted \\Seen))
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 
 from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
-from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.session.numbered import both_forms
 from imapd.session.parameters import (
     StoreModifier,
@@ -30,22 +30,51 @@ from imapd.session.parameters import (
     unparse_parameters,
 )
 from imapd.session.registry import Completed, Effects, Feature, Registry
+from imapd.session.storing import StoreItem, StoreRequest, tell_stored
 from imapd.session.view import View
 from imapd.syntax.flags import parse_flags, unparse_flags
 from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.model import FlagChange, FlagOperation, Stored
 
-_ITEM = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?![^ ])", re.IGNORECASE)
+_FLAGS = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?![^ ])", re.IGNORECASE)
+_NAME = re.compile(rb"[+-]?[A-Za-z][A-Za-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFlags:
+    """The item FLAGS: change flags; ``silent`` asks for no answer about them."""
+
+    change: FlagChange
+    silent: bool = False
+
+    def unparse(self) -> bytes:
+        """Write the item."""
+        return b"%b%b %b" % (
+            self.change.operation.value.encode("ascii"),
+            b".SILENT" if self.silent else b"",
+            unparse_flags(self.change.flags),
+        )
+
+    async def store(self, context: Context, request: StoreRequest) -> Stored:
+        """Change the flags. Raises the store's errors: too many keywords, and so on."""
+        selected = context.selected
+        stored = await selected.mailbox.store_flags(
+            request.uids,
+            self.change,
+            unchanged_since=request.unchanged_since,
+            seen_at=selected.view.modseq,
+        )
+        await tell_stored(context, request, stored, silent=self.silent)
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Change flags of messages; ``silent`` asks for no answer about them."""
+    """Change something of messages, flags for example."""
 
     messages: NumberSet
-    change: FlagChange
-    silent: bool
+    item: StoreItem
     modifiers: tuple[StoreModifier, ...] = ()
 
 
@@ -59,58 +88,54 @@ def parse(numbers: type[NumberSet], cursor: Cursor, registry: Registry) -> Store
         known = registry.store_modifiers
         modifiers = parse_parameters(cursor, known, "a store modifier")
         cursor.sp()
-    item = cursor.need(_ITEM, "FLAGS, +FLAGS or -FLAGS, with .SILENT or without,")
-    operation = FlagOperation(item[1].upper().decode("ascii"))
-    cursor.sp()
-    change = FlagChange(operation, parse_flags(cursor))
+    item = _parse_item(cursor, registry)
     cursor.end()
-    return Store(messages, change, item[2] is not None, modifiers)
+    return Store(messages, item, modifiers)
+
+
+def _parse_item(cursor: Cursor, registry: Registry) -> StoreItem:
+    flags = cursor.match(_FLAGS)
+    if flags is not None:
+        operation = FlagOperation(flags[1].upper().decode("ascii"))
+        cursor.sp()
+        change = FlagChange(operation, parse_flags(cursor))
+        return StoreFlags(change, flags[2] is not None)
+    start = cursor.at
+    name = cursor.match(_NAME)
+    spec = None
+    if name is not None:
+        spec = registry.store_items.get(name[0].decode("ascii").upper())
+    if spec is None:
+        cursor.at = start
+        raise cursor.fail("FLAGS, +FLAGS or -FLAGS, with .SILENT or without,")
+    return spec.parse(cursor)
 
 
 def unparse(node: Store) -> bytes:
     """Write the command as a client would."""
     modifiers = unparse_parameters(node.modifiers) + b" " if node.modifiers else b""
-    return b"%b %b %b%b%b %b" % (
+    return b"%b %b %b%b" % (
         b"UID STORE" if isinstance(node.messages, UidSet) else b"STORE",
         node.messages.unparse(),
         modifiers,
-        node.change.operation.value.encode("ascii"),
-        b".SILENT" if node.silent else b"",
-        unparse_flags(node.change.flags),
+        node.item.unparse(),
     )
 
 
 async def run(context: Context, node: Store) -> Completed:
-    """Change the flags and tell the client what it can't know itself.
+    """Change the messages and tell the client what it can't know itself.
 
-    Raises `Bad` for a number beyond the mailbox, and the store's errors: a
-    read-only mailbox, too many keywords.
+    Raises `Bad` for a number beyond the mailbox, and what the item raises.
     """
-    selected = context.selected
-    view, by_uid = selected.view, isinstance(node.messages, UidSet)
+    view, by_uid = context.selected.view, isinstance(node.messages, UidSet)
     uids, code = cut(context, view.resolve(node.messages))
     for modifier in in_order(node.modifiers, context.registry.store_modifiers):
         modifier.begin(context)
     text = "UID STORE completed" if by_uid else "STORE completed"
     if not uids:
         return Completed(text)
-    stored = await selected.mailbox.store_flags(
-        uids,
-        node.change,
-        unchanged_since=_unchanged_since(node),
-        seen_at=view.modseq,
-    )
-    silent: frozenset[int] = frozenset()
-    if node.silent and not (stored.external or stored.failed or view.telling.modseqs):
-        view.absorb(stored.updated)
-        return with_code(context, _completed(node, view, stored, text), code)
-    if node.silent:
-        # RFC 3501 §6.4.6: what others changed meanwhile is told even so; the client's
-        # own reckoning would be wrong.
-        external = dict(stored.external)
-        silent = frozenset([uid for uid, _ in stored.updated if uid not in external])
-    rows = rows_of(stored)
-    await tell_flags(view, context.reply, rows, with_uid=by_uid, silent=silent)
+    request = StoreRequest(uids, by_uid, _unchanged_since(node))
+    stored = await node.item.store(context, request)
     return with_code(context, _completed(node, view, stored, text), code)
 
 

@@ -222,7 +222,10 @@ def _is_content(
     while True:
         if arriving.messages >= most:
             raise cursor.fail("the end of the command")
-        found = _read_head(cursor, context.registry)
+        try:
+            found = _read_head(cursor, context.registry)
+        except LiteralMissing:
+            return False  # a value of an option
         if found.spec is None:
             place = cursor.match(abnf.literal)
             if place is None or place.end() != end:

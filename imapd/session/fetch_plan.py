@@ -104,7 +104,8 @@ class Plan:
             return Answers(messages=self._pieces(columns))
         rows = zip(*columns, strict=True)
         template = self.template
-        if self.columns <= ROW_COLUMNS:
+        large = any(rendering.large for rendering in self.renderings)
+        if self.columns <= ROW_COLUMNS and not large:
             flat = tuple(chain.from_iterable(rows))
             return Answers(rows=((template * len(names)) % flat,))
         return Answers(rows=map(template.__mod__, rows))

@@ -124,12 +124,14 @@ class Rendering:
     The answer is ``name``, a space and a value. ``values`` gives one value for each
     message of a batch, aligned with its UIDs: what ``conversion`` (``%b``, ``%d`` or
     ``(%d)``) takes, or, with ``reads_blobs``, `Literal`, `Derived` and `Converted`.
+    With ``large`` values are made while they are sent, message by message.
     """
 
     name: bytes
     values: Callable[[Batch], Iterable[Any]]
     conversion: bytes = b"%b"
     reads_blobs: bool = False
+    large: bool = False
 
     def __post_init__(self) -> None:
         if self.conversion not in (b"%b", b"%d", b"(%d)"):

@@ -29,6 +29,7 @@ from imapd.session.plugs import (
     SortKeySpec,
     StatusItemSpec,
 )
+from imapd.session.storing import StoreItemSpec
 from imapd.session.watching import News
 from imapd.wire.cursor import Cursor
 from imapd.wire.framing import LiteralAnnounced, LiteralSink
@@ -150,6 +151,7 @@ class Feature:
     commands: tuple[CommandSpec, ...] = ()
     fetch_items: tuple[FetchItemSpec, ...] = ()
     fetch_modifiers: tuple[FetchModifierSpec, ...] = ()
+    store_items: tuple[StoreItemSpec, ...] = ()
     store_modifiers: tuple[StoreModifierSpec, ...] = ()
     select_parameters: tuple[SelectParameterSpec, ...] = ()
     select_responses: tuple[SelectResponse, ...] = ()
@@ -226,6 +228,7 @@ class Registry:
     commands: Mapping[str, CommandSpec] = field(repr=False)
     fetch_items: Mapping[str, FetchItemSpec] = field(repr=False)
     fetch_modifiers: Mapping[str, FetchModifierSpec] = field(repr=False)
+    store_items: Mapping[str, StoreItemSpec] = field(repr=False)
     store_modifiers: Mapping[str, StoreModifierSpec] = field(repr=False)
     select_parameters: Mapping[str, SelectParameterSpec] = field(repr=False)
     select_responses: tuple[SelectResponse, ...] = field(repr=False)
@@ -268,6 +271,7 @@ class Registry:
             fetch_modifiers=_merge(
                 "fetch modifier", chosen, lambda f: f.fetch_modifiers
             ),
+            store_items=_merge("store item", chosen, lambda f: f.store_items),
             store_modifiers=_merge(
                 "store modifier", chosen, lambda f: f.store_modifiers
             ),

@@ -21,7 +21,7 @@ from imapd.commands.search.keys import (
     StringKey,
     Word,
 )
-from imapd.commands.store import Store
+from imapd.commands.store import Store, StoreFlags
 from imapd.extensions.move import Move
 from imapd.extensions.uidplus import UidExpunge
 from imapd.session.search_program import AllOf, NumberKey
@@ -81,7 +81,7 @@ changes = st.builds(
     st.sampled_from(FlagOperation),
     st.lists(flags, max_size=5, unique_by=str.upper).map(tuple),
 )
-stores = st.builds(Store, sets, changes, st.booleans())
+stores = st.builds(Store, sets, st.builds(StoreFlags, changes, st.booleans()))
 copies = st.builds(Copy, sets, strings)
 moves = st.builds(Move, sets, strings)
 uid_expunges = st.builds(UidExpunge, uid_sets)

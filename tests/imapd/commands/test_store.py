@@ -1,15 +1,20 @@
 """STORE as text, and what it changes and tells (RFC 3501 §6.4.6, RFC 2180 §4.2)."""
 
 import re
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 
-from imapd.commands.store import Store
+from imapd.commands.store import FEATURE, Store, StoreFlags
+from imapd.session.context import Context
 from imapd.session.faults import Bad
+from imapd.session.registry import Feature, Registry
+from imapd.session.storing import StoreItemSpec, StoreRequest
 from imapd.syntax.sequence import SequenceSet, UidSet
+from imapd.wire.cursor import Cursor, Malformed
 from mailstore.errors import Unavailable
-from mailstore.model import FlagChange, FlagOperation
+from mailstore.model import FlagChange, FlagOperation, Stored
 from tests.imapd.commands import strategies
 from tests.imapd.commands.memory_store import World
 from tests.imapd.commands.peers import Peer, parsed, reparsed, unparsed
@@ -33,14 +38,14 @@ STORES = [
 @pytest.mark.parametrize(("text", "operation", "flags", "silent"), STORES)
 def test_each_form_is_known(text, operation, flags, silent):
     node = parsed(b"STORE 1 " + text)
-    assert node == Store(ONE, FlagChange(operation, flags), silent)
+    assert node == Store(ONE, StoreFlags(FlagChange(operation, flags), silent))
     assert reparsed("STORE", node) == node
 
 
 def test_the_uid_form_is_the_same_node_with_a_set_of_uids():
     node = parsed(b"UID STORE 3:* +FLAGS (\\Seen)")
     change = FlagChange(ADD, ("\\Seen",))
-    assert node == Store(UidSet(((3, 0),)), change, silent=False)
+    assert node == Store(UidSet(((3, 0),)), StoreFlags(change))
     assert unparsed("UID STORE", node) == b"UID STORE 3:* +FLAGS (\\Seen)"
 
 
@@ -211,3 +216,34 @@ def test_many_messages_are_answered_in_batches():
     assert len(answer.fetches) == 2_000
     assert peer.wire.waits >= 3
     assert peer.mailbox.counts["store"] == 1
+
+
+@dataclass(frozen=True)
+class Colour:
+    """An item that a feature might bring."""
+
+    name: bytes
+
+    def unparse(self) -> bytes:
+        return b"+COLOUR " + self.name
+
+    async def store(self, context: Context, request: StoreRequest) -> Stored:
+        assert isinstance(request, StoreRequest)
+        return Stored(1, ())
+
+
+def parse_colour(cursor: Cursor) -> Colour:
+    cursor.sp()
+    return Colour(cursor.atom())
+
+
+def test_features_bring_items():
+    item = StoreItemSpec("+COLOUR", parse_colour, "RFC 3501 §6.4.6")
+    registry = Registry.of([FEATURE, Feature("COLOUR", (), store_items=(item,))])
+    parse = registry.commands["STORE"].parse
+    node = parse(Cursor(b" 1 +colour red"), registry)
+    assert node == Store(ONE, Colour(b"red"))
+    assert registry.commands["STORE"].unparse(node) == b"STORE 1 +COLOUR red"
+    for text in (b" 1 -COLOUR red", b" 1 COLOUR red", b" 1 +COLOUR red blue"):
+        with pytest.raises(Malformed):
+            parse(Cursor(text), registry)

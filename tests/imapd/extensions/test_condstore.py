@@ -14,7 +14,7 @@ from imapd.commands.fetch.handler import Fetch as FetchNode
 from imapd.commands.fetch.items import FLAGS
 from imapd.commands.search.handler import Search
 from imapd.commands.select import Select
-from imapd.commands.store import Store
+from imapd.commands.store import Store, StoreFlags
 from imapd.extensions.condstore import Condstore, ModseqKey, UnchangedSince
 from imapd.session.faults import Bad
 from imapd.session.modseq import MODSEQ, ChangedSince
@@ -51,11 +51,11 @@ NODES = [
     (b"fetch 1 flags (changedsince 0)", FetchNode(ONE, (FLAGS,), (ChangedSince(0),))),
     (
         b"STORE 1 (UNCHANGEDSINCE %d) +FLAGS.SILENT (\\Seen)" % MOST,
-        Store(ONE, ADD_SEEN, silent=True, modifiers=(UnchangedSince(MOST),)),
+        Store(ONE, StoreFlags(ADD_SEEN, silent=True), (UnchangedSince(MOST),)),
     ),
     (
         b"UID STORE 1 (unchangedsince 0) +FLAGS \\Seen",
-        Store(UidSet(((1, 1),)), ADD_SEEN, False, (UnchangedSince(0),)),
+        Store(UidSet(((1, 1),)), StoreFlags(ADD_SEEN), (UnchangedSince(0),)),
     ),
     (b"SEARCH MODSEQ 620162338", Search((ModseqKey(620_162_338),))),
     (
@@ -131,7 +131,7 @@ def test_fetch_parses_what_it_writes(messages, items, modifier):
 
 @given(strategies.sets, strategies.changes, st.booleans(), modseqs)
 def test_store_parses_what_it_writes(messages, change, silent, modseq):
-    node = Store(messages, change, silent, (UnchangedSince(modseq),))
+    node = Store(messages, StoreFlags(change, silent), (UnchangedSince(modseq),))
     name = "UID STORE" if isinstance(messages, UidSet) else "STORE"
     assert reparsed(name, node) == node
 
