@@ -186,6 +186,7 @@ class Application:
             version=self.version,
             contact=config.server.contact,
             referrals={n.lower(): place for n, place in config.server.referrals},
+            downgrade_headers=config.mail.downgrade_headers,
             run=run,
         )
         door = self._make_door(services, admission)

@@ -324,6 +324,19 @@ class OAuthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailSettings:
+    """What mail looks like to clients."""
+
+    downgrade_headers: bool = _setting(
+        True,
+        YesNo(),
+        "whether clients that haven't asked for UTF-8 get headers in ASCII (RFC 6858): "
+        "text in encoded words, addresses without a form in ASCII as names; without it "
+        "they get mail as it came. What is kept is the same",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is logged, and where to."""
 
@@ -392,6 +405,7 @@ class Config:
     ldap: LdapSettings = field(default_factory=LdapSettings)
     oauth: OAuthSettings = field(default_factory=OAuthSettings)
     limits: Limits = field(default_factory=Limits)
+    mail: MailSettings = field(default_factory=MailSettings)
     log: LogSettings = field(default_factory=LogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     features: FeatureSettings = field(default_factory=FeatureSettings)
@@ -413,6 +427,7 @@ TABLES: dict[str, type[Any]] = {
     "ldap": LdapSettings,
     "oauth": OAuthSettings,
     "limits": Limits,
+    "mail": MailSettings,
     "log": LogSettings,
     "server": ServerSettings,
     "features": FeatureSettings,

@@ -14,8 +14,9 @@
     C: )
 
 After that a search names no charset: its strings are UTF-8. Headers with UTF-8 are
-taken in any APPEND and served as they came: mail of all times has octets there that are
-no ASCII, and whoever moves it must not lose it.
+taken in any APPEND, for mail of all times has octets there that are no ASCII, and
+whoever moves it must not lose it. Who has enabled this, or IMAP4rev2, gets mail as it
+came; the others get its headers in ASCII (see `imapd.session.fetch_plan`).
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ class Services:
     version: str = ""
     contact: str = ""  # a URI by which the administrator is reached
     referrals: Mapping[str, str] = field(default_factory=dict)  # names to servers
+    downgrade_headers: bool = True  # for clients that have not asked for UTF-8
     run: int = 0  # which of the processes that the supervisor started this is
 
 

@@ -8,7 +8,7 @@ template; only what reads a blob is put together message by message::
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -85,6 +85,22 @@ class Plan:
             renderings=renderings,
             start=b"* %%d %b (" % environment.view.telling.fetch,
             items=names + b")\r\n",
+        )
+
+    def batches(
+        self, environment: FetchEnvironment, uids: Sequence[int]
+    ) -> AsyncIterator[Batch]:
+        """Have the columns of messages read, as this client can read them.
+
+        Who hasn't asked for UTF-8 gets headers in ASCII (RFC 6855 §8, RFC 6858 §3),
+        unless an administrator wants all to have mail as it came.
+        """
+        context = environment.context
+        downgrades = context.services.downgrade_headers
+        return environment.mailbox.fetch(
+            uids,
+            self.columns,
+            ascii_headers=downgrades and not context.session.telling.utf8,
         )
 
     def render(self, batch: Batch, names: Sequence[int]) -> Answers:

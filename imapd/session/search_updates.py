@@ -380,16 +380,17 @@ class LiveSearches:
 
         No flag is set, whatever the items: nobody has read the messages yet.
         """
-        view, mailbox = self._view, self._view.mailbox
+        view = self._view
         new = sorted(uid for uid in live.joined if uid > self._top)
         items, watch = live.items, self._context.session.watch
         if watch is not None:
             # RFC 5465 §5.2: what both have asked for comes in one response.
             items = (*items, *watch.items)
             watch.note_told(new)
-        plan = Plan.of(items, Environment(self._context, mailbox, view))
+        environment = Environment(self._context, view.mailbox, view)
+        plan = Plan.of(items, environment)
         sender = Sender(self._context)
-        async for batch in mailbox.fetch(new, plan.columns):
+        async for batch in plan.batches(environment, new):
             await sender.send(plan.render(batch, view.names(batch.uids)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound, TooMany
-from mailstore.index import sortkeys
+from mailstore.index import sortkeys, surrogates
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import Delta, EntryRow, MessageRecord, to_columns
@@ -185,3 +185,10 @@ def _insert_messages(
     sortkeys.insert(
         database, [(id_, record.sort) for id_, record in enumerate(records, first)]
     )
+    others = [
+        (id_, record.surrogate)
+        for id_, record in enumerate(records, first)
+        if record.surrogate is not None
+    ]
+    if others:
+        surrogates.insert(database, others)

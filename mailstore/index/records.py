@@ -68,6 +68,18 @@ class MailboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Surrogate:
+    """What is kept of a message as clients see it that read ASCII alone (RFC 6858)."""
+
+    size: int
+    envelope: bytes
+    bodystructure: bytes
+    header: bytes
+    parts: bytes
+    edits: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class MessageRecord:
     """What is kept of one message, whatever mailboxes it is in."""
 
@@ -83,6 +95,7 @@ class MessageRecord:
     parts: bytes
     preview: bytes
     sort: SortFields
+    surrogate: Surrogate | None = None  # where its headers have UTF-8
 
 
 @dataclass(frozen=True, slots=True)

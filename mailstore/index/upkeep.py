@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailstore.index import metadata, sortkeys, threads
+from mailstore.index import metadata, sortkeys, surrogates, threads
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
@@ -80,6 +80,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
         messages = len(forgotten)
         threads.forget(database, [row[1] for row in forgotten if row[1] is not None])
         sortkeys.delete(database, [row[0] for row in forgotten])
+        surrogates.delete(database, [row[0] for row in forgotten])
         database.execute("DROP TABLE candidate")
     database.execute(
         "DELETE FROM keyword WHERE mailbox IN (SELECT id FROM mailbox"

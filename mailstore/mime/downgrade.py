@@ -15,6 +15,7 @@ is anything on which the structure hangs: the result has the same parts.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from mailstore.mime.header import Buffer, Span, fields, parameter, parameters
 from mailstore.mime.scanner import Part, scan
 
 _CHUNK = 1 << 20
+_EDIT = struct.Struct("<QQQ")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _MAX_HEADERS = 2 << 20  # octets of all headers that are looked into; the rest stays
 
@@ -95,7 +97,7 @@ def edits(data: Buffer, root: Part | None = None) -> tuple[Edit, ...]:
     found: list[Edit] = []
     room = _MAX_HEADERS
     for part in root.walk():
-        if _HIGH.search(data, part.header, part.body) is None:
+        if data[part.header : part.body].isascii():
             continue
         room -= part.body - part.header
         if room < 0:
@@ -119,6 +121,25 @@ def downgraded(data: Buffer, changes: Sequence[Edit]) -> Iterator[bytes]:
 def downgraded_size(size: int, changes: Sequence[Edit]) -> int:
     """Count the octets that a message of ``size`` has with its edits made."""
     return size + sum([len(text) - (end - start) for start, end, text in changes])
+
+
+def pack_edits(changes: Sequence[Edit]) -> bytes:
+    """Pack edits to be kept: start, end and length, 64 bits each, before each text."""
+    return b"".join(
+        [_EDIT.pack(start, end, len(text)) + text for start, end, text in changes]
+    )
+
+
+def unpack_edits(packed: bytes) -> list[Edit]:
+    """Give what `pack_edits` was given."""
+    found: list[Edit] = []
+    at = 0
+    while at < len(packed):
+        start, end, length = _EDIT.unpack_from(packed, at)
+        at += _EDIT.size
+        found.append(Edit(start, end, packed[at : at + length]))
+        at += length
+    return found
 
 
 def _octets(data: Buffer, start: int, end: int) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from mailstore.mime.header import decode_words, media_type, parameters, token, u
 
 _FOLD = b"\r\n "
 _WIDTH = 76  # RFC 2047 §2: of a line with encoded words
-_WORD_OCTETS = 45  # in base64 with its frame 72 characters: less than 75
+_WORD = 63  # RFC 2047 §2: characters of a word, 75, without those of its frame
 _MAX_TEXT = 1 << 16  # octets of one value
 _NOBODY = b"invalid@internationalized-address.invalid"  # RFC 6858 §2.1
 _SAFE = frozenset(
@@ -127,13 +127,17 @@ def _encoded_words(text: str) -> Iterator[bytes]:
         return
     octets = text.encode("utf-8", "replace")
     quoted = 2 * sum([octet not in _SAFE for octet in octets]) < len(octets)
-    piece = b""
+    piece, room = b"", float(_WORD)
     for character in text:
         more = character.encode("utf-8", "replace")
-        if len(piece) + len(more) > (_WORD_OCTETS if not quoted else 20):
+        cost = 4 * len(more) / 3
+        if quoted:
+            cost = sum([1 if octet in _SAFE else 3 for octet in more])
+        if cost > room - 3:  # base64 pads
             yield _word(piece, quoted=quoted)
-            piece = b""
+            piece, room = b"", float(_WORD)
         piece += more
+        room -= cost
     yield _word(piece, quoted=quoted)
 
 

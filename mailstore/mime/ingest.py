@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mailstore.mime.bodystructure import bodystructure
 from mailstore.mime.date import sent_date
+from mailstore.mime.downgrade import Edit, edits
 from mailstore.mime.envelope import envelope_of, envelope_values
 from mailstore.mime.header import Buffer
 from mailstore.mime.packed import pack_header
@@ -44,6 +45,7 @@ class Ingested:
     preview: bytes  # wire-ready
     message_id: bytes | None  # with its angle brackets, where it has them
     sort: SortFields  # what SORT and THREAD compare
+    edits: tuple[Edit, ...]  # what makes its headers ASCII; none: they are
 
 
 def ingest(data: Buffer) -> Ingested:
@@ -62,6 +64,7 @@ def ingest(data: Buffer) -> Ingested:
         preview=wire_preview(data, root),
         message_id=_message_id(root.value(b"message-id")),
         sort=sort_fields(values, root.value(b"references"), sent),
+        edits=edits(data, root),
     )
 
 

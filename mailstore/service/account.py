@@ -45,6 +45,7 @@ from mailstore.service.overview import Follower, Overview
 from mailstore.service.readers import Readers
 from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
+from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
 from mailstore.writer import Lane, Outcome
 
@@ -90,6 +91,7 @@ class Account:
             runtime, self.readers, self.blobs, self.indexing, turns
         )
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
+        self.surrogates = Surrogates(self.readers.event)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event)
         self._overview = Overview(runtime, self.readers, self._names)

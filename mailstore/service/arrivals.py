@@ -11,10 +11,12 @@ from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.errors import Expunged, InvalidContent, TooBig
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
-from mailstore.index.records import MessageRecord
+from mailstore.index.records import MessageRecord, Surrogate
 from mailstore.index.removal import expunge
 from mailstore.index.selection import Selection
+from mailstore.mime.downgrade import Edit, downgraded, downgraded_size, pack_edits
 from mailstore.mime.encoding import without_nul
+from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import Ingested, ingest
 from mailstore.model import Arrival, InternalDate, MailboxId
 from mailstore.writer import Outcome
@@ -53,9 +55,10 @@ class AppendJob:
         for given in self._arrivals:
             arrival = _encode_nul(given, blobs)
             date = arrival.internaldate or InternalDate(self._now)
-            seen = _look(arrival)
+            seen, other = _look(arrival, blobs)
             stored = blobs.add(_content(arrival), date)
-            self._new.append(NewMessage(_record(stored, seen), arrival.flags, date))
+            record = replace(_record(stored, seen), surrogate=other)
+            self._new.append(NewMessage(record, arrival.flags, date))
         return bool(self._new)
 
     def run(self, database: Database) -> Outcome[Arrived]:
@@ -121,12 +124,34 @@ def _encode_nul(arrival: Arrival, blobs: BlobStore) -> Arrival:
     return replace(arrival, content=made)
 
 
-def _look(arrival: Arrival) -> Ingested:
+def _look(arrival: Arrival, blobs: BlobStore) -> tuple[Ingested, Surrogate | None]:
     content = _content(arrival)
-    if isinstance(content, bytes):
-        return ingest(content)
-    with content.buffer() as data:
-        return ingest(data)
+    with (
+        nullcontext(content) if isinstance(content, bytes) else content.buffer()
+    ) as data:
+        seen = ingest(data)
+        return seen, _surrogate(data, seen.edits, blobs) if seen.edits else None
+
+
+def _surrogate(data: Buffer, changes: Sequence[Edit], blobs: BlobStore) -> Surrogate:
+    """Look at a message as clients see it that read ASCII alone (RFC 6858)."""
+    writer = blobs.writer(downgraded_size(len(data), changes))
+    try:
+        for piece in downgraded(data, changes):
+            writer.write(piece)
+        writer.check()
+        with writer.buffer() as made:
+            seen = ingest(made)
+        return Surrogate(
+            size=writer.size,
+            envelope=seen.envelope,
+            bodystructure=seen.bodystructure,
+            header=seen.header,
+            parts=seen.parts,
+            edits=pack_edits(changes),
+        )
+    finally:
+        writer.abort()
 
 
 def _record(stored: StoredBlob, seen: Ingested) -> MessageRecord:

@@ -12,6 +12,7 @@ from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column
 from mailstore.runs import runs
 from mailstore.service.late import LATE, LateFacts
+from mailstore.service.surrogates import Surrogates
 from mailstore.state import MailboxState
 
 _MOST = 512
@@ -35,11 +36,14 @@ async def batches(
     uids: Sequence[int],
     columns: Collection[Column],
     late: LateFacts,
+    *,
+    surrogates: Surrogates | None = None,
 ) -> AsyncIterator[Batch]:
     """Give the columns of messages (ascending UIDs) in batches.
 
     ``since`` is a mod-sequence at which all of ``uids`` were in the mailbox. Nothing
-    is held while the caller takes its time: no statement, no copy of the rest.
+    is held while the caller takes its time: no statement, no copy of the rest. With
+    ``surrogates`` they stand in place of the messages that have one.
     """
     if Column.THREAD in columns:
         await late.linking.finish()
@@ -55,6 +59,8 @@ async def batches(
             batch, taken = _with_text(reader, rows, columns, text)
             # What was not taken for its size begins the next batch.
             at += _MOST if taken is None else _behind(uids, at, taken)
+        if surrogates is not None:
+            batch = surrogates.put_into(batch)
         if batch.uids:
             yield await _with_late(late, batch)
 

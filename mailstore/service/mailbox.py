@@ -183,12 +183,17 @@ class Mailbox:
     # -- reading
 
     def fetch(
-        self, uids: Sequence[int], columns: Collection[Column]
+        self,
+        uids: Sequence[int],
+        columns: Collection[Column],
+        *,
+        ascii_headers: bool = False,
     ) -> AsyncIterator[Batch]:
         """Give columns of messages in batches of at most 512, ascending by UID.
 
         A message that was expunged is served from its tombstone; one that is gone
-        altogether is left out.
+        altogether is left out. With ``ascii_headers`` one with UTF-8 in its headers is
+        what RFC 6858 makes of it, in all columns of its octets.
         """
         since = min(self._opened.told.values(), default=0)
         account = self._account
@@ -199,11 +204,13 @@ class Mailbox:
             uids,
             columns,
             account.late,
+            surrogates=account.surrogates if ascii_headers else None,
         )
 
     def blob(self, ref: str) -> BlobReader:
         """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""
-        return self._account.blobs.open(ref)
+        account = self._account
+        return account.surrogates.open(account.blobs, ref)
 
     async def search(
         self, predicate: Predicate, following: Following = UNFOLLOWED

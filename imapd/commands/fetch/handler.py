@@ -102,11 +102,12 @@ async def run(context: Context, node: Fetch) -> Completed:
         raise No(f"a FETCH may have {most} items at most", "LIMIT")
     view, mailbox = context.selected.view, context.selected.mailbox
     uids, code = cut(context, await _messages(context, node))
-    plan = Plan.of(_all_items(node, view), Environment(context, mailbox, view))
+    environment = Environment(context, mailbox, view)
+    plan = Plan.of(_all_items(node, view), environment)
     sender = Sender(context)
     unseen: list[int] = []
     found = 0
-    async for batch in mailbox.fetch(uids, plan.columns):
+    async for batch in plan.batches(environment, uids):
         found += len(batch.uids)
         names = view.names(batch.uids)
         left_out = await sender.send(plan.render(batch, names))

@@ -291,11 +291,12 @@ async def _tell_items(
 
     No flag is set, whatever the items: nobody has read the messages yet.
     """
-    view, mailbox = selected.view, selected.mailbox
+    view = selected.view
     items = _all_items(wanted.items, view.telling)
-    plan = Plan.of(items, Environment(context, mailbox, view))
+    environment = Environment(context, selected.mailbox, view)
+    plan = Plan.of(items, environment)
     sender = Sender(context)
-    async for batch in mailbox.fetch(new, plan.columns):
+    async for batch in plan.batches(environment, new):
         await sender.send(plan.render(batch, view.names(batch.uids)))
 
 

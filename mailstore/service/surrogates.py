@@ -1,0 +1,90 @@
+"""Surrogates in place of messages, for sessions that read ASCII alone (RFC 6858).
+
+A mailbox whose messages are ordinary pays one comparison of ids a batch: which
+messages have a surrogate is kept in memory, read once. Ids are given in ascending order
+and a surrogate comes with its message, so that what is known below an id stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mailstore.blobs import BlobReader, BlobStore
+from mailstore.blobs.edited import EditedReader
+from mailstore.errors import NotFound
+from mailstore.index import surrogates
+from mailstore.index.database import Database
+from mailstore.mime.downgrade import unpack_edits
+from mailstore.model import Batch, Column
+
+_MARK = "ascii:"
+_TEXT = {
+    Column.ENVELOPE: "envelope",
+    Column.BODYSTRUCTURE: "bodystructure",
+    Column.HEADER: "header",
+    Column.PARTS: "parts",
+}
+_CHANGED = frozenset({Column.SIZE, Column.BLOB, *_TEXT})
+
+
+class Surrogates:
+    """The surrogates of one account. For the event thread."""
+
+    def __init__(self, reader: Database) -> None:
+        self._reader = reader
+        self._sizes: dict[int, int] = {}  # by message
+        self._upto = 0  # messages up to here are known
+
+    def put_into(self, batch: Batch) -> Batch:
+        """Give the batch with surrogates in place of the messages that have one."""
+        if not _CHANGED & batch.columns.keys() or not batch.messages:
+            return batch
+        self._learn(max(batch.messages))
+        if not self._sizes:
+            return batch
+        sizes = self._sizes
+        places = [at for at, one in enumerate(batch.messages) if one in sizes]
+        if not places:
+            return batch
+        return Batch(batch.uids, self._columns(batch, places), batch.messages)
+
+    def _learn(self, upto: int) -> None:
+        if upto > self._upto:
+            self._sizes.update(surrogates.sizes(self._reader, self._upto, upto))
+            self._upto = upto
+
+    def _columns(
+        self, batch: Batch, places: Sequence[int]
+    ) -> dict[Column, Sequence[Any]]:
+        made = dict(batch.columns)
+        ids = [batch.messages[at] for at in places]
+        text = [column for column in _TEXT if column in made]
+        found: dict[int, tuple[Any, ...]] = {}
+        if text:
+            names = [_TEXT[column] for column in text]
+            found = surrogates.values(self._reader, ids, names)
+        for column in _CHANGED & made.keys():
+            values = list(made[column])
+            for at, message in zip(places, ids, strict=True):
+                if column is Column.SIZE:
+                    values[at] = self._sizes[message]
+                elif column is Column.BLOB:
+                    values[at] = f"{_MARK}{message}:{values[at]}"
+                elif message in found:
+                    values[at] = found[message][text.index(column)]
+            made[column] = values
+        return made
+
+    def open(self, blobs: BlobStore, ref: str) -> BlobReader:
+        """Open a message's bytes, or those of its surrogate.
+
+        Raises `NotFound`, `Corrupt`, `Unavailable`.
+        """
+        if not ref.startswith(_MARK):
+            return blobs.open(ref)
+        message, _, inner = ref.removeprefix(_MARK).partition(":")
+        packed = surrogates.edits(self._reader, int(message))
+        if packed is None:
+            raise NotFound("the message is gone", detail=ref)
+        return EditedReader(blobs.open(inner), unpack_edits(packed))
