@@ -11,11 +11,23 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailstore.model import AccountId, MailboxId
+from mailstore.model import AccountId, Acting, MailboxId
 
 actor: ContextVar[object | None] = ContextVar("actor", default=None)
 """For whom a coroutine runs, if that is of interest: what it commits is marked so, and
 who caused a change need not be told of it. Every spawned coroutine has its own."""
+
+
+acting: ContextVar[Callable[[], Acting | None] | None] = ContextVar(
+    "acting", default=None
+)
+"""Gives the session for which a coroutine runs, as it is noted beside a removal."""
+
+
+def who_acts() -> Acting | None:
+    """Give the session for which the running coroutine works, if it is one."""
+    tell = acting.get()
+    return None if tell is None else tell()
 
 
 @dataclass(frozen=True, slots=True)

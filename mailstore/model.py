@@ -147,6 +147,30 @@ class AccountChanges:
     overflow: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The session that removes something, as an administrator will look for it.
+
+    ``session`` is its id as it is logged, ``since`` when it began, in seconds since
+    the epoch: ids come again after a restart.
+    """
+
+    session: str
+    since: int
+    user: str
+    address: str = ""
+    client: str = ""  # what it says of itself
+
+
+class How(enum.IntEnum):
+    """What removed a message."""
+
+    EXPUNGED = 1
+    MOVED = 2  # it is, or was, in another mailbox
+    WITH_MAILBOX = 3  # its mailbox was deleted
+    REPLACED = 4  # by another version (RFC 8508)
+
+
 class MessageSink(Protocol):
     """Takes one message's bytes as they arrive; made by `Account.admit`."""
 

@@ -55,7 +55,10 @@ class StoreSettings:
         "cut may forget the last second of flag changes, never a message",
     )
     retention_days: int = _setting(
-        14, Whole(0, 3650), "how long expunged messages are kept for undeletion"
+        14,
+        Whole(0, 3650),
+        "how long removed messages and deleted mailboxes can be restored "
+        "(`imapd undelete`); 0: not at all",
     )
     max_mailboxes: int = _setting(
         10_000, Whole(10, 1_000_000), "mailboxes in one account"

@@ -28,8 +28,10 @@ from imapd.wire.framing import (
     LiteralSink,
     Poison,
 )
+from mailstore.changes import acting
 from mailstore.errors import StoreError
 from mailstore.lanes import Future, Timer, give_way
+from mailstore.model import Acting
 
 _numbers = itertools.count(1)
 _IN_A_ROW = 2
@@ -209,7 +211,22 @@ class Connection:
 
     # -- its life
 
+    def _acting(self) -> Acting | None:
+        """Tell whose removals these are (`mailstore.changes.acting`)."""
+        session = self.session
+        if session.account is None:
+            return None
+        named = {key.lower(): value or "" for key, value in session.client_id}
+        return Acting(
+            session.id,
+            int(self._since),
+            session.user if session.admin is None else session.admin,
+            session.peer.address,
+            f"{named.get('name', '')} {named.get('version', '')}".strip(),
+        )
+
     async def _live(self) -> None:
+        acting.set(self._acting)
         try:
             while not self._ending:
                 event = await self._next_event()

@@ -6,8 +6,9 @@ inserts: the order of commits is the order of UIDs (RFC 3501 §2.3.1.1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from mailstore.errors import NotFound, TooMany
 from mailstore.index import sortkeys, surrogates
@@ -103,8 +104,12 @@ def add_entries(
     rows: Sequence[EntryRow],
     keywords: tuple[str, ...] | None,
     now: int,
+    saved: Sequence[int | None] = (),
 ) -> Arrived:
-    """Number rows and insert them; their ``uid`` and ``modseq`` are set here."""
+    """Number rows and insert them; their ``uid`` and ``modseq`` are set here.
+
+    ``saved`` tells when each was saved, where that is not now.
+    """
     found = database.one(
         "UPDATE mailbox SET uidnext = uidnext + ?, highestmodseq = highestmodseq + 1,"
         " messages = messages + ?, unseen = unseen + ?, deleted = deleted + ?,"
@@ -125,6 +130,17 @@ def add_entries(
         raise TooMany("the mailbox has used all its UIDs")
     first = uidnext - len(rows)
     new = [row._replace(uid=uid, modseq=modseq) for uid, row in enumerate(rows, first)]
+    times = [now if when is None else when for when in saved] or repeat(now, len(new))
+    _insert_entries(database, mailbox, zip(new, times, strict=True))
+    return Arrived(
+        uidvalidity,
+        Delta(mailbox, modseq - 1, modseq, uidnext, new=new, keywords=keywords),
+    )
+
+
+def _insert_entries(
+    database: Database, mailbox: MailboxId, rows: Iterable[tuple[EntryRow, int]]
+) -> None:
     database.many(
         "INSERT INTO entry (mailbox, uid, message, flags, more, modseq, size,"
         " internaldate, zone, saved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -134,18 +150,14 @@ def add_entries(
                 row.uid,
                 row.message,
                 *to_columns(row.mask),
-                modseq,
+                row.modseq,
                 row.size,
                 row.epoch,
                 row.zone,
-                now,
+                saved,
             )
-            for row in new
+            for row, saved in rows
         ),
-    )
-    return Arrived(
-        uidvalidity,
-        Delta(mailbox, modseq - 1, modseq, uidnext, new=new, keywords=keywords),
     )
 
 

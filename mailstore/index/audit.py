@@ -95,7 +95,7 @@ def references(database: Database) -> list[str]:
         return found  # an index of an older program
     rows = database.all(
         "SELECT DISTINCT a.mailbox FROM metadata a LEFT JOIN mailbox m"
-        " ON m.id = a.mailbox WHERE m.name IS NULL"
+        " ON m.id = a.mailbox WHERE m.id IS NULL"
     )
     return found + [f"annotations of mailbox {m}, which is no more" for (m,) in rows]
 

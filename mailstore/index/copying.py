@@ -16,9 +16,9 @@ from mailstore.index.database import Database
 from mailstore.index.entries import keywords
 from mailstore.index.keywords import flag_names, mask_of
 from mailstore.index.records import Delta, EntryRow, to_mask
-from mailstore.index.removal import expunge
+from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
-from mailstore.model import FIRST_KEYWORD_BIT, MailboxId
+from mailstore.model import FIRST_KEYWORD_BIT, Acting, How, MailboxId
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 
@@ -41,6 +41,7 @@ def copy(
     now: int,
     *,
     move: bool = False,
+    by: Acting | None = None,
 ) -> CopyDone:
     """Copy messages to a mailbox, or move them there, in the order of their UIDs.
 
@@ -67,22 +68,36 @@ def copy(
     rows = [
         EntryRow(uid, to_mask(flags, more), *rest) for uid, flags, more, *rest in found
     ]
-    rows, known = _translate(database, rows, source, target)
+    rows, known = translate(database, rows, source, target)
     arrived = add_entries(database, target, rows, known, now)
     deltas = [arrived.delta]
     if move:
-        removed = expunge(database, source, among, now, deleted_only=False)
+        first = arrived.delta.new[0].uid
+        removed = expunge(
+            database,
+            source,
+            among,
+            now,
+            deleted_only=False,
+            cause=Cause(How.MOVED, by, (target, first)),
+        )
         deltas += [removed] if removed is not None else []
     made = array("I", [row.uid for row in arrived.delta.new])
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
 
 
-def move_all(database: Database, source: MailboxId, to: str, now: int) -> CopyDone:
+def move_all(
+    database: Database,
+    source: MailboxId,
+    to: str,
+    now: int,
+    by: Acting | None = None,
+) -> CopyDone:
     """Move every message: what RENAME does to INBOX (RFC 3501 §6.3.5)."""
-    return copy(database, source, EVERYTHING, to, now, move=True)
+    return copy(database, source, EVERYTHING, to, now, move=True, by=by)
 
 
-def _translate(
+def translate(
     database: Database, rows: list[EntryRow], source: MailboxId, target: MailboxId
 ) -> tuple[list[EntryRow], tuple[str, ...] | None]:
     """Say the keywords of the rows with the bits of the target mailbox."""

@@ -18,14 +18,14 @@ from mailstore.errors import (
     NotPermitted,
     TooMany,
 )
-from mailstore.index import metadata
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, MailboxRow
-from mailstore.index.removal import bury
+from mailstore.index.removal import bury, note_remover
 from mailstore.model import (
     DEFAULT_MAILBOXES,
     DELIMITER,
     INBOX,
+    Acting,
     MailboxCounts,
     MailboxId,
     SpecialUse,
@@ -195,10 +195,11 @@ def create(
     return mailbox_named(database, name)
 
 
-def delete(database: Database, name: str, now: int) -> Delta:
+def delete(database: Database, name: str, now: int, by: Acting | None = None) -> Delta:
     """Delete a mailbox; one with children stays as a bare name (RFC 3501 §6.3.4).
 
-    Its messages become tombstones. Raises `NotPermitted` for INBOX, `NotFound`,
+    Its messages become tombstones; its row, keywords and annotations stay until those
+    are purged, for undelete. Raises `NotPermitted` for INBOX, `NotFound`,
     `HasChildren` for a bare name that has children.
     """
     if name == INBOX:
@@ -207,15 +208,16 @@ def delete(database: Database, name: str, now: int) -> Delta:
     parent = _has_children(database, name)
     if parent and not row.selectable:
         raise HasChildren
-    delta = bury(database, row.id, now)
-    metadata.forget(database, row.id)
+    delta = bury(database, row.id, now, by)
     database.execute("DELETE FROM url_key WHERE mailbox = ?", (row.id,))
+    database.execute(
+        "UPDATE mailbox SET name = NULL, was = name, gone_at = ?, remover = ?"
+        " WHERE id = ?",
+        (now, note_remover(database, by, now), row.id),
+    )
     if parent:
         # A new id: sessions that had it selected must not see its successor.
-        database.execute("UPDATE mailbox SET name = NULL WHERE id = ?", (row.id,))
         _insert(database, name, None, now, selectable=False)
-    else:
-        database.execute("UPDATE mailbox SET name = NULL WHERE id = ?", (row.id,))
     _touch_names(database)
     return delta
 
@@ -280,7 +282,7 @@ def set_special_use(
     wanted = None if use is None else use.value
     gone = database.all(
         "UPDATE mailbox SET special_use = NULL WHERE special_use = ? AND id <> ?"
-        " RETURNING id",
+        " AND name IS NOT NULL RETURNING id",
         (wanted, mailbox),
     )
     made = database.all(

@@ -194,11 +194,6 @@ def copy(database: Database, source: MailboxId, target: MailboxId, now: int) -> 
     )
 
 
-def forget(database: Database, mailbox: MailboxId) -> None:
-    """Drop all annotations of a mailbox that goes."""
-    database.execute("DELETE FROM metadata WHERE mailbox = ?", (mailbox,))
-
-
 def purge(database: Database, before: int) -> None:
     """Drop the rows of what was removed long ago; versions go on from the last one."""
     database.execute(

@@ -7,12 +7,30 @@ CONDSTORE and QRESYNC clients what vanished (RFC 7162 §3.2).
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index.database import Database
+from mailstore.index.database import Database, Value
 from mailstore.index.records import Delta
 from mailstore.index.selection import EVERYTHING, Selection
-from mailstore.model import DELETED, SEEN, MailboxId
+from mailstore.model import DELETED, SEEN, Acting, How, MailboxId
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a tombstone tells of a removal, beside its time.
+
+    ``moved_to`` is the mailbox that has the messages now, and the UID of the first:
+    the others follow it in order.
+    """
+
+    how: How = How.EXPUNGED
+    by: Acting | None = None
+    moved_to: tuple[MailboxId, int] = (MailboxId(0), 0)
+
+
+_EXPUNGED = Cause()
 
 
 def expunge(
@@ -22,6 +40,7 @@ def expunge(
     now: int,
     *,
     deleted_only: bool = True,
+    cause: Cause = _EXPUNGED,
 ) -> Delta | None:
     """Remove messages, by default those with \\Deleted; None if there are none.
 
@@ -40,14 +59,7 @@ def expunge(
     if deleted_only:
         where += f" AND flags & {DELETED}"
     base = int(row[0])
-    database.execute(
-        "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
-        " internaldate, zone, saved, at)"
-        " SELECT mailbox, ?, uid, message, flags, more, size, internaldate, zone,"
-        " saved, ?"
-        f" FROM entry WHERE {where}",
-        (base + 1, now, *values),
-    )
+    _add_tombstones(database, where, values, base + 1, now, cause)
     gone = database.all(
         f"DELETE FROM entry WHERE {where} RETURNING uid, flags, size",
         values,
@@ -70,9 +82,52 @@ def expunge(
     return Delta(mailbox, base, base + 1, vanished=vanished)
 
 
-def bury(database: Database, mailbox: MailboxId, now: int) -> Delta:
+def _add_tombstones(
+    database: Database,
+    where: str,
+    values: Sequence[Value],
+    modseq: int,
+    now: int,
+    cause: Cause,
+) -> None:
+    to_mailbox, to_uid = "NULL", "NULL"
+    if cause.how is How.MOVED:
+        to_mailbox = str(int(cause.moved_to[0]))
+        to_uid = f"{int(cause.moved_to[1]) - 1} + row_number() OVER (ORDER BY uid)"
+    by = note_remover(database, cause.by, now)
+    database.execute(
+        "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
+        " internaldate, zone, saved, at, how, remover, to_mailbox, to_uid)"
+        " SELECT mailbox, ?, uid, message, flags, more, size, internaldate, zone,"
+        f" saved, ?, ?, ?, {to_mailbox}, {to_uid} FROM entry WHERE {where}",
+        (modseq, now, int(cause.how), by, *values),
+    )
+
+
+def note_remover(database: Database, by: Acting | None, now: int) -> int | None:
+    """Remember a session that removes something; gives its number, None for nobody."""
+    if by is None:
+        return None
+    known = database.one(
+        "UPDATE remover SET last = ?, client = ? WHERE session = ? AND since = ?"
+        " AND person = ? RETURNING id",
+        (now, by.client, by.session, by.since, by.user),
+    )
+    if known is None:
+        known = database.one(
+            "INSERT INTO remover (session, since, person, address, client, last)"
+            " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+            (by.session, by.since, by.user, by.address, by.client, now),
+        )
+    return int(known[0]) if known else None
+
+
+def bury(
+    database: Database, mailbox: MailboxId, now: int, by: Acting | None = None
+) -> Delta:
     """Remove all messages of a mailbox that is about to go."""
-    delta = expunge(database, mailbox, EVERYTHING, now, deleted_only=False)
+    cause = Cause(How.WITH_MAILBOX, by)
+    delta = expunge(database, mailbox, EVERYTHING, now, deleted_only=False, cause=cause)
     row = database.one(
         "UPDATE mailbox SET highestmodseq = highestmodseq + 1 WHERE id = ?"
         " RETURNING highestmodseq",

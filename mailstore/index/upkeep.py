@@ -83,15 +83,18 @@ def purge(database: Database, before: int, now: int) -> Purged:
         surrogates.delete(database, [row[0] for row in forgotten])
         database.execute("DROP TABLE candidate")
     database.execute(
-        "DELETE FROM keyword WHERE mailbox IN (SELECT id FROM mailbox"
-        " WHERE name IS NULL)"
+        "DELETE FROM mailbox WHERE name IS NULL AND coalesce(gone_at, 0) < ?"
+        " AND id NOT IN (SELECT mailbox FROM expunged)",
+        (before,),
     )
+    for table in ("keyword", "metadata", "vanished"):
+        database.execute(
+            f"DELETE FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailbox)"
+        )
     database.execute(
-        "DELETE FROM mailbox WHERE name IS NULL"
-        " AND id NOT IN (SELECT mailbox FROM expunged)"
-    )
-    database.execute(
-        "DELETE FROM vanished WHERE mailbox NOT IN (SELECT id FROM mailbox)"
+        "DELETE FROM remover WHERE id NOT IN (SELECT remover FROM expunged"
+        " WHERE remover IS NOT NULL UNION SELECT remover FROM mailbox"
+        " WHERE remover IS NOT NULL)"
     )
     metadata.purge(database, before)
     database.execute("UPDATE account SET purged_at = ?", (now,))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mailstore.blobs import BlobStore, open_blobs
-from mailstore.changes import ChangeNotice
+from mailstore.changes import ChangeNotice, who_acts
 from mailstore.errors import AlreadyExists, NotFound, TooBig, Unavailable
 from mailstore.index import entries, mailboxes, metadata, upkeep
 from mailstore.index.copying import CopyDone, move_all
@@ -157,10 +157,10 @@ class Account:
         that has children.
         """
         self.check_writable()
-        now = self.now()
+        now, by = self.now(), who_acts()
 
         def work(database: Database) -> Outcome[None]:
-            delta = mailboxes.delete(database, name, now)
+            delta = mailboxes.delete(database, name, now, by)
             return Outcome(None, (delta,), names_changed=True)
 
         await self.lane.write(work)
@@ -172,6 +172,7 @@ class Account:
         """
         self.check_writable()
         now, most = self.now(), self.options.max_mailboxes
+        by = who_acts()
 
         def work(database: Database) -> Outcome[None]:
             mailboxes.rename(database, old, new, now, most)
@@ -182,7 +183,7 @@ class Account:
             mailboxes.create(database, new, None, now, most)
             made = mailboxes.mailbox_named(database, new)
             metadata.copy(database, inbox.id, made.id, now)
-            done: CopyDone = move_all(database, inbox.id, new, now)
+            done: CopyDone = move_all(database, inbox.id, new, now, by)
             return Outcome(None, done.deltas, names_changed=True)
 
         if new == INBOX:

@@ -8,17 +8,18 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
+from mailstore.changes import who_acts
 from mailstore.errors import Expunged, InvalidContent, TooBig
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
 from mailstore.index.records import MessageRecord, Surrogate
-from mailstore.index.removal import expunge
+from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.mime.downgrade import Edit, downgraded, downgraded_size, pack_edits
 from mailstore.mime.encoding import without_nul
 from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import Ingested, ingest
-from mailstore.model import Arrival, InternalDate, MailboxId
+from mailstore.model import Arrival, How, InternalDate, MailboxId
 from mailstore.writer import Outcome
 
 
@@ -39,6 +40,7 @@ class AppendJob:
         instead_of: tuple[MailboxId, int] | None = None,
     ) -> None:
         self._instead_of = instead_of
+        self._by = who_acts()
         self._name = name
         self._arrivals = arrivals
         self._now = int(now)
@@ -68,7 +70,14 @@ class AppendJob:
         if self._instead_of is not None:
             mailbox, uid = self._instead_of
             one = Selection(((uid, uid),))
-            gone = expunge(database, mailbox, one, self._now, deleted_only=False)
+            gone = expunge(
+                database,
+                mailbox,
+                one,
+                self._now,
+                deleted_only=False,
+                cause=Cause(How.REPLACED, self._by),
+            )
             if gone is None:
                 raise Expunged
             deltas.append(gone)

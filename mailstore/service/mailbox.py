@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from mailstore.blobs import BlobReader
+from mailstore.changes import who_acts
 from mailstore.errors import Expunged, NotFound, ReadOnly
 from mailstore.index import mailboxes
 from mailstore.index.copying import CopyDone, copy
 from mailstore.index.database import Database
 from mailstore.index.flags import FlagsStored, store_flags
 from mailstore.index.records import Delta
-from mailstore.index.removal import expunge
+from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import (
     MAX_KEYWORDS,
@@ -372,10 +373,10 @@ class Mailbox:
         among = EVERYTHING if uids is None else Selection.of(uids, state.uids)
         if not among:
             return Changes(state.modseq, (), (), ())
-        now = int(self._account.now())
+        now, cause = int(self._account.now()), Cause(by=who_acts())
 
         def work(database: Database) -> Outcome[Delta | None]:
-            delta = expunge(database, state.id, among, now)
+            delta = expunge(database, state.id, among, now, cause=cause)
             return Outcome(delta, (delta,) if delta is not None else ())
 
         delta = await self._account.lane.write(work, durable=False)
@@ -422,10 +423,10 @@ class Mailbox:
         if not among:
             row = mailboxes.mailbox_named(self._account.readers.event, to)
             return Copied(row.uidvalidity, array("I"), array("I"))
-        now = int(self._account.now())
+        now, by = int(self._account.now()), who_acts()
 
         def work(database: Database) -> Outcome[CopyDone]:
-            done = copy(database, state.id, among, to, now, move=move)
+            done = copy(database, state.id, among, to, now, move=move, by=by)
             return Outcome(done, done.deltas)
 
         done = await self._account.lane.write(work)

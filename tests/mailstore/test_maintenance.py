@@ -17,7 +17,8 @@ from tests.mailstore.stores import OPTIONS, Home
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 BIG = b"Subject: big\r\n\r\n" + b"x" * 2_000_000
 TOMBSTONE = (
-    "INSERT INTO expunged SELECT mailbox, modseq, uid, message, flags, more,"
+    "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
+    " internaldate, zone, at, saved) SELECT mailbox, modseq, uid, message, flags, more,"
     " size, internaldate, zone, 0, saved FROM entry WHERE uid = 1"
 )
 

@@ -94,6 +94,11 @@ def test_a_deleted_mailbox_leaves_none(home):
     home.run(home.account.create("a"))
     put(home, "a", **{"/private/a": b"1", "/shared/b": b"2"})
     home.run(home.account.delete("a"))
+    assert not home.account.metadata.changes(0, ())
+    home.run(home.account.create("a"))
+    assert get(home, "/private", "/shared", name="a", depth=Depth.ALL) == {}
+    home.runtime.time += home.account.options.retention + 1
+    home.run(home.account.purge())  # until then for undelete
     assert home.account.readers.event.all("SELECT 1 FROM metadata") == []
 
 
