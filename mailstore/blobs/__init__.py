@@ -4,7 +4,7 @@ Engines live side by side: a reference names the one that made it, and a store o
 them all whichever it writes with. It must not know mailboxes, rows or accounts.
 """
 
-from mailstore.blobs.filesystem import FileSystem
+from mailstore.blobs.filesystem import FileSystem, Folders, existing
 from mailstore.blobs.port import BlobEntry, StoredBlob
 from mailstore.blobs.reader import BlobReader
 from mailstore.blobs.store import BlobStore, open_blobs
@@ -16,6 +16,8 @@ __all__ = [
     "BlobStore",
     "BlobWriter",
     "FileSystem",
+    "Folders",
     "StoredBlob",
+    "existing",
     "open_blobs",
 ]

@@ -117,3 +117,29 @@ class FileSystem:
         """Close a descriptor. Never raises: what matters was synced before."""
         with contextlib.suppress(OSError):
             os.close(fd)
+
+
+class Folders:
+    """Folders below one whose own name is durable, made when they are needed.
+
+    Whether a folder that is there survives a power cut nobody can see: whoever made it
+    may have been killed before it was synced. So each is synced when it is first
+    needed, made or not. Used by one thread at a time.
+    """
+
+    def __init__(self, files: FileSystem, top: Path) -> None:
+        self._files = files
+        self._sure = {top}
+
+    def need(self, path: Path) -> None:
+        """Have a folder whose name is durable. Raises `StoreError`."""
+        if path not in self._sure:
+            self.need(path.parent)
+            self._files.make_folder(path)
+            self._files.sync_folder(path.parent)
+            self._sure.add(path)
+
+
+def existing(path: Path) -> Path:
+    """Give the innermost folder of a path that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailstore.blobs.filesystem import FileSystem, store_error
+from mailstore.blobs.filesystem import FileSystem, Folders, store_error
 from mailstore.blobs.port import BlobEntry
 from mailstore.blobs.reader import BlobReader, OpenFile
 from mailstore.blobs.segment import (
@@ -51,9 +51,12 @@ class Packs:
 
     name = "pack"
 
-    def __init__(self, folder: Path, files: FileSystem, roll: int = _ROLL) -> None:
+    def __init__(
+        self, folder: Path, files: FileSystem, folders: Folders, roll: int = _ROLL
+    ) -> None:
         self._folder = folder
         self._files = files
+        self._folders = folders
         self._roll = roll
         self._writing: _Writing | None = None
         self._full: list[_Writing] = []  # rolled, but not synced yet
@@ -84,7 +87,7 @@ class Packs:
         return f"pack:{writing.number}:{start}:{len(data)}"
 
     def _begin(self) -> _Writing:
-        self._files.make_folder(self._folder)
+        self._folders.need(self._folder)
         number = max(self._numbers(), default=0)
         fd = None
         while fd is None:

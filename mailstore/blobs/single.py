@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailstore.blobs.filesystem import FileSystem
+from mailstore.blobs.filesystem import FileSystem, Folders
 from mailstore.blobs.port import BlobEntry
 from mailstore.blobs.reader import BlobReader, OpenFile
 from mailstore.blobs.writer import BlobWriter
@@ -31,10 +31,13 @@ class _Pending:
 class Files:
     """Files of random names below ``folder``, spread over 256 folders."""
 
-    def __init__(self, name: str, folder: Path, files: FileSystem) -> None:
+    def __init__(
+        self, name: str, folder: Path, files: FileSystem, folders: Folders
+    ) -> None:
         self.name = name
         self._folder = folder
         self._files = files
+        self._folders = folders
         self._pending: list[_Pending] = []
         self._ref = re.compile(rf"{name}:([0-9a-f]{{32}}):(\d{{1,12}})")
 
@@ -54,13 +57,10 @@ class Files:
             for one in self._pending:
                 self._files.sync(one.fd)
             for one in self._pending:
-                folder = one.target.parent
-                if not folder.is_dir():
-                    self._files.make_folder(folder)
-                    folders.update((folder.parent, folder.parent.parent))
+                self._folders.need(one.target.parent)
                 self._files.rename(one.spooled, one.target)
-                folders.add(folder)
-            for folder in sorted(folders, reverse=True):
+                folders.add(one.target.parent)
+            for folder in sorted(folders):
                 self._files.sync_folder(folder)
         except StoreError:
             self.rollback()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mailstore.blobs.filesystem import FileSystem
+from mailstore.blobs.filesystem import FileSystem, Folders
 from mailstore.blobs.packs import Packs
 from mailstore.blobs.port import BlobEntry, Engine, StoredBlob
 from mailstore.blobs.reader import BlobReader
@@ -35,9 +35,10 @@ class BlobStore:
         self._files = files
         self._spool = folder / "spool"
         self._plain = engine == "files"
-        self.packs = Packs(folder, files)
-        self._large = Files("large", folder / "large", files)
-        self._single = Files("file", folder / "files", files)
+        folders = Folders(files, folder.parent)
+        self.packs = Packs(folder, files, folders)
+        self._large = Files("large", folder / "large", files, folders)
+        self._single = Files("file", folder / "files", files, folders)
         engines: tuple[Engine, ...] = (self.packs, self._large, self._single)
         self._engines = {one.name: one for one in engines}
 

@@ -9,13 +9,16 @@ learnt a reference just before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mailstore.blobs import BlobStore
 from mailstore.errors import Corrupt
 from mailstore.index import audit, upkeep
 from mailstore.index.database import Database
-from mailstore.service.readers import Readers
 from mailstore.writer import Outcome
+
+if TYPE_CHECKING:
+    from mailstore.service.readers import Readers
 
 GRACE = 3_600  # seconds
 _DEAD_SHARE = 0.4

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mailstore.blobs import BlobStore, open_blobs
+from mailstore.blobs import BlobStore, Folders, open_blobs
 from mailstore.changes import ChangeNotice, who_acts
 from mailstore.errors import AlreadyExists, NotFound, TooBig, Unavailable
 from mailstore.index import entries, mailboxes, metadata, upkeep
@@ -70,10 +70,13 @@ class Account:
         self._around = around
         options = around.options
         self._bus = around.bus
-        for path in (folder.parent.parent, folder.parent, folder):
-            path.mkdir(mode=0o700, exist_ok=True)
+        if not (folder / "index.db").exists():
+            # Nobody has come further than this: its names may not be durable yet.
+            Folders(around.files, folder.parents[2]).need(folder)
         database = Database.open(folder / "index.db")
-        self.blobs: BlobStore = open_blobs(folder / "blobs", options.blob_engine)
+        self.blobs: BlobStore = open_blobs(
+            folder / "blobs", options.blob_engine, around.files
+        )
         self.lane = Lane(
             database,
             self.blobs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
@@ -30,7 +31,7 @@ class StoreOptions:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a store works with: event loop, options, other workers.
+    """What a store works with: event loop, options, other workers, the disk.
 
     The options may be replaced by others while the store is open.
     """
@@ -38,3 +39,4 @@ class Surroundings:
     runtime: Runtime
     options: StoreOptions
     bus: ChangeBus
+    files: FileSystem

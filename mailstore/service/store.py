@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from mailstore.blobs import FileSystem, Folders, existing
 from mailstore.changes import ChangeBus, ChangeNotice, NoBus
 from mailstore.directory import Directory
 from mailstore.errors import Busy, NotFound, StoreError, Unavailable
@@ -29,17 +30,23 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
 _DEFAULTS = StoreOptions()
 _NO_BUS = NoBus()
+_FILES = FileSystem()
 
 
 class Store:
     """All accounts of one server. Made by `open`."""
 
     def __init__(
-        self, path: Path, runtime: Runtime, options: StoreOptions, bus: ChangeBus
+        self,
+        path: Path,
+        runtime: Runtime,
+        options: StoreOptions,
+        bus: ChangeBus,
+        files: FileSystem,
     ) -> None:
         self.path = path
         self._runtime = runtime
-        self._around = Surroundings(runtime, options, bus)
+        self._around = Surroundings(runtime, options, bus, files)
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
         self._opening: dict[AccountId, list[Future[None]]] = {}
         self._closed = False
@@ -64,17 +71,17 @@ class Store:
         *,
         options: StoreOptions = _DEFAULTS,
         bus: ChangeBus = _NO_BUS,
+        files: FileSystem = _FILES,
     ) -> Self:
         """Open a store, made if it is missing. Raises `Unavailable`, `Corrupt`."""
         check_sqlite()
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
+            Folders(files, existing(path)).need(path)
+        except StoreError as error:
             raise Unavailable(
-                f"the folder of the mail store cannot be made: {error.strerror}",
-                detail=str(error),
+                "the folder of the mail store cannot be made", detail=error.detail
             ) from error
-        return cls(path, runtime, options, bus)
+        return cls(path, runtime, options, bus, files)
 
     def folder(self, id_: AccountId) -> Path:
         """Give an account's folder."""

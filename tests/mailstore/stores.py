@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from mailstore.blobs import FileSystem
 from mailstore.directory import DirectoryOptions
 from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
@@ -50,9 +51,20 @@ class Clocked(InlineRuntime):
 class Home:
     """A store of one account, used without an event loop."""
 
-    def __init__(self, path: Path, options: StoreOptions = OPTIONS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: StoreOptions = OPTIONS,
+        *,
+        files: FileSystem | None = None,
+        time: float | None = None,
+    ) -> None:
         self.runtime = Clocked()
-        self.store = Store.open(path, self.runtime, options=options)
+        if time is not None:
+            self.runtime.time = time
+        self.store = Store.open(
+            path, self.runtime, options=options, files=files or FileSystem()
+        )
         found = self.store.directory.find("ann")
         self.id = found.id if found else self.store.directory.create("ann", b"secret")
         self.account: Account = self.run(self.store.account(self.id))

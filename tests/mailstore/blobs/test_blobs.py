@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailstore.blobs import FileSystem, open_blobs
+from mailstore.blobs import FileSystem, Folders, open_blobs
 from mailstore.blobs.filesystem import store_error
 from mailstore.blobs.packs import Packs
 from mailstore.blobs.segment import RECORD_SIZE, records
@@ -274,7 +274,7 @@ def test_compaction_keeps_the_living(tmp_path):
     refs = add(old, *[b"%d" % n * 100 for n in range(10)])
     old.close()
     live = frozenset(refs[:3])
-    packs = Packs(tmp_path, FileSystem())
+    packs = Packs(tmp_path, FileSystem(), Folders(FileSystem(), tmp_path))
     later = (tmp_path / "00000001.pack").stat().st_mtime + 1
     assert packs.compactable(live, 0.4, later - 100) == []
     assert packs.compactable(frozenset(refs[:7]), 0.4, later) == []
@@ -295,7 +295,7 @@ def test_compaction_keeps_the_living(tmp_path):
 def test_a_segment_in_use_is_not_compacted(tmp_path):
     writing = open_blobs(tmp_path, "packs")
     (ref, *_) = add(writing, b"a", *[b"dead" * 100] * 5)
-    other = Packs(tmp_path, FileSystem())
+    other = Packs(tmp_path, FileSystem(), Folders(FileSystem(), tmp_path))
     later = (tmp_path / "00000001.pack").stat().st_mtime + 1
     assert other.compactable(frozenset({ref}), 0.4, later) == []
     writing.close()
@@ -311,7 +311,7 @@ def test_a_damaged_live_record_stops_compaction(tmp_path):
     data = bytearray(path.read_bytes())
     data[8 + RECORD_SIZE] ^= 1
     path.write_bytes(data)
-    packs = Packs(tmp_path, FileSystem())
+    packs = Packs(tmp_path, FileSystem(), Folders(FileSystem(), tmp_path))
     with pytest.raises(Corrupt):
         packs.copy_live(1, frozenset({ref}))
     packs.close()

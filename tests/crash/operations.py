@@ -1,0 +1,237 @@
+"""Everything that a store does to the disk, one operation after the other.
+
+Each is one transaction at most, so that after a power cut the database is as it was
+after one of them. Contents are made of the operation's number, so that who finds a
+message knows what it has to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+from mailstore.blobs import FileSystem, store, writer
+from mailstore.index import upkeep
+from mailstore.lanes import InlineRuntime
+from mailstore.maintenance.reclaim import ReclaimJob
+from mailstore.model import Arrival, FlagChange, FlagOperation, SpecialUse
+from tests.mailstore.stores import Home
+
+LARGE = 9_000  # octets; here a message of its own file is small, to be quick
+_DAYS = 15 * 86_400
+
+
+def content(name: str, size: int = 300) -> bytes:
+    """Make a message that differs from all others."""
+    line = f"{name} {'lorem ipsum ' * 5}\r\n"
+    return (f"Subject: {name}\r\n\r\n" + line * (1 + size // len(line))).encode()
+
+
+@contextmanager
+def small_files(boot: str) -> Iterator[None]:
+    """Have large messages, full segments and a boot of the machine at small cost."""
+    with ExitStack() as stack:
+        for module in (store, writer):
+            stack.enter_context(mock.patch.object(module, "SMALL", LARGE - 1))
+        stack.enter_context(mock.patch("mailstore.writer.boot_id", return_value=boot))
+        yield
+
+
+@dataclass
+class Bench:
+    """A store that operations are done to."""
+
+    path: Path
+    files: FileSystem
+    time: float = field(default_factory=InlineRuntime().now)
+    count: int = 0
+    home: Home = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.home = self.reopened()
+
+    def reopened(self) -> Home:
+        home = Home(self.path, files=self.files, time=self.time)
+        home.account.blobs.packs._roll = 6_000
+        return home
+
+    def content(self, size: int = 300) -> bytes:
+        self.count += 1
+        return content(f"number {self.count}", size)
+
+    # -- operations
+
+    def append(self, name: str = "INBOX", count: int = 1, size: int = 300) -> None:
+        self.home.append(name, *[self.content(size) for _ in range(count)])
+
+    def upload(self, name: str = "INBOX", size: int = LARGE) -> None:
+        """As a session does: in pieces, before there is a job."""
+        home, data = self.home, self.content(size)
+        sink = home.run(home.account.admit(name, len(data)))
+        for at in range(0, len(data), 4_000):
+            sink.write(data[at : at + 4_000])
+        sink.finish()
+        try:
+            home.run(home.account.append(name, [Arrival(sink)]))
+        finally:
+            sink.abort()
+
+    def replace(self) -> None:
+        mailbox = self.home.open()
+        try:
+            uid = mailbox.uids[0]
+            self.home.run(mailbox.replace(uid, "Drafts", Arrival(self.content())))
+        finally:
+            self.home.run(mailbox.close())
+
+    def flag(self, *flags: str, step: int = 2) -> None:
+        mailbox = self.home.open()
+        try:
+            change = FlagChange(FlagOperation.ADD, flags)
+            uids = mailbox.uids[::step]
+            self.home.run(mailbox.store_flags(uids, change, seen_at=mailbox.modseq))
+        finally:
+            self.home.run(mailbox.close())
+
+    def expunge(self) -> None:
+        mailbox = self.home.open()
+        try:
+            self.home.run(mailbox.expunge())
+        finally:
+            self.home.run(mailbox.close())
+
+    def transfer(self, to: str, *, move: bool) -> None:
+        mailbox = self.home.open()
+        try:
+            act = mailbox.move if move else mailbox.copy
+            self.home.run(act(mailbox.uids[:2], to))
+        finally:
+            self.home.run(mailbox.close())
+
+    def create(self, name: str, use: SpecialUse | None = None) -> None:
+        self.home.run(self.home.account.create(name, use))
+
+    def rename(self, old: str, new: str) -> None:
+        self.home.run(self.home.account.rename(old, new))
+
+    def delete(self, name: str) -> None:
+        self.home.run(self.home.account.delete(name))
+
+    def subscribe(self, name: str, *, on: bool) -> None:
+        account = self.home.account
+        self.home.run(account.subscribe(name) if on else account.unsubscribe(name))
+
+    def annotate(self, value: bytes | None) -> None:
+        set_ = self.home.account.metadata.set
+        self.home.run(set_("INBOX", {"/private/comment": value}))
+
+    def url_key(self, *, reset: bool) -> None:
+        keys = self.home.account.url_keys
+        self.home.run(keys.reset("INBOX") if reset else keys.make("INBOX"))
+
+    def account(self, name: str) -> None:
+        self.home.store.directory.create(name, None)
+
+    def password(self, password: bytes | None) -> None:
+        self.home.store.directory.set_password("ann", password)
+
+    def fill_index(self) -> None:
+        self.home.account.indexing.fill()
+
+    def settle(self) -> None:
+        """What happens a second after a loose commit."""
+        self.home.account.lane._sync()
+
+    def checkpoint(self) -> None:
+        self.home.account.lane._database.checkpoint()
+
+    def purge(self) -> None:
+        self.time += _DAYS
+        self.home.runtime.time = self.time
+        now = int(self.time)
+        work = partial(upkeep.purge, before=now - 10, now=now)
+        database = self.home.account.lane._database
+        database.set_durable(True)
+        with database.transaction():
+            work(database)
+
+    def compact(self) -> None:
+        account = self.home.account
+        account.blobs.packs._abandon()  # as after a restart: nobody writes there now
+        job = ReclaimJob(account.readers, self.time)
+
+        async def submit() -> None:
+            await account.lane.submit(job)
+
+        self.home.run(submit())
+
+    def reopen(self) -> None:
+        self.home.close()
+        self.home = self.reopened()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``durable``: what it did may not be forgotten once it has returned."""
+
+    name: str
+    run: Callable[[Bench], None]
+    durable: bool = True
+
+
+def _of(
+    name: str, durable: bool, method: str, *args: object, **more: object
+) -> Operation:
+    def run(bench: Bench) -> None:
+        getattr(bench, method)(*args, **more)
+
+    return Operation(name, run, durable)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    _of("append", True, "append"),
+    _of("append three at once", True, "append", count=3),
+    _of("append until a segment is full", True, "append", count=4, size=2_500),
+    _of("append a large message", True, "append", size=LARGE),
+    _of("upload a large message", True, "upload"),
+    _of("upload a small message", True, "upload", size=500),
+    _of("flag", False, "flag", "\\Seen", "$Label"),
+    _of("copy", True, "transfer", "Archive", move=False),
+    _of("flag again", False, "flag", "\\Flagged", step=3),
+    _of("a second passes", True, "settle"),
+    _of("move", True, "transfer", "Trash", move=True),
+    _of("create", True, "create", "a/b"),
+    _of("append to a new mailbox", True, "append", "a/b", 2),
+    _of("rename", True, "rename", "a", "c"),
+    _of("subscribe", True, "subscribe", "c", on=True),
+    _of("unsubscribe", True, "subscribe", "c/b", on=False),
+    _of("delete", True, "delete", "c/b"),
+    _of("create under a name that was deleted", True, "create", "c/b"),
+    _of("checkpoint", False, "checkpoint"),
+    _of("annotate", True, "annotate", b"a comment"),
+    _of("make a URL key", True, "url_key", reset=False),
+    _of("flag after a checkpoint", False, "flag", "\\Answered", step=1),
+    _of("reset a URL key", True, "url_key", reset=True),
+    _of("replace", True, "replace"),
+    _of("make an account", True, "account", "ben"),
+    _of("change a password", True, "password", None),
+    _of("fill the text index", False, "fill_index"),
+    _of("mark as deleted", False, "flag", "\\Deleted", step=2),
+    _of("expunge", False, "expunge"),
+    _of("append after an expunge", True, "append"),
+    _of("purge", True, "purge"),
+    _of("compact", True, "compact"),
+    _of("checkpoint after compaction", False, "checkpoint"),
+    _of("append after compaction", True, "append", count=2),
+    _of("compact again", True, "compact"),
+    _of("rename INBOX", True, "rename", "INBOX", "old"),
+    _of("end and start", True, "reopen"),
+    _of("append after a start", True, "append"),
+    _of("upload after a start", True, "upload"),
+    _of("flag after a start", False, "flag", "\\Seen", step=1),
+    _of("move after a start", True, "transfer", "old", move=True),
+)
