@@ -34,6 +34,7 @@ def enable(session: SessionState) -> None:
     telling.recent = False  # 11, 12
     telling.utf8 = True  # 16
     telling.uids = True  # 21
+    telling.global_messages = True  # §9
 
 
 async def name_selected(context: Context, selected: Selected) -> bytes | None:

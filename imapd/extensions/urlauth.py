@@ -48,7 +48,7 @@ from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_string, string
 from mailstore.errors import StoreError, UnknownEncoding
 from mailstore.lanes import Pool, Runtime, in_pool
-from mailstore.mime.bodystructure import of_part
+from mailstore.mime.bodystructure import leaves, of_part
 from mailstore.mime.sections import encoding, media_type
 from mailstore.mime.transfer import IDENTITY, decode_exactly
 from mailstore.service import Account
@@ -335,6 +335,8 @@ async def _send_form(
         part = None
         if url.section.text is None:
             part = of_part(content.structure, url.section.path)
+            if part is not None and not context.session.telling.global_messages:
+                part = leaves(part)
         context.reply.write(b" " + (part or b"NIL"))
         return
     name = _encoding(content, url) if form == "BINARY" else b"binary"

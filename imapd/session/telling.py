@@ -43,6 +43,9 @@ class Telling:
     charsets: bool = True
     """Searches may name a charset; else their strings are UTF-8 (RFC 6855 §3)."""
 
+    global_messages: bool = False
+    """A message/global part is told as the message that it is (RFC 9051 §9)."""
+
     @property
     def fetch(self) -> bytes:
         """The name of the response that tells a message's items."""

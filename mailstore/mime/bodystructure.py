@@ -5,8 +5,9 @@ no strict parser breaks on it. It knows parts and offsets, and no command. Examp
 
     ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 12 1 NIL NIL NIL NIL)
 
-A message/global part is shown like any other leaf: the grammar of RFC 3501 gives an
-envelope to message/rfc822 alone (RFC 9051 §9 to both).
+A message/global part (RFC 6532 §3.7) has an envelope as message/rfc822 has one: by
+the grammar of RFC 9051 §9. `leaves` tells it by that of RFC 3501. Rows that an older
+program made have it as a leaf, and stay so.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def bodystructure(part: Part) -> bytes:
     last = b""
     if part.type == b"text":
         last = b" %d" % part.lines
-    elif part.subtype == b"rfc822" and part.message is not None:
+    elif part.message is not None:
         inner = part.message
         last = b" %b %b %d" % (envelope(inner.fields), bodystructure(inner), part.lines)
     return b"(%b %b %b %b %b %b %d%b %b%b)" % (
@@ -49,24 +50,37 @@ def bodystructure(part: Part) -> bytes:
     )
 
 
-def body(structure: bytes) -> bytes:
-    """Derive the form without extension data from what `bodystructure` gave."""
-    return _Strip(structure).run()
+def body(structure: bytes, *, nested: bool = True) -> bytes:
+    """Derive the form without extension data from what `bodystructure` gave.
+
+    Without ``nested`` a message/global part is told as `leaves` tells it.
+    """
+    return _Rewritten(structure, nested=nested, extensions=False).run()
+
+
+def leaves(structure: bytes) -> bytes:
+    """Tell message/global parts as leaves, for clients of the older grammar.
+
+    RFC 3501 §9 gives an envelope and lines to message/rfc822 alone.
+    """
+    if _GLOBAL not in structure:
+        return structure
+    return _Rewritten(structure, nested=False, extensions=True).run()
 
 
 def of_part(structure: bytes, path: tuple[int, ...]) -> bytes | None:
     """Give the structure of one part (RFC 3501 §6.4.5); None: there is none."""
-    walk = _Strip(structure)
+    walk = _Walk(structure)
     at, is_message = 0, True  # not yet one of its parts
     for number in path:
-        if not is_message and structure.startswith(_EMBEDDED, at):
+        if not is_message and walk.is_message(at):
             # Behind seven fields and the envelope stands the message itself.
-            at, is_message = walk.skip(at, 8) + 1, True
-        if structure[at + 1 : at + 2] == b"(":
+            at, is_message = walk.values(at, 8) + 1, True
+        if walk.is_multipart(at):
             at += 1
             for _ in range(number - 1):
                 if structure[at : at + 1] == b"(":
-                    at = walk.end(at)
+                    at = walk.value(at)
             if structure[at : at + 1] != b"(":
                 return None
             is_message = False
@@ -74,57 +88,42 @@ def of_part(structure: bytes, path: tuple[int, ...]) -> bytes | None:
             is_message = False
         else:
             return None
-    return structure[at : walk.end(at)]
+    return structure[at : walk.value(at)]
 
 
-_EMBEDDED = b'("message" "rfc822" '
+_RFC822 = b'("message" "rfc822" '
+_GLOBAL = b'("message" "global" '
 
 
-class _Strip:
-    """Walks a body structure of our own and leaves the extension data out."""
+class _Walk:
+    """Finds its way in a body structure of our own."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.out: list[bytes] = []
 
-    def run(self) -> bytes:
-        self._body(0)
-        return b"".join(self.out)
+    def is_multipart(self, at: int) -> bool:
+        """Tell whether the list that begins at ``at`` begins with a part."""
+        return self.data[at + 1 : at + 2] == b"("
 
-    def end(self, at: int) -> int:
-        """Give the end of the value that begins at ``at``."""
-        return self._value(at)
+    def is_message(self, at: int) -> bool:
+        """Tell whether the part that begins at ``at`` has another message.
 
-    def skip(self, at: int, count: int) -> int:
+        Rows of older programs have a message/global as a leaf.
+        """
+        if self.data.startswith(_RFC822, at):
+            return True
+        if not self.data.startswith(_GLOBAL, at):
+            return False
+        end = self.values(at, 7)
+        return self.data[end : end + 2] == b" ("
+
+    def values(self, at: int, count: int) -> int:
         """Give the end of the n-th value within the list that begins at ``at``."""
-        return self._values(at, count)
-
-    def _body(self, at: int) -> int:
-        data = self.data
-        if data[at + 1 : at + 2] == b"(":
-            self.out.append(b"(")
-            at += 1
-            while data[at : at + 1] == b"(":
-                at = self._body(at)
-            start, at = at, self._value(at + 1)  # the subtype
-        else:
-            start = at
-            text = data.startswith(b'("text" ', at)
-            message = data.startswith(b'("message" "rfc822" ', at)
-            at = self._values(at, 8 if text or message else 7)
-            if message:
-                self.out.append(data[start : at + 1])  # with the envelope
-                start = self._body(at + 1)
-                at = self._value(start + 1)  # the lines
-        self.out.append(data[start:at] + b")")
-        return self._close(at)
-
-    def _values(self, at: int, count: int) -> int:
         for _ in range(count):
-            at = self._value(at + 1)
+            at = self.value(at + 1)
         return at
 
-    def _value(self, at: int) -> int:
+    def value(self, at: int) -> int:
         """Give the end of the value that begins at ``at``."""
         depth = 0
         while True:
@@ -138,11 +137,59 @@ class _Strip:
             if self.data[at : at + 1] == b" ":
                 at += 1
 
-    def _close(self, at: int) -> int:
-        """Give the end of the list whose next value is extension data."""
+    def last(self, at: int) -> int:
+        """Give where the list ends whose next value begins behind ``at``."""
         while self.data[at : at + 1] != b")":
-            at = self._value(at + 1)
-        return at + 1
+            at = self.value(at + 1)
+        return at
+
+
+class _Rewritten(_Walk):
+    """A structure without its extension data, or with fewer nested messages."""
+
+    def __init__(self, data: bytes, *, nested: bool, extensions: bool) -> None:
+        super().__init__(data)
+        self._nested = nested
+        self._extensions = extensions
+        self._out: list[bytes] = []
+
+    def run(self) -> bytes:
+        self._body(0)
+        return b"".join(self._out)
+
+    def _body(self, at: int) -> int:
+        """Write the part that begins at ``at``; gives its end."""
+        data = self.data
+        if self.is_multipart(at):
+            self._out.append(b"(")
+            at += 1
+            while data[at : at + 1] == b"(":
+                at = self._body(at)
+            start, at = at, self.value(at + 1)  # the subtype
+        else:
+            start, at = self._leaf(at)
+        last = self.last(at)
+        self._out.append(data[start : last if self._extensions else at] + b")")
+        return last + 1
+
+    def _leaf(self, at: int) -> tuple[int, int]:
+        """Write a part as far as its message; gives (from where it goes on, its end).
+
+        The end is that of what is no extension data.
+        """
+        start = at
+        if not self.is_message(at):
+            text = self.data.startswith(b'("text" ', at)
+            return start, self.values(at, 8 if text else 7)
+        if not self._nested and self.data.startswith(_GLOBAL, at):
+            at = self.values(at, 7)
+            self._out.append(self.data[start:at])
+            at = self.values(at, 3)  # envelope, structure, lines
+            return at, at
+        at = self.values(at, 8)
+        self._out.append(self.data[start : at + 1])  # with the envelope
+        start = self._body(at + 1)
+        return start, self.value(start + 1)  # the lines
 
 
 def _params(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:

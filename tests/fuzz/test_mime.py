@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailstore.mime.bodystructure import body
+from mailstore.mime.bodystructure import body, leaves
 from mailstore.mime.header import select_fields
 from mailstore.mime.ingest import ingest
 from mailstore.mime.packed import PackedFields
@@ -46,8 +46,10 @@ def damaged(draw: st.DrawFn) -> bytes:
 def test_a_message_is_always_described(data: bytes):
     found = ingest(data)
     read_envelope(found.envelope)
-    read_body(found.bodystructure)
-    read_body(body(found.bodystructure))
+    read_body(found.bodystructure, rev2=True)
+    read_body(body(found.bodystructure), rev2=True)
+    read_body(leaves(found.bodystructure))
+    read_body(body(found.bodystructure, nested=False))
     for rendered in (found.envelope, found.bodystructure):
         assert b"\0" not in rendered
 

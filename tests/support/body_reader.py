@@ -116,7 +116,9 @@ class BodyReader(Reader):
         self.take(b" ")
         size = self.number()
         lines, envelope, body = None, None, None
-        if (kind, subtype) == ("MESSAGE", "RFC822"):
+        if (kind, subtype) == ("MESSAGE", "RFC822") or (
+            (kind, subtype) == ("MESSAGE", "GLOBAL") and self.peek(b" (")
+        ):
             self.take(b" ")
             envelope = self.envelope()
             self.take(b" ")

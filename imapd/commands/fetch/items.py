@@ -34,7 +34,7 @@ from imapd.syntax.section import Partial, Section, SectionText
 from imapd.wire import encode
 from imapd.wire.cursor import Cursor
 from imapd.wire.dates import render_date_time
-from mailstore.mime.bodystructure import body
+from mailstore.mime.bodystructure import body, leaves
 from mailstore.mime.header import select_fields
 from mailstore.mime.packed import PackedFields
 from mailstore.mime.sections import contains_nul, locate
@@ -57,8 +57,15 @@ def _internal_dates(_: FetchEnvironment) -> Values:
     ]
 
 
-def _bodies(_: FetchEnvironment) -> Values:
-    return lambda batch: map(body, batch.columns[Column.BODYSTRUCTURE])
+def _bodies(environment: FetchEnvironment) -> Values:
+    make = partial(body, nested=environment.view.telling.global_messages)
+    return lambda batch: map(make, batch.columns[Column.BODYSTRUCTURE])
+
+
+def _structures(environment: FetchEnvironment) -> Values:
+    if environment.view.telling.global_messages:
+        return lambda batch: batch.columns[Column.BODYSTRUCTURE]
+    return lambda batch: map(leaves, batch.columns[Column.BODYSTRUCTURE])
 
 
 FLAGS = Attribute("FLAGS", (Column.FLAGS,), _flags)
@@ -66,9 +73,7 @@ INTERNALDATE = Attribute("INTERNALDATE", (Column.INTERNALDATE,), _internal_dates
 RFC822_SIZE = Attribute("RFC822.SIZE", (Column.SIZE,), column(Column.SIZE), b"%d")
 ENVELOPE = Attribute("ENVELOPE", (Column.ENVELOPE,), column(Column.ENVELOPE))
 BODY = Attribute("BODY", (Column.BODYSTRUCTURE,), _bodies)
-BODYSTRUCTURE = Attribute(
-    "BODYSTRUCTURE", (Column.BODYSTRUCTURE,), column(Column.BODYSTRUCTURE)
-)
+BODYSTRUCTURE = Attribute("BODYSTRUCTURE", (Column.BODYSTRUCTURE,), _structures)
 ATTRIBUTES = (UID, FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE, BODYSTRUCTURE)
 
 # -- items of a message's octets

@@ -74,17 +74,19 @@ def read_envelope(data: bytes) -> Envelope:
     return found
 
 
-def read_body(data: bytes) -> Leaf | Multipart:
-    reader = _Reader(data)
+def read_body(data: bytes, *, rev2: bool = False) -> Leaf | Multipart:
+    """Read a structure; with ``rev2`` by the grammar of RFC 9051 §9."""
+    reader = _Reader(data, rev2=rev2)
     found = reader.body()
     reader.end()
     return found
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, rev2: bool = False) -> None:
         self.data = data
         self.at = 0
+        self.messages = (b"rfc822", b"global") if rev2 else (b"rfc822",)
 
     # -- terminals
 
@@ -236,7 +238,7 @@ class _Reader:
         self.take(b" ")
         size = self.number()
         lines, envelope, body = None, None, None
-        if (kind.lower(), subtype.lower()) == (b"message", b"rfc822"):
+        if kind.lower() == b"message" and subtype.lower() in self.messages:
             self.take(b" ")
             envelope = self.envelope()
             self.take(b" ")

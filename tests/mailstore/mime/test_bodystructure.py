@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from mailstore.mime.bodystructure import body, bodystructure
+from mailstore.mime.bodystructure import body, bodystructure, leaves, of_part
 from mailstore.mime.scanner import scan
 from tests.mailstore.mime.corpus import OWN, own, real
 from tests.mailstore.mime.grammar import Leaf, Multipart, read_body
@@ -13,11 +13,13 @@ US_ASCII = ((b"charset", b"us-ascii"),)
 
 
 def of(data: bytes) -> Leaf | Multipart:
-    """Read both forms, strictly, and hold them against each other."""
+    """Read all forms, strictly, and hold them against each other."""
     rendered = bodystructure(scan(data))
-    found = read_body(rendered)
+    new = read_body(rendered, rev2=True)
+    assert read_body(body(rendered), rev2=True) == without_extensions(new)
+    found = read_body(leaves(rendered))
     check(found, extended=True)
-    short = read_body(body(rendered))
+    short = read_body(body(rendered, nested=False))
     check(short, extended=False)
     assert short == without_extensions(found)
     return found
@@ -113,9 +115,68 @@ def test_pieces_of_parameters_are_repeated_as_they_are():
     assert [name for name, _ in part.params] == [b"charset*", b"name*1*", b"name*0*"]
 
 
-def test_a_global_message_is_a_leaf_for_this_grammar():
+def test_a_global_message_is_a_leaf_for_the_older_grammar():
     found = leaf(own("message-global"))
     assert (found.type, found.subtype, found.lines) == (b"message", b"global", None)
+
+
+def test_a_global_message_is_a_message_for_the_newer_grammar():
+    """RFC 9051 §9, media-message."""
+    found = read_body(bodystructure(scan(own("message-global"))), rev2=True)
+    assert isinstance(found, Leaf)
+    assert found.envelope is not None
+    assert found.envelope.subject == "grüße".encode()
+    assert isinstance(found.body, Leaf)
+    assert (found.body.type, found.body.size) == (b"text", 6)
+    assert found.lines == 4
+
+
+GLOBALS = (
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+    b"Content-Type: message/global\r\nContent-MD5: x\r\n\r\n"
+    b"Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n1\r\n--c\r\n"
+    b"Content-Type: message/global\r\n\r\nSubject: x\r\n\r\n2\r\n--c--\r\n"
+    b"--b\r\nContent-Type: message/global-headers\r\n\r\nSubject: y\r\n--b\r\n"
+    b"Content-Type: message/rfc822\r\n\r\nContent-Type: message/global\r\n\r\n"
+    b"Subject: z\r\n\r\n3\r\n--b--\r\n"
+)
+
+
+def test_parts_of_global_messages_are_found_by_their_numbers():
+    whole = bodystructure(scan(GLOBALS))
+    multipart(GLOBALS)
+    for path, start in (
+        ((1,), b'("message" "global" NIL'),
+        ((1, 1), b'("text"'),
+        ((1, 2), b'("message" "global"'),
+        ((1, 2, 1), b'("text"'),
+        ((2,), b'("message" "global-headers"'),
+        ((3, 1), b'("message" "global"'),
+        ((3, 1, 1), b'("text"'),
+    ):
+        found = of_part(whole, path)
+        assert found is not None, path
+        assert found.startswith(start)
+    assert of_part(whole, (2, 1)) is None
+
+
+def test_a_global_message_of_an_older_program_stays_a_leaf():
+    old = b'("message" "global" NIL NIL NIL "8bit" 5 NIL NIL NIL NIL)'
+    assert leaves(old) == old
+    assert body(old) == body(old, nested=False)
+    assert of_part(old, (1,)) == old
+    assert of_part(old, (1, 1)) is None
+
+
+def test_leaves_are_made_of_nothing_but_global_messages():
+    """A text that looks like one stays as it is."""
+    data = (
+        b"Content-Type: text/plain\r\n"
+        b'Content-Description: x ("message" "global" (\r\n\r\nhi'
+    )
+    rendered = bodystructure(scan(data))
+    assert b'("message" "global" ' in rendered
+    assert leaves(rendered) == rendered
 
 
 def test_a_multipart_is_never_empty():

@@ -16,7 +16,7 @@ from tests.mailstore.mime.strategies import messages
 def check(data: bytes) -> None:
     found = ingest(data)
     read_envelope(found.envelope)
-    read_body(found.bodystructure)
+    read_body(found.bodystructure, rev2=True)
     assert locate(found.parts, ()) == (0, len(data))
     assert contains_nul(found.parts) is (b"\0" in data)
     assert found.message_id != b""
