@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from imapd.session.credentials import Authenticator
     from imapd.session.registry import Registry
     from mailstore.changes import ChangeBus
+    from mailstore.service.options import IndexElsewhere
 
 
 def store_options(config: Config) -> StoreOptions:
@@ -142,7 +143,8 @@ class Application:
     """One worker, wired: call `start`, run the loop, then `close`.
 
     ``bus`` makes the change bus once there is a runtime; None: one worker only.
-    ``worker`` is its number among them, ``run`` that of its process.
+    ``worker`` is its number among them, ``run`` that of its process. With
+    ``index_elsewhere`` another process fills the text indexes.
     """
 
     def __init__(
@@ -152,6 +154,7 @@ class Application:
         bus: Callable[[Loop, TwistedRuntime], ChangeBus] | None = None,
         worker: int = 0,
         run: int = 0,
+        index_elsewhere: IndexElsewhere | None = None,
     ) -> None:
         from imapd.net.lanes import TwistedRuntime
         from imapd.net.server import Server
@@ -172,7 +175,7 @@ class Application:
             loop, lambda error, where: logs.failure(error, where=where)
         )
         self._bus = bus(loop, self.runtime) if bus is not None else NoBus()
-        self.store = self._open_store()
+        self.store = self._open_store(index_elsewhere)
         admission = ConnectionAdmission(lambda: self._limits)
         services = Services(
             registry=registry,
@@ -219,11 +222,15 @@ class Application:
         except OSError as error:
             logs.event("control-failed", error=str(error))
 
-    def _open_store(self) -> Store:
-        options = store_options(self.config)
-        path = self.config.store.path
+    def _open_store(self, index_elsewhere: IndexElsewhere | None) -> Store:
         try:
-            return Store.open(path, self.runtime, options=options, bus=self._bus)
+            return Store.open(
+                self.config.store.path,
+                self.runtime,
+                options=store_options(self.config),
+                bus=self._bus,
+                index_elsewhere=index_elsewhere,
+            )
         except BaseException:
             self._bus.close()
             raise

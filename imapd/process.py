@@ -10,12 +10,14 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imapd import logs
 from imapd.app import Application, log_writer
 from imapd.config import Config
+from imapd.indexer import IndexerPort
 from imapd.net.bus import DatagramBus
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.listen import Endpoint
@@ -25,6 +27,7 @@ from imapd.net.workers import READY, WorkerSpec
 
 if TYPE_CHECKING:
     from mailstore.changes import ChangeBus
+    from mailstore.service.options import IndexElsewhere
 
 STUCK_SECONDS = 25.0
 """A stop that takes longer ends the process all the same; the supervisor, or
@@ -56,11 +59,14 @@ def serve(
     try:
         loop = new_loop()
         number, run = (0, 0) if worker is None else (worker.index, worker.run)
-        application = Application(config, loop, _bus_of(worker), number, run)
-        try:
-            _Process(application, loop, writer, worker).run(endpoints, ready)
-        finally:
-            application.close()
+        with _indexer_of(worker) as indexer:
+            application = Application(
+                config, loop, _bus_of(worker), number, run, indexer
+            )
+            try:
+                _Process(application, loop, writer, worker).run(endpoints, ready)
+            finally:
+                application.close()
     finally:
         writer.stop()
     return 0
@@ -129,6 +135,15 @@ def _bus_of(
     inbox = socket.socket(fileno=worker.inbox)
     others = [socket.socket(fileno=other) for other in worker.others]
     return lambda loop, runtime: DatagramBus(loop, runtime, inbox, others)
+
+
+@contextmanager
+def _indexer_of(worker: WorkerSpec | None) -> Iterator[IndexElsewhere | None]:
+    if worker is None or worker.indexer is None:
+        yield None
+        return
+    with socket.socket(fileno=worker.indexer) as end:
+        yield IndexerPort(end).tell
 
 
 def _give_up() -> None:

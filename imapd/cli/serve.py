@@ -96,11 +96,23 @@ def _serve_here(config: Config, endpoints: tuple[Endpoint, ...]) -> int:
 
 def _work(settings: Settings, text: str) -> int:
     from imapd.net.workers import WorkerSpec
-    from imapd.process import serve
 
     spec = WorkerSpec.from_json(text)
+    if not spec.endpoints:
+        return _index(settings, spec)
+    from imapd.process import serve
+
     config = _checked(settings, spec.read_settings())
     return serve(config, spec.endpoints, worker=spec)
+
+
+def _index(settings: Settings, spec: WorkerSpec) -> int:
+    """Be the indexer, who loads no feature: the supervisor has checked their names."""
+    from imapd.config import parse_config
+    from imapd.indexer import index
+
+    path = settings.path.absolute()
+    return index(parse_config(spec.read_settings(), path), spec)
 
 
 def _supervise(
@@ -116,7 +128,7 @@ def _supervise(
     held.writer.start()
     try:
         return Supervisor(
-            rows,
+            (*rows, ()),
             command_line,
             lambda: _announce(rows[0]),
             settings=lambda: held.text,

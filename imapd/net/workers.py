@@ -8,6 +8,9 @@ connections that wait in them are served by the next one.
 A worker says on its control socket when it accepts connections; when that socket
 closes because the supervisor is gone, the worker stops too.
 
+A row without endpoints is the indexer's: a process that serves nobody and fills the
+text indexes of which the workers tell it.
+
 Workers get the configuration as text that was found right, never the file: it may be
 wrong, or half written, by the time that a worker has to be replaced.
 """
@@ -43,7 +46,8 @@ class WorkerSpec:
     """What a worker is handed: numbers of inherited descriptors.
 
     ``run`` counts all workers that the supervisor ever started; ``settings`` holds the
-    text of the configuration.
+    text of the configuration. ``others`` tell the other workers of changes, ``indexer``
+    tells the indexer of accounts, if there is one.
     """
 
     index: int
@@ -53,6 +57,7 @@ class WorkerSpec:
     inbox: int
     others: tuple[int, ...]
     settings: int
+    indexer: int | None = None
 
     def as_json(self) -> str:
         """Write it for the command line."""
@@ -78,7 +83,9 @@ class WorkerSpec:
     def descriptors(self) -> tuple[int, ...]:
         """All descriptors that it inherits."""
         listening = (endpoint.descriptor for endpoint in self.endpoints)
-        return (*listening, self.control, self.inbox, *self.others, self.settings)
+        indexer = () if self.indexer is None else (self.indexer,)
+        both = (*self.others, *indexer)
+        return (*listening, self.control, self.inbox, *both, self.settings)
 
     def read_settings(self) -> str:
         """Take the text of the configuration."""
@@ -105,7 +112,7 @@ def _nothing() -> None:
 
 
 class Supervisor:
-    """Runs one worker process per row of endpoints.
+    """Runs one worker process per row of endpoints, the indexer for an empty row.
 
     ``command`` gives the command line for a spec; ``announce`` is called once, when
     all workers accept connections. ``settings`` gives the text of the configuration
@@ -217,12 +224,9 @@ class Supervisor:
             tuple(self._rows[slot.index]),
             theirs.fileno(),
             self._pairs[slot.index][0].fileno(),
-            tuple(
-                pair[1].fileno()
-                for index, pair in enumerate(self._pairs)
-                if index != slot.index
-            ),
+            self._others(slot.index),
             settings,
+            self._indexer(slot.index),
         )
         self._runs += 1
         slot.process = subprocess.Popen(  # noqa: S603 - our own program
@@ -233,6 +237,22 @@ class Supervisor:
         slot.control, slot.ready, slot.started = ours, False, time.monotonic()
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, slot)
+
+    def _others(self, index: int) -> tuple[int, ...]:
+        """The sending ends of the other workers' pairs; the indexer tells nobody."""
+        if not self._rows[index]:
+            return ()
+        return tuple(
+            pair[1].fileno()
+            for other, pair in enumerate(self._pairs)
+            if other != index and self._rows[other]
+        )
+
+    def _indexer(self, index: int) -> int | None:
+        for other, pair in enumerate(self._pairs):
+            if other != index and not self._rows[other]:
+                return pair[1].fileno()
+        return None
 
     def _listen_to(self, slot: _Slot) -> None:
         assert slot.control is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,14 @@ class Account:
         self.readers = Readers(folder / "index.db")
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.object_ids = ObjectIds(upkeep.token(self.readers.event))
-        self.indexing = Indexing(folder, self.readers, self.blobs, runtime)
+        elsewhere = around.index_elsewhere
+        self.indexing = Indexing(
+            folder,
+            self.readers,
+            self.blobs,
+            runtime,
+            elsewhere and partial(elsewhere, id_),
+        )
         turns = Turns(runtime)
         self.searching = SearchParts(
             runtime, self.readers, self.blobs, self.indexing, turns

@@ -1,16 +1,17 @@
 """The text index of one account: who reads it, and when it is filled.
 
-It is filled beside everything else: on a thread that nobody waits for, a batch at a
-time, by one process at a time. Messages that have arrived, a search that had to read
-messages, and a purge make it due. What is wrong with it never reaches a client: a
-search without it takes longer, and it is made again.
+It is filled beside everything else: by a process that is there for it, or else on a
+thread that nobody waits for, a batch at a time, by one process at a time. Messages
+that have arrived, a search that had to read messages, and a purge make it due. What is
+wrong with it never reaches a client: a search without it takes longer, and it is made
+again.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from mailstore.blobs import BlobStore
 from mailstore.errors import Busy, Corrupt, StoreError
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime
-from mailstore.locking import held_alone
 from mailstore.search import textdb
-from mailstore.search.indexer import Done, belongs, step
+from mailstore.search.indexer import Done, belongs
 from mailstore.search.textdb import TextDatabase
+from mailstore.service.filling import fill
 from mailstore.service.readers import Readers
 
 ARRIVAL_WAIT = 1.0  # seconds: what arrives together is taken in together
 _ELSEWHERE = 5.0  # seconds, when another process is at it
+_ASK_AGAIN = 1.0  # seconds, when the process that fills could not be told
 _SPARE = 2
 
 
@@ -37,8 +39,14 @@ class Indexing:
     """One account's text index. Made and asked to be filled on the event thread."""
 
     def __init__(
-        self, folder: Path, readers: Readers, blobs: BlobStore, runtime: Runtime
+        self,
+        folder: Path,
+        readers: Readers,
+        blobs: BlobStore,
+        runtime: Runtime,
+        elsewhere: Callable[[bool], bool] | None = None,
     ) -> None:
+        self._elsewhere = elsewhere  # has another process do it, anew if so told
         self._folder = folder
         self._path = folder / "text.db"
         self._readers = readers
@@ -128,12 +136,23 @@ class Indexing:
 
     def _begin(self) -> None:
         self._planned = False
+        if self._elsewhere is not None:
+            self._ask(self._elsewhere)
+            return
         with self._lock:
             self._again = self._working
             if self._working or self._closed:
                 return
             self._working = True
         self._runtime.start(Pool.INDEX, self._work)
+
+    def _ask(self, elsewhere: Callable[[bool], bool]) -> None:
+        with self._lock:
+            anew, self._broken = self._broken, False
+        if not elsewhere(anew) and not self._closed:
+            with self._lock:
+                self._broken = self._broken or anew
+            self.wanted(_ASK_AGAIN)
 
     def _ended(self, done: Done | None) -> None:
         if done is None:
@@ -165,21 +184,17 @@ class Indexing:
 
         Raises `Corrupt`, `Busy`, `Unavailable`.
         """
-        with held_alone(self._folder / "text.lock") as alone:
-            if not alone:
-                return None
-            if self._broken:
-                textdb.drop(self._folder)
-                self._broken = False
-            with self._readers.take() as index:
-                text = TextDatabase.open(self._folder, writer=True)
-                assert text is not None
-                try:
-                    if not belongs(text, index):
-                        raise Corrupt(detail="the text index is of another index")
-                    return step(text, index, self._blobs, self._pause)
-                finally:
-                    text.close()
+        with self._lock:
+            anew, self._broken = self._broken, False
+        done = None
+        try:
+            done = fill(
+                self._folder, self._readers, self._blobs, self._pause, anew=anew
+            )
+        finally:
+            if done is None and anew:
+                self.distrust()
+        return done
 
     def _pause(self) -> None:
         """Let others have the interpreter, and end when the account is closed."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
+from mailstore.model import AccountId
 
 MIB = 2**20
 DAY = 86_400
@@ -29,6 +31,11 @@ class StoreOptions:
     metadata_entries: int = 1_000  # of one mailbox, or of the server, and one owner
 
 
+IndexElsewhere = Callable[[AccountId, bool], bool]
+"""Has another process fill an account's text index, anew if so told; tells whether
+it could be told."""
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What a store works with: event loop, options, other workers, the disk.
@@ -40,3 +47,4 @@ class Surroundings:
     options: StoreOptions
     bus: ChangeBus
     files: FileSystem
+    index_elsewhere: IndexElsewhere | None = None  # None: threads of this process

@@ -7,7 +7,6 @@ random: no name that somebody chooses ever becomes a path.
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections import OrderedDict
 from functools import partial
@@ -22,11 +21,11 @@ from mailstore.index.database import check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.model import AccountId
 from mailstore.service.account import Account
+from mailstore.service.folders import account_folder
 from mailstore.service.indexing import ARRIVAL_WAIT
-from mailstore.service.options import StoreOptions, Surroundings
+from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
 _DEFAULTS = StoreOptions()
 _NO_BUS = NoBus()
@@ -36,22 +35,17 @@ _FILES = FileSystem()
 class Store:
     """All accounts of one server. Made by `open`."""
 
-    def __init__(
-        self,
-        path: Path,
-        runtime: Runtime,
-        options: StoreOptions,
-        bus: ChangeBus,
-        files: FileSystem,
-    ) -> None:
+    def __init__(self, path: Path, around: Surroundings) -> None:
         self.path = path
-        self._runtime = runtime
-        self._around = Surroundings(runtime, options, bus, files)
+        self._runtime = runtime = around.runtime
+        self._around = around
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
         self._opening: dict[AccountId, list[Future[None]]] = {}
         self._closed = False
-        self.directory = Directory(path / "directory.db", runtime, options.directory)
-        bus.subscribe(self._noticed)
+        self.directory = Directory(
+            path / "directory.db", runtime, around.options.directory
+        )
+        around.bus.subscribe(self._noticed)
         self._looks = runtime.later(_LOOK_SECONDS, self._look)
 
     @property
@@ -72,8 +66,13 @@ class Store:
         options: StoreOptions = _DEFAULTS,
         bus: ChangeBus = _NO_BUS,
         files: FileSystem = _FILES,
+        index_elsewhere: IndexElsewhere | None = None,
     ) -> Self:
-        """Open a store, made if it is missing. Raises `Unavailable`, `Corrupt`."""
+        """Open a store, made if it is missing.
+
+        With ``index_elsewhere`` another process fills the text indexes. Raises
+        `Unavailable`, `Corrupt`.
+        """
         check_sqlite()
         try:
             Folders(files, existing(path)).need(path)
@@ -81,13 +80,11 @@ class Store:
             raise Unavailable(
                 "the folder of the mail store cannot be made", detail=error.detail
             ) from error
-        return cls(path, runtime, options, bus, files)
+        return cls(path, Surroundings(runtime, options, bus, files, index_elsewhere))
 
     def folder(self, id_: AccountId) -> Path:
         """Give an account's folder."""
-        if not _ID.fullmatch(id_):
-            raise NotFound("no such account", detail=repr(id_))
-        return self.path / "accounts" / id_[:2] / id_
+        return account_folder(self.path, id_)
 
     async def account(self, id_: AccountId, *, readonly: bool = False) -> Account:
         """Open an account; every call is answered by one `Account.close`.

@@ -42,10 +42,18 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
-def children(pid: int) -> list[int]:
-    """List the processes that a process has started."""
+def children(pid: int, *, indexer: bool = False) -> list[int]:
+    """List the workers that a supervisor has started, or the indexer."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(word) for word in text.split()]
+    return [int(one) for one in text.split() if is_indexer(int(one)) == indexer]
+
+
+def is_indexer(pid: int) -> bool:
+    """Tell whether a process is one that listens nowhere."""
+    try:
+        return b'"endpoints": []' in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False  # it has just ended
 
 
 def worker_of(client: Client, pids: list[int]) -> int:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from imapd.indexer import NICENESS
 from tests.process.test_serve import at_worker, children, until
-from tests.support.responses import Code, Status
+from tests.support.responses import Code, SearchResult, Status
 from tests.support.server import ServerProcess, running_server
 
 pytestmark = pytest.mark.net
@@ -88,11 +89,35 @@ def test_ids_are_new_in_a_worker_that_replaces_another(tmp_path: Path):
             with at_worker(server, new):
                 found = {one["id"].partition("-")[0] for one in sessions(server)}
                 assert len(found) == 2
-                assert "2" in found
+                assert "3" in found  # the indexer is the third that was started
             kept.ok("NOOP")
         assert len(list((tmp_path / "store" / "control").iterdir())) == 2
         server.log_file.write_text("")
     assert list((tmp_path / "store" / "control").iterdir()) == []
+
+
+def test_texts_are_indexed_by_a_process_that_is_replaced(tmp_path: Path):
+    def indexes() -> list[Path]:
+        return list((tmp_path / "store").glob("accounts/*/*/text.db"))
+
+    with running_server(tmp_path, arguments=("--workers", "2")) as server:
+        supervisor = server.process.pid
+        (first,) = children(supervisor, indexer=True)
+        assert os.getpriority(os.PRIO_PROCESS, first) == NICENESS
+        with server.client("alice") as alice:
+            alice.ok("APPEND INBOX {}", b"Subject: a\r\n\r\nfish\r\n")
+            until(lambda: bool(indexes()))
+            os.kill(first, signal.SIGKILL)
+            until(lambda: children(supervisor, indexer=True) not in ([first], []))
+            for path in indexes():
+                path.unlink()
+            alice.ok("APPEND INBOX {}", b"Subject: b\r\n\r\nfish\r\n")
+            until(lambda: bool(indexes()))
+            alice.select("INBOX")
+            assert alice.ok("SEARCH BODY fish").one(SearchResult).numbers == (1, 2)
+        (second,) = children(supervisor, indexer=True)
+        server.log_file.write_text("")  # that one died is told there
+    assert not Path(f"/proc/{second}").exists()
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path):

@@ -162,7 +162,35 @@ def test_workers_end_when_their_supervisor_is_killed(start):
 @given(st.integers(0, 9), st.lists(st.integers(3, 99), max_size=3))
 def test_a_spec_is_read_as_it_was_written(index, others):
     endpoints = (Endpoint("imap", "none", ("::1", 143), 10, 5),)
-    spec = WorkerSpec(index, index + 2, endpoints, 6, 7, tuple(others), 100)
+    spec = WorkerSpec(index, index + 2, endpoints, 6, 7, tuple(others), 100, 101)
     assert WorkerSpec.from_json(spec.as_json()) == spec
-    assert spec.descriptors == (5, 6, 7, *others, 100)
+    assert spec.descriptors == (5, 6, 7, *others, 101, 100)
     json.loads(spec.as_json())
+
+
+INDEXED = """
+import json, os, socket, sys
+spec = json.loads(sys.argv[1])
+control = socket.socket(fileno=spec["control"])
+inbox = socket.socket(fileno=spec["inbox"])
+if spec["endpoints"]:
+    assert len(spec["others"]) == 1
+    socket.socket(fileno=spec["indexer"]).send(b"%d" % spec["index"])
+    control.send(b"R")
+else:
+    assert not spec["others"] and spec["indexer"] is None
+    told = sorted(inbox.recv(10).decode() for _ in range(2))
+    os.write(1, " ".join(["told", *told, os.linesep]).encode())
+    control.send(b"R")
+control.recv(1)
+"""
+
+
+def test_an_empty_row_is_the_indexer_whom_all_workers_can_tell(start, monkeypatch):
+    monkeypatch.setitem(
+        globals(), "SUPERVISOR", SUPERVISOR.replace("(rows, ", "((*rows, ()), ")
+    )
+    server = start(INDEXED)
+    assert server.line() == "told 0 1"
+    server.ready()
+    server.process.kill()

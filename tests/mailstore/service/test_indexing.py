@@ -8,7 +8,7 @@ from mailstore.lanes import Pool
 from mailstore.locking import held_alone
 from mailstore.query import BodyContains
 from mailstore.search import indexer
-from mailstore.service import indexing
+from mailstore.service import filling, indexing
 from mailstore.service.indexing import Indexing
 from mailstore.service.searching import Turns
 from tests.support.session import World
@@ -121,7 +121,7 @@ def test_a_full_disk_stops_it_until_the_next_arrival(world, monkeypatch):
         raise Unavailable("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(indexing, "step", fail)
+        patch.setattr(filling, "step", fail)
         world.runtime.advance(60)
         assert worked(world) == 1
     world.deliver(MAIL[0])
