@@ -123,10 +123,11 @@ ONLY_IN = {
         "imapd.cli",
         "imapd.app",
         "imapd.process",
+        "imapd.indexer",
         "imapd.testing",
     ),
     "imapd.logins": ("imapd.app",),
-    "imapd.app": ("imapd.cli", "imapd.process", "imapd.testing"),
+    "imapd.app": ("imapd.cli", "imapd.process", "imapd.indexer", "imapd.testing"),
     "imapd.features": ("imapd.cli", "imapd.app"),
     "imapd.cli": ("imapd.cli", "imapd.__main__"),
 }
