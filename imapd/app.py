@@ -193,11 +193,14 @@ class Application:
             run=run,
         )
         door = self._make_door(services, admission)
-        self._metrics.gauge(CONNECTIONS, lambda: admission.connections)
-        self._metrics.gauge(STRANGERS, lambda: admission.strangers)
+        self._measure(admission)
         self.server: Server = Server(loop, self.runtime, door, self._metrics.text)
         self._control = self._make_control(loop, door)
         self._control_socket: ControlSocket | None = None
+
+    def _measure(self, admission: ConnectionAdmission) -> None:
+        self._metrics.gauge(CONNECTIONS, lambda: admission.connections)
+        self._metrics.gauge(STRANGERS, lambda: admission.strangers)
 
     def _make_door(self, services: Services, admission: ConnectionAdmission) -> Door:
         from imapd.net.door import Door
