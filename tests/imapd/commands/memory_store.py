@@ -214,8 +214,13 @@ class MemoryMailbox:
         )
 
     async def fetch(
-        self, uids: Sequence[int], columns: Collection[Column]
+        self,
+        uids: Sequence[int],
+        columns: Collection[Column],
+        *,
+        ascii_headers: bool = False,
     ) -> AsyncIterator[Batch]:
+        assert ascii_headers, "nobody here has asked for UTF-8"
         assert list(uids) == sorted(set(uids))
         self.columns.append(frozenset(columns))
         for at in range(0, len(uids), self._batch):
