@@ -16,7 +16,8 @@ async def run_close(context: Context, _: Bare) -> Completed:
     """Expunge without a word, then deselect; EXAMINE's mailbox stays as it is."""
     mailbox = context.selected.mailbox
     if not mailbox.readonly and not mailbox.gone:
-        await mailbox.expunge()
+        with context.at_work():
+            await mailbox.expunge()
     await context.deselect()
     return Completed("CLOSE completed")
 

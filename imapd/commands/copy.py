@@ -66,7 +66,8 @@ async def run(context: Context, node: Copy) -> Completed:
         return Completed(text)
     check_saving(context, len(uids), uids)
     try:
-        copied = await selected.mailbox.copy(uids, name)
+        with context.at_work():
+            copied = await selected.mailbox.copy(uids, name)
     except NotFound as error:
         raise await no_destination(context, name, error) from error
     if len(copied.source) == len(uids):

@@ -18,7 +18,8 @@ from imapd.session.words import Bare, bare
 
 async def run(context: Context, _: Bare) -> Completed:
     """Remove every message that has \\Deleted; a read-only mailbox refuses."""
-    await context.selected.mailbox.expunge()
+    with context.at_work():
+        await context.selected.mailbox.expunge()
     return Completed("EXPUNGE completed")
 
 

@@ -59,12 +59,13 @@ class StoreFlags:
     async def store(self, context: Context, request: StoreRequest) -> Stored:
         """Change the flags. Raises the store's errors: too many keywords, and so on."""
         selected = context.selected
-        stored = await selected.mailbox.store_flags(
-            request.uids,
-            self.change,
-            unchanged_since=request.unchanged_since,
-            seen_at=selected.view.modseq,
-        )
+        with context.at_work():
+            stored = await selected.mailbox.store_flags(
+                request.uids,
+                self.change,
+                unchanged_since=request.unchanged_since,
+                seen_at=selected.view.modseq,
+            )
         await tell_stored(context, request, stored, silent=self.silent)
         return stored
 

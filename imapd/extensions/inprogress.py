@@ -8,8 +8,8 @@
     A001 SEARCH BODY "invoice"
     * OK [INPROGRESS ("A001" 454 1000)] still at work
 
-A client that waits sees that the server lives. Searches tell it; what is done in one
-step, as COPY, has no progress.
+A client that waits sees that the server lives. Searches and FETCH tell how far they
+are; what is done in one step, as COPY, that it is at work.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ _MOST = 0xFFFF_FFFF
 def tell(context: Context, done: int, total: int) -> None:
     """Say it if the client has heard nothing for long; counts that are unknown are NIL.
 
-    The command writes nothing while it looks for messages, so that this stands
-    between its responses.
+    It is called where no response is half written, so that this stands between them.
     """
     now = context.services.runtime.monotonic()
     if now - context.heard < _EVERY:

@@ -68,7 +68,8 @@ async def run(context: Context, node: Move) -> Completed:
     if not uids:
         return Completed(text)
     try:
-        moved = await selected.mailbox.move(uids, name)
+        with context.at_work():
+            moved = await selected.mailbox.move(uids, name)
     except NotFound as error:
         raise await no_destination(context, name, error) from error
     code = copyuid(moved)

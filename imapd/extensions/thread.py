@@ -85,9 +85,10 @@ async def run(context: Context, node: Thread) -> Completed:
     selected, reply = context.selected, context.reply
     view = selected.view
     predicate = _of_view(view, lower_keys(context, view, node.keys, node.charset))
-    forest = await selected.mailbox.thread(
-        predicate, node.algorithm, context.session.comparator, following(context)
-    )
+    with context.at_work():
+        forest = await selected.mailbox.thread(
+            predicate, node.algorithm, context.session.comparator, following(context)
+        )
     reply.write(b"* THREAD" + (b" " if forest.uids else b""))
     writer = ThreadWriter()
     for start in range(0, len(forest.uids), SLICE):

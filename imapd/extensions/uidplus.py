@@ -62,7 +62,8 @@ async def run(context: Context, node: UidExpunge) -> Completed:
         deleted = And((Uids(tuple(ranges(uids))), HasSystemFlag(DELETED)))
         uids = await selected.mailbox.search(deleted)
     uids, code = cut(context, uids)
-    await selected.mailbox.expunge(uids)
+    with context.at_work():
+        await selected.mailbox.expunge(uids)
     return with_code(context, Completed("UID EXPUNGE completed"), code)
 
 

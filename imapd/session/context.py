@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from imapd.session.at_work import AtWork
 from imapd.session.credentials import Authenticator, Client
 from imapd.session.faults import Bad
 from imapd.session.limits import Limits
@@ -45,6 +47,7 @@ class Services:
     contact: str = ""  # a URI by which the administrator is reached
     referrals: Mapping[str, str] = field(default_factory=dict)  # names to servers
     downgrade_headers: bool = True  # for clients that have not asked for UTF-8
+    at_work: AtWork = field(default_factory=AtWork)
     run: int = 0  # which of the processes that the supervisor started this is
 
 
@@ -105,6 +108,7 @@ class Context:
     end: Callable[[], None]  # close once everything is sent
     tag: bytes = b""
     heard: float = 0.0  # when the client last heard how far the running command is
+    far: tuple[int, int] = (0, 0)  # steps that it has done, and all; 0: not known
     counts_by_number: bool = False  # the running command does: no EXPUNGE during it
     arriving: Any = None  # what a literal policy notes of the command that comes
 
@@ -146,8 +150,24 @@ class Context:
 
     def progress(self, done: int, total: int) -> None:
         """Say how much of the running command is done, to who may tell the client."""
+        self.far = (done, total)
         for tell in self.registry.progress:
             tell(self, done, total)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Wait for the store, with no response half written.
+
+        The client hears now and then that the command goes on, and how far it was when
+        that was last known.
+        """
+        services = self.services
+        tell = lambda: self.progress(*self.far)  # noqa: E731 - each is another one
+        key = services.at_work.begin(services.runtime, tell)
+        try:
+            yield
+        finally:
+            services.at_work.end(key)
 
     async def deselect(self) -> None:
         """Leave the selected mailbox without expunging (RFC 3691 §2)."""

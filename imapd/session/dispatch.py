@@ -116,6 +116,7 @@ async def run_frame(context: Context, frame: Frame) -> str:
         return "BAD"
     context.tag = head.tag
     context.counts_by_number = False
+    context.far = (0, 0)
     context.heard = context.services.runtime.monotonic()
     effects = Effects.NO_SYNC
     try:

@@ -122,9 +122,10 @@ async def find_messages(
     if searching.ascending:
         # RFC 9738 §3.3: an order is known without a look at each message.
         bounded, code = cut_search(context, view, predicate)
-    uids = await searching.find(
-        mailbox, bounded, following(context, searching.progress)
-    )
+    with context.at_work():
+        uids = await searching.find(
+            mailbox, bounded, following(context, searching.progress)
+        )
     if searching.ascending:
         uids = known_to(view, uids)
     elif max(uids, default=0) > view.largest_uid:

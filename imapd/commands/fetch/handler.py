@@ -112,6 +112,7 @@ async def run(context: Context, node: Fetch) -> Completed:
         names = view.names(batch.uids)
         left_out = await sender.send(plan.render(batch, names))
         unseen += plan.unseen(batch, left_out)
+        context.progress(found, len(uids))
     if unseen:
         await _set_seen(context, unseen, with_uid=by_uid)
     if sender.failure is not None:

@@ -81,3 +81,59 @@ def test_a_search_of_many_mailboxes_counts_them(world, monkeypatch):
 
 def test_the_feature_hears_of_every_progress(world):
     assert world.services.registry.progress == (tell,)
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [
+        (b"COPY 1 Sent", "copy"),
+        (b"UID MOVE 1 Sent", "move"),
+        (b"STORE 1 FLAGS (\\Seen)", "store_flags"),
+        (b"EXPUNGE", "expunge"),
+        (b"UID EXPUNGE 1", "expunge"),
+        (b"CLOSE", "expunge"),
+        (b"SORT (SUBJECT) UTF-8 ALL", "sort"),
+        (b"UID THREAD REFERENCES UTF-8 ALL", "thread"),
+    ],
+)
+def test_who_waits_for_the_store_hears_of_it(world, monkeypatch, command, method):
+    """One step has no progress, but who waits for long hears that it goes on."""
+    from mailstore.service import Mailbox
+
+    gate = world.runtime.future()
+    work = getattr(Mailbox, method)
+
+    async def slow(self: Mailbox, *given: Any, **named: Any) -> Any:
+        await gate
+        return await work(self, *given, **named)
+
+    monkeypatch.setattr(Mailbox, method, slow)
+    ann = world.session(mailbox=b"INBOX")
+    assert ann.feed(b"long " + command + b"\r\n") == []
+    world.runtime.advance(9)
+    assert ann.read() == []
+    world.runtime.advance(2)
+    assert told(tuple(ann.read())) == [("long", None, None)]
+    world.runtime.advance(25)
+    assert told(tuple(ann.read())) == [("long", None, None)] * 2
+    gate.succeed(None)
+    assert ann.read()[-1].tag == "long"
+    world.runtime.advance(100)
+    assert ann.read() == []
+
+
+def test_a_long_fetch_tells_how_far_it_is(world, monkeypatch):
+    """Between two batches, never within a response."""
+    world.deliver(*[b"Subject: x\r\n\r\n"] * 1_100)
+    ann = world.session(mailbox=b"INBOX")
+    from imapd.session.fetch_sender import Sender
+
+    send = Sender.send
+
+    async def slow(self: Sender, answers: Any) -> frozenset[int]:
+        world.runtime.time += 6
+        return await send(self, answers)
+
+    monkeypatch.setattr(Sender, "send", slow)
+    answer = ann.ok(b"FETCH 1:* (UID)")
+    assert told(answer.untagged) == [(answer.status.tag, 1_024, 1_102)]
