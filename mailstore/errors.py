@@ -111,6 +111,12 @@ class Unavailable(StoreError):
     default = "the mail store is unavailable, try again later"
 
 
+class DiskFull(Unavailable):
+    """There is no room on the disk; removing mail makes some."""
+
+    default = "the disk is full"
+
+
 class Corrupt(StoreError):
     """Stored data is not what was written; nothing is served from it."""
 

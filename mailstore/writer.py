@@ -15,6 +15,7 @@ It must not know what a job does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
@@ -25,7 +26,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from mailstore.blobs import BlobStore
 from mailstore.boot import boot_id
 from mailstore.changes import actor
-from mailstore.errors import Busy, StoreError, Unavailable
+from mailstore.errors import Busy, DiskFull, StoreError, Unavailable
 from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
@@ -99,6 +100,15 @@ class _Group:
     def alive(self) -> list[_Waiting]:
         return [one for one in self.waiting if one.error is None]
 
+    def without_blobs(self) -> list[_Waiting]:
+        return [one for one in self.waiting if one not in self.with_blobs]
+
+    def forgive(self) -> None:
+        """Let what failed for want of room be tried again."""
+        for one in self.without_blobs():
+            if isinstance(one.error, DiskFull):
+                one.error = None
+
     def fail(self, which: Sequence[_Waiting], error: BaseException) -> None:
         for one in which:
             if one.error is None:
@@ -109,7 +119,8 @@ class Lane:
     """Runs one account's jobs. `submit` belongs to the event thread.
 
     ``deliver`` is called on the event thread with each group's outcomes, before
-    their callers go on.
+    their callers go on. ``make_room`` is asked when the disk is full: jobs that bring
+    no blobs are tried once more if it made some.
     """
 
     def __init__(
@@ -120,12 +131,14 @@ class Lane:
         deliver: Callable[[Sequence[Outcome[Any]]], None],
         *,
         durable_flags: bool = False,
+        make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._runtime = runtime
         self._deliver = deliver
         self._durable_flags = durable_flags
+        self._make_room = make_room
         self._lock = threading.Lock()
         self._queue: list[_Waiting] = []
         self._working = False
@@ -134,6 +147,7 @@ class Lane:
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._marked = False  # loose commits of this boot are announced
         self._unsynced = False
+        self._wounded = False  # a sync may have failed: see `_heal`
         self._sync_planned = False
         self.closed = False
         self.committing: dict[int, int] = {}  # mailbox: modseq on its way to memory
@@ -175,7 +189,7 @@ class Lane:
         more than itself.
         """
         job = Simple(work, durable or self._durable_flags)
-        if small and not job.durable and self._marked:
+        if small and not job.durable and self._marked and not self._wounded:
             return self._at_once(job)
         return self.submit(job)
 
@@ -195,8 +209,8 @@ class Lane:
         if isinstance(group.waiting[0].error, Busy):
             return self.submit(job)  # another process writes: wait on a thread
         self._finish(group)
-        if self._database.wal_pages >= _CHECKPOINT_PAGES:
-            self.submit(Simple(_nothing, durable=False))  # its thread will checkpoint
+        if self._wounded or self._database.wal_pages >= _CHECKPOINT_PAGES:
+            self.submit(Simple(_nothing, durable=False))  # its thread does the rest
         return future
 
     def close(self) -> None:
@@ -206,6 +220,8 @@ class Lane:
             while self._working:
                 self._idle.wait()
         try:
+            if self._wounded:
+                self._heal()
             if self._marked:
                 self._database.set_durable(True)
                 with self._database.transaction():
@@ -222,6 +238,9 @@ class Lane:
             group = _Group(self._queue)
             self._queue = []
         self._attempt(group)
+        if self._wounded:
+            with contextlib.suppress(StoreError):
+                self._heal()  # before anybody is told that it failed
         self._runtime.deliver(lambda: self._finish(group))
         self._checkpoint()
         with self._idle:
@@ -240,13 +259,24 @@ class Lane:
             group.fail(group.waiting, error)
 
     def _run(self, group: _Group) -> None:
+        if self._wounded:
+            self._heal()
         self._prepare(group)
+        try:
+            self._commit(group)
+        except DiskFull as error:
+            group.fail(group.with_blobs, error)
+            if group.without_blobs() and self._make_room():
+                group.forgive()
+                self._commit(group)
+
+    def _commit(self, group: _Group) -> None:
         jobs = group.alive()
         if not jobs:
             return
         durable = any(one.job.durable for one in jobs)
-        self._database.set_durable(durable or not self._marked)
         try:
+            self._database.set_durable(durable or not self._marked)
             with self._database.transaction():
                 if not durable and not self._marked:
                     upkeep.mark_loose(self._database, self._owner, self._boot)
@@ -255,10 +285,10 @@ class Lane:
             group.committed = True
         except StoreError as error:
             group.fail(jobs, error)
-            self._after_failure()
-        else:
-            self._marked = self._marked or not durable
-            self._unsynced = not durable
+            self._after_failure(error)
+            raise
+        self._marked = self._marked or not durable
+        self._unsynced = not durable
 
     def _prepare(self, group: _Group) -> None:
         for one in group.waiting:
@@ -295,24 +325,47 @@ class Lane:
                 for delta in one.outcome.deltas if one.outcome else ():
                     self.committing[delta.mailbox] = delta.modseq
 
-    def _after_failure(self) -> None:
+    def _after_failure(self, error: StoreError) -> None:
         with self._lock:
             self.committing.clear()
-        if not self._database.usable():
+        if isinstance(error, Unavailable) and not isinstance(error, DiskFull):
+            self._wounded = True
+        elif not self._database.usable():
+            self._reopen()
+
+    def _reopen(self) -> None:
+        path = self._database.path
+        self._database.close()
+        # If that fails, the next transaction fails and tries again.
+        self._database = Database.open(path)
+
+    def _heal(self) -> None:
+        """Make durable anew what a failed sync may have taken.
+
+        The log holds loose commits of before, which the kernel now takes for written:
+        were they lost in a power cut, all that is behind them in the log would be lost
+        with them. And the commit that failed is whole in the log, though refused; a
+        commit written over it keeps it from coming back.
+
+        Raises `StoreError`: then nothing may be written yet.
+        """
+        self._reopen()
+        self._database.set_durable(True)
+        with self._database.transaction():
+            upkeep.mark_synced(self._database)
             path = self._database.path
-            self._database.close()
-            try:
-                self._database = Database.open(path)
-            except StoreError:
-                return  # the next transaction fails, and tries again
+            self._blobs.files.rewrite(path.with_name(f"{path.name}-wal"))
+        self._wounded = self._unsynced = False
 
     def _checkpoint(self) -> None:
         if self._database.wal_pages < _CHECKPOINT_PAGES:
             return
         try:
             self._database.checkpoint()
+        except DiskFull:
+            return  # the commits themselves are safe in the WAL
         except StoreError:
-            return  # a full disk; the commits themselves are safe in the WAL
+            self._wounded = True  # a checkpoint syncs the WAL first
 
     # -- event thread again
 

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from mailstore.errors import NotFound, StoreError, Unavailable
+from mailstore.errors import DiskFull, NotFound, StoreError, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_PIECE = 2**20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -27,7 +28,7 @@ def store_error(error: OSError) -> StoreError:
     """Give the store's error for one of the operating system's."""
     detail = f"{errno.errorcode.get(error.errno or 0, '?')}: {error}"
     if error.errno in _FULL:
-        return Unavailable("the disk is full", detail=detail)
+        return DiskFull(detail=detail)
     if error.errno in (errno.ENOENT, errno.ELOOP):
         return NotFound("the message's bytes are missing", detail=detail)
     return Unavailable(detail=detail)
@@ -104,6 +105,11 @@ class FileSystem:
         os.ftruncate(fd, size)
 
     @_translated
+    def allocate(self, fd: int, size: int) -> None:
+        """Take room on the disk for a file's first octets."""
+        os.posix_fallocate(fd, 0, size)
+
+    @_translated
     def unlink(self, path: Path) -> None:
         """Remove a file; no error if it isn't there."""
         path.unlink(missing_ok=True)
@@ -117,6 +123,30 @@ class FileSystem:
         """Close a descriptor. Never raises: what matters was synced before."""
         with contextlib.suppress(OSError):
             os.close(fd)
+
+    def rewrite(self, path: Path) -> None:
+        """Write a file's bytes once more, and sync them.
+
+        After a failed sync the kernel takes for written what the disk may not have:
+        to sync again would say yes and do nothing. Who calls keeps others from writing.
+        """
+        try:
+            fd = self.reopen(path)
+        except NotFound:
+            return
+        try:
+            at = 0
+            while data := _read(fd, at):
+                self.write(fd, data, at)
+                at += len(data)
+            self.sync(fd)
+        finally:
+            self.close(fd)
+
+
+@_translated
+def _read(fd: int, at: int) -> bytes:
+    return os.pread(fd, _PIECE, at)
 
 
 class Folders:

@@ -32,7 +32,7 @@ class BlobStore:
     def __init__(self, folder: Path, engine: str, files: FileSystem) -> None:
         if engine not in ENGINES:
             raise ValueError(f"no blob engine {engine!r}: {', '.join(ENGINES)}")
-        self._files = files
+        self.files = files
         self._spool = folder / "spool"
         self._plain = engine == "files"
         folders = Folders(files, folder.parent)
@@ -49,7 +49,7 @@ class BlobStore:
         """
         big = expected is not None and expected > SMALL
         spool = big or self._plain or waiting > _WAITING
-        return BlobWriter(self._files, self._spool, always_spool=spool)
+        return BlobWriter(self.files, self._spool, always_spool=spool)
 
     def add(self, content: bytes | BlobWriter, date: InternalDate) -> StoredBlob:
         """Store a message; durable only after `sync`.
@@ -109,7 +109,7 @@ class BlobStore:
         for path in self._spool.glob("*.part"):
             try:
                 if path.stat().st_mtime < before:
-                    self._files.unlink(path)
+                    self.files.unlink(path)
                     removed += 1
             except FileNotFoundError:
                 continue

@@ -10,6 +10,7 @@ store's; it must not know any table but ``account``'s versions. Example::
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any, Self
 
 import apsw
 
-from mailstore.errors import Busy, Corrupt, StoreError, Unavailable
+from mailstore.errors import Busy, Corrupt, DiskFull, StoreError, Unavailable
 
 Value = int | str | bytes | None
 
@@ -47,7 +48,7 @@ def store_error(error: apsw.Error) -> StoreError:
         case apsw.BusyError() | apsw.LockedError():
             return Busy(detail=detail)
         case apsw.FullError():
-            return Unavailable("the disk is full", detail=detail)
+            return DiskFull(detail=detail)
         case apsw.CorruptError() | apsw.NotADBError():
             return Corrupt("the mailbox index is damaged", detail=detail)
         case _:
@@ -269,7 +270,9 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; the last one checkpoints."""
-        self.connection.close(True)
+        with contextlib.suppress(apsw.Error):
+            # A checkpoint that fails has lost nothing: the log stays.
+            self.connection.close(True)
 
 
 def migrations(schema: str) -> list[tuple[int, str]]:

@@ -84,6 +84,7 @@ class Account:
             runtime,
             self._delivered,
             durable_flags=options.durable_flags,
+            make_room=around.reserve.give,
         )
         self.lane.recover()
         self.readers = Readers(folder / "index.db")

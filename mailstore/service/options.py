@@ -10,6 +10,7 @@ from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
 from mailstore.model import AccountId
+from mailstore.service.reserve import Reserve
 
 MIB = 2**20
 DAY = 86_400
@@ -25,6 +26,7 @@ class StoreOptions:
     max_message: int = 64 * MIB
     max_mailboxes: int = 10_000
     free_space_floor: int = 64 * MIB  # below it nothing new is taken
+    reserve: int = 8 * MIB  # given up when the disk is full, so that mail can go
     retention: int = 14 * DAY  # how long expunged messages are kept
     open_accounts: int = 256  # kept open while nobody uses them
     metadata_octets: int = 65_536  # of one annotation (RFC 5464)
@@ -47,4 +49,5 @@ class Surroundings:
     options: StoreOptions
     bus: ChangeBus
     files: FileSystem
+    reserve: Reserve
     index_elsewhere: IndexElsewhere | None = None  # None: threads of this process

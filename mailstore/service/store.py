@@ -25,8 +25,10 @@ from mailstore.service.folders import account_folder
 from mailstore.service.indexing import ARRIVAL_WAIT
 from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
+from mailstore.service.reserve import Reserve
 
 _LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
+_RESERVE_SECONDS = 60.0  # between looks whether there is room for it again
 _DEFAULTS = StoreOptions()
 _NO_BUS = NoBus()
 _FILES = FileSystem()
@@ -39,6 +41,7 @@ class Store:
         self.path = path
         self._runtime = runtime = around.runtime
         self._around = around
+        self._reserve = around.reserve
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
         self._opening: dict[AccountId, list[Future[None]]] = {}
         self._closed = False
@@ -47,6 +50,7 @@ class Store:
         )
         around.bus.subscribe(self._noticed)
         self._looks = runtime.later(_LOOK_SECONDS, self._look)
+        self._keeps = runtime.later(0, self._keep_reserve)
 
     @property
     def options(self) -> StoreOptions:
@@ -80,7 +84,9 @@ class Store:
             raise Unavailable(
                 "the folder of the mail store cannot be made", detail=error.detail
             ) from error
-        return cls(path, Surroundings(runtime, options, bus, files, index_elsewhere))
+        reserve = Reserve(path / "reserve", files, options.reserve)
+        around = Surroundings(runtime, options, bus, files, reserve, index_elsewhere)
+        return cls(path, around)
 
     def folder(self, id_: AccountId) -> Path:
         """Give an account's folder."""
@@ -168,10 +174,18 @@ class Store:
         if self._accounts.get(account.id) is account:
             self._runtime.spawn(_look(account))
 
+    def _keep_reserve(self) -> None:
+        """Take the reserve, and look again later whether it was needed."""
+        if self.options.reserve:
+            floor = self.options.free_space_floor
+            self._runtime.start(Pool.WRITE, partial(self._reserve.take, floor))
+            self._keeps = self._runtime.later(_RESERVE_SECONDS, self._keep_reserve)
+
     def close(self) -> None:
         """End all writing, make everything durable, close the files. Blocks."""
         self._closed = True
         self._looks.cancel()
+        self._keeps.cancel()
         while self._accounts:
             self._accounts.popitem()[1].shut()
         self.directory.close()

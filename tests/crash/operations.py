@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from mailstore.blobs import FileSystem, store, writer
 from mailstore.index import upkeep
+from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
 from mailstore.maintenance.reclaim import ReclaimJob
 from mailstore.model import Arrival, FlagChange, FlagOperation, SpecialUse
+from mailstore.writer import Job, Outcome, Simple
 from tests.mailstore.stores import Home
 
 LARGE = 9_000  # octets; here a message of its own file is small, to be quick
@@ -153,19 +155,21 @@ class Bench:
         self.time += _DAYS
         self.home.runtime.time = self.time
         now = int(self.time)
-        work = partial(upkeep.purge, before=now - 10, now=now)
-        database = self.home.account.lane._database
-        database.set_durable(True)
-        with database.transaction():
-            work(database)
+
+        def work(database: Database) -> Outcome[None]:
+            upkeep.purge(database, now - 10, now)
+            return Outcome(None)
+
+        self._do(Simple(work))
 
     def compact(self) -> None:
         account = self.home.account
         account.blobs.packs._abandon()  # as after a restart: nobody writes there now
-        job = ReclaimJob(account.readers, self.time)
+        self._do(ReclaimJob(account.readers, self.time))
 
+    def _do(self, job: Job[Any]) -> None:
         async def submit() -> None:
-            await account.lane.submit(job)
+            await self.home.account.lane.submit(job)
 
         self.home.run(submit())
 

@@ -16,7 +16,7 @@ from mailstore.service import Account, Store, StoreOptions
 T = TypeVar("T")
 
 CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
-OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0)
+OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0, reserve=0)
 
 
 class Statements(list[str]):

@@ -45,12 +45,17 @@ class Bench:
         self.folder = folder
         self.runtime = Patient()
         new_index(folder).close()
-        self.database = Database.open(folder / "index.db")
+        database = Database.open(folder / "index.db")
         self.blobs = open_blobs(folder / "blobs", "packs")
         self.delivered: list[Any] = []
         self.statements: list[str] = []
-        self.database.connection.set_exec_trace(self._trace)
-        self.lane = Lane(self.database, self.blobs, self.runtime, self.delivered.append)
+        database.connection.set_exec_trace(self._trace)
+        self.lane = Lane(database, self.blobs, self.runtime, self.delivered.append)
+
+    @property
+    def database(self):
+        """The lane's connection; after a fault it is another one."""
+        return self.lane._database
 
     def _trace(self, _, sql, __):
         self.statements.append(sql)

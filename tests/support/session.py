@@ -33,7 +33,7 @@ from tests.support.stepping import SteppingRuntime
 
 T = TypeVar("T")
 CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
-OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0)
+OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0, reserve=0)
 PASSWORD = b"open sesame"
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from mailstore.errors import Busy, Corrupt, Unavailable
+from mailstore.errors import Busy, Corrupt, DiskFull, Unavailable
 from mailstore.index import database as module
 from mailstore.index.database import Database, migrations, store_error
 from tests.mailstore.index.records import add, new_index
@@ -135,7 +135,7 @@ def test_a_second_writer_hears_busy(tmp_path, monkeypatch):
     ("error", "kind"),
     [
         (apsw.BusyError("b"), Busy),
-        (apsw.FullError("f"), Unavailable),
+        (apsw.FullError("f"), DiskFull),
         (apsw.IOError("i"), Unavailable),
         (apsw.ReadOnlyError("r"), Unavailable),
         (apsw.CorruptError("c"), Corrupt),
