@@ -53,6 +53,9 @@ def store_options(config: Config) -> StoreOptions:
         open_accounts=config.store.open_accounts,
         metadata_octets=config.store.metadata_octets,
         metadata_entries=config.store.metadata_entries,
+        annotation_octets=config.store.annotation_octets,
+        annotations_of_message=config.store.annotations_of_message,
+        annotations_of_mailbox=config.store.annotations_of_mailbox,
     )
 
 

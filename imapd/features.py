@@ -26,6 +26,7 @@ from imapd.commands import (
 )
 from imapd.commands import list as list_
 from imapd.extensions import (
+    annotate,
     appendlimit,
     binary,
     catenate,
@@ -150,6 +151,7 @@ ALL: tuple[Feature, ...] = (
     savedate.FEATURE,
     preview.FEATURE,
     digest_sha1.FEATURE,
+    annotate.FEATURE,
     uidplus.FEATURE,
     unselect.FEATURE,
     move.FEATURE,

@@ -69,6 +69,24 @@ class TooMany(StoreError):
     default = "a limit was reached"
 
 
+class AnnotationTooBig(TooBig):
+    """The value of a message's annotation is longer than the store takes."""
+
+    default = "the annotation is too big"
+
+
+class TooManyAnnotations(TooMany):
+    """A message or a mailbox would have more annotations than it may."""
+
+    default = "there are too many annotations"
+
+
+class NoSuchPart(StoreError):
+    """A message does not have the part that something is said of."""
+
+    default = "a message has no such part"
+
+
 class Expunged(StoreError):
     """Messages that the command names are gone."""
 

@@ -197,6 +197,37 @@ class MessageSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotationName:
+    """An annotation of a message: its entry, and whether it is one's own (RFC 5257)."""
+
+    entry: str
+    private: bool
+
+    @property
+    def part(self) -> tuple[int, ...]:
+        """The numbers of the part that it is about; none for the whole message."""
+        first = self.entry.split("/", 2)[1]
+        return tuple(map(int, first.split("."))) if first[:1].isdigit() else ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationChange:
+    """What an annotation is to be; None removes it."""
+
+    name: AnnotationName
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """An annotation that a message has; its value if that was asked for."""
+
+    name: AnnotationName
+    octets: int
+    value: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One message on its way into a mailbox."""
 
@@ -205,6 +236,7 @@ class Arrival:
     internaldate: InternalDate | None = None  # None: now
     binary: bool = False  # True: a NUL byte is taken as it is (import, delivery)
     encode_nul: bool = False  # True: parts with a NUL byte become base64 (RFC 3516)
+    annotations: tuple[AnnotationChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +289,7 @@ class FlagChange:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The result of `Mailbox.store_flags`.
+    """The result of `Mailbox.store_flags` and its like.
 
     ``updated``, ``external`` and ``failed`` hold (uid, mask). ``external`` are those
     of ``updated`` that others had changed after ``seen_at``: they are told even under
@@ -270,6 +302,7 @@ class Stored:
     external: Sequence[tuple[int, int]] = ()
     failed: Sequence[tuple[int, int]] = ()
     missing: Sequence[int] = ()
+    wrote: bool = False  # ``modseq`` is that of this change
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mailstore.model import AnnotationName
+
 
 class Compare(enum.Enum):
     """How a number or a day is compared with the message's."""
@@ -50,6 +52,7 @@ DEFAULT_COMPARATOR = Comparator()
 class SortKey(enum.Enum):
     """What messages are ordered by (RFC 5256 §3, RFC 5957 §4)."""
 
+    ANNOTATION = "ANNOTATION"  # one that the criterion names (RFC 5257 §4.9)
     ARRIVAL = "ARRIVAL"
     CC = "CC"
     DATE = "DATE"
@@ -70,6 +73,11 @@ class Criterion:
 
     key: SortKey
     reverse: bool = False
+    annotation: AnnotationName | None = None
+
+    def __post_init__(self) -> None:
+        if (self.key is SortKey.ANNOTATION) != (self.annotation is not None):
+            raise ValueError("an annotation has a name, other keys have none")
 
 
 class Threading(enum.Enum):
@@ -198,6 +206,21 @@ class ModseqAtLeast:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnotationContains:
+    """An annotation holds the string (RFC 5257 §4.8); None: it has any value.
+
+    ``entry`` may have the wildcards of `mailstore.patterns`. A value that is no text
+    holds the string's octets in UTF-8.
+    """
+
+    entry: str
+    needle: str | None
+    private: bool = True
+    shared: bool = True
+    collation: Collation = Collation.UNICODE_CASEMAP
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderContains:
     """A field of this name holds the string; an empty needle asks for the field."""
 
@@ -246,6 +269,7 @@ Predicate = (
     | MessageIn
     | ThreadIs
     | ModseqAtLeast
+    | AnnotationContains
     | HeaderContains
     | BodyContains
     | TextContains
@@ -276,7 +300,9 @@ def collated(predicate: Predicate, collation: Collation) -> Predicate:
             return Or(tuple([collated(term, collation) for term in terms]))
         case Not(term):
             return Not(collated(term, collation))
-        case HeaderContains() | BodyContains() | TextContains() if predicate.needle:
+        case (
+            HeaderContains() | BodyContains() | TextContains() | AnnotationContains()
+        ) if predicate.needle:
             return replace(predicate, collation=collation)
         case _:
             return predicate

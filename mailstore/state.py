@@ -168,6 +168,15 @@ class MailboxState:
         rows = Masks(self, changed) if len(changed) > _MANY else self.rows(changed)
         return Changes(self.modseq, new, rows, step.vanished)
 
+    def touched(self, since: int) -> Sequence[int]:
+        """Give the UIDs of what arrived or changed behind a mod-sequence, at least."""
+        if since >= self.modseq:
+            return ()
+        step = self._history.since(since)
+        if not step.new:
+            return step.changed
+        return sorted({*step.new, *step.changed})
+
     def forget_history(self, modseq: int) -> None:
         """Drop what all sessions were told: up to a mod-sequence."""
         self._history.forget(modseq)

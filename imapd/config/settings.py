@@ -78,6 +78,22 @@ class StoreSettings:
         "annotations of one mailbox, or of the server: shared ones, and private ones "
         "of each person",
     )
+    annotation_octets: int = _setting(
+        65_536,
+        Whole(1_024, 1_048_576),
+        "octets of one annotation of a message (RFC 5257)",
+    )
+    annotations_of_message: int = _setting(
+        50,
+        Whole(10, 1_000),
+        "annotations of one message: shared ones, and private ones of each person",
+    )
+    annotations_of_mailbox: int = _setting(
+        100_000,
+        Whole(100, 10_000_000),
+        "annotations of all messages of a mailbox: shared ones, and private ones of "
+        "each person",
+    )
     open_accounts: int = _setting(
         256, Whole(8, 100_000), "accounts kept open in each worker after their last use"
     )

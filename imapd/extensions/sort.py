@@ -5,7 +5,7 @@
     sort            = ["UID" SP] "SORT" [search-return-opts] SP sort-criteria
                       SP search-criteria
     sort-criteria   = "(" sort-criterion *(SP sort-criterion) ")"
-    sort-criterion  = ["REVERSE" SP] sort-key
+    sort-criterion  = ["REVERSE" SP] sort-key   ; some keys with an argument
     search-criteria = charset 1*(SP search-key)
 
     a SORT (SUBJECT REVERSE DATE) UTF-8 SINCE 1-Feb-1994
@@ -26,7 +26,7 @@ from functools import partial
 from imapd.session.context import Context
 from imapd.session.faults import Bad
 from imapd.session.numbered import both_forms
-from imapd.session.plugs import SearchKey, SortKeySpec
+from imapd.session.plugs import SearchKey, SortArgument, SortKeySpec
 from imapd.session.registry import Capability, Completed, Effects, Feature, Registry
 from imapd.session.search_program import parse_search_keys
 from imapd.session.search_result import ReturnOption, Searching
@@ -46,11 +46,20 @@ class SortCriterion:
 
     key: str
     reverse: bool = False
+    argument: SortArgument | None = None
 
     def unparse(self) -> bytes:
         """Write the criterion as a client would."""
         name = self.key.encode("ascii")
+        if self.argument is not None:
+            name += b" " + self.argument.unparse()
         return b"REVERSE " + name if self.reverse else name
+
+    def lower(self, key: SortKey) -> Criterion:
+        """Say it in the store's terms."""
+        if self.argument is None:
+            return Criterion(key, self.reverse)
+        return self.argument.criterion(key, reverse=self.reverse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +97,12 @@ def _parse_criterion(cursor: Cursor, registry: Registry) -> SortCriterion:
     reverse = cursor.accept(b"REVERSE ")
     start = cursor.at
     name = cursor.need(_KEY_NAME, "a sort key")[0].decode("ascii").upper()
-    if name not in registry.sort_keys:
+    spec = registry.sort_keys.get(name)
+    if spec is None:
         cursor.at = start
         raise cursor.fail("a sort key")
-    return SortCriterion(name, reverse)
+    argument = None if spec.parse is None else spec.parse(cursor)
+    return SortCriterion(name, reverse, argument)
 
 
 def unparse(node: Sort) -> bytes:
@@ -110,10 +121,10 @@ async def run(context: Context, node: Sort) -> Completed:
     """Answer with what was found, in the order of the criteria."""
     known = context.registry.sort_keys
     # What is equal by a key is so by the same key again, whatever its direction.
-    first: dict[str, SortCriterion] = {}
+    first: dict[object, SortCriterion] = {}
     for one in node.criteria:
-        first.setdefault(one.key, one)
-    criteria = [(known[one.key], one.reverse) for one in first.values()]
+        first.setdefault((one.key, one.argument), one)
+    criteria = [(known[one.key], one) for one in first.values()]
     by_uid = node.answer is UidSet
     return await run_searching(
         Searching(
@@ -132,7 +143,7 @@ async def run(context: Context, node: Sort) -> Completed:
 
 
 async def _find(
-    criteria: Sequence[tuple[SortKeySpec, bool]],
+    criteria: Sequence[tuple[SortKeySpec, SortCriterion]],
     comparator: Comparator,
     mailbox: Mailbox,
     predicate: Predicate,
@@ -141,7 +152,7 @@ async def _find(
     for spec, _ in criteria:
         if not spec.allowed(predicate):
             raise Bad(f"these search keys give nothing to sort by {spec.name}")
-    order = [Criterion(spec.key, reverse) for spec, reverse in criteria]
+    order = [criterion.lower(spec.key) for spec, criterion in criteria]
     return await mailbox.sort(predicate, order, comparator, following)
 
 

@@ -55,6 +55,8 @@ CODES: dict[type[errors.StoreError], str | None] = {
     errors.OverQuota: "OVERQUOTA",
     errors.TooBig: "TOOBIG",  # RFC 7889 §4
     errors.TooMany: "LIMIT",
+    errors.AnnotationTooBig: "ANNOTATE TOOBIG",  # RFC 5257 §4.5
+    errors.TooManyAnnotations: "ANNOTATE TOOMANY",
     errors.Expunged: "EXPUNGEISSUED",
     errors.InvalidName: "CANNOT",
     errors.InvalidUse: "USEATTR",  # RFC 6154 §6
@@ -67,8 +69,13 @@ CODES: dict[type[errors.StoreError], str | None] = {
 }
 
 
-def fault_of(error: errors.StoreError) -> No:
-    """Give the NO that tells a client of a store error (RFC 5530 §3)."""
+def fault_of(error: errors.StoreError) -> Fault:
+    """Give the NO that tells a client of a store error (RFC 5530 §3).
+
+    Where the client named what no command could make sense of, it is BAD.
+    """
+    if isinstance(error, errors.NoSuchPart):
+        return Bad(error.text)  # RFC 5257 §3.2.1
     for kind in type(error).__mro__:
         if kind in CODES:
             return No(error.text, CODES[kind])

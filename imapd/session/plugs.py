@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imapd.session.faults import No
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column, MailboxStatus
-from mailstore.query import Predicate, SortKey
+from mailstore.query import Criterion, Predicate, SortKey
 from mailstore.service import Mailbox
 
 if TYPE_CHECKING:
@@ -286,17 +286,31 @@ class ReturnScope(enum.Enum):
     SELECTED_ALONE = enum.auto()  # no other may be searched
 
 
+class SortArgument(Protocol):
+    """What stands behind the name of a sort key; a frozen value."""
+
+    def unparse(self) -> bytes:
+        """Write it as a client would."""
+        ...
+
+    def criterion(self, key: SortKey, /, *, reverse: bool) -> Criterion:
+        """Say the key with this argument in the store's terms."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SortKeySpec:
     """A sort key of SORT by its name, and the store's word for it.
 
-    ``allowed`` tells whether it may be used with what is searched for.
+    ``allowed`` tells whether it may be used with what is searched for. ``parse`` takes
+    its argument, with the space before it; None: it has none.
     """
 
     name: str
     key: SortKey
     rfc: str
     allowed: Callable[[Predicate], bool] = lambda _: True
+    parse: Callable[[Cursor], SortArgument] | None = None
 
 
 @dataclass(frozen=True, slots=True)

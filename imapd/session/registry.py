@@ -168,6 +168,7 @@ class Feature:
     list_returns: tuple[ListReturnSpec, ...] = ()
     enables: tuple[Enabling, ...] = ()
     news: tuple[News, ...] = ()
+    message_events: tuple[str, ...] = ()  # that a `Watch` may want, as they are told
     append_data: tuple[AppendDataSpec, ...] = ()
     append_options: tuple[AppendOptionSpec, ...] = ()
     append_most: int = 1  # messages that one APPEND may bring
@@ -245,6 +246,7 @@ class Registry:
     list_returns: Mapping[str, ListReturnSpec] = field(repr=False)
     enables: Mapping[str, Enabling] = field(repr=False)
     news: tuple[News, ...] = field(repr=False)
+    message_events: Mapping[str, str] = field(repr=False)  # by name in upper case
     append_data: Mapping[str, AppendDataSpec] = field(repr=False)
     append_options: Mapping[str, AppendOptionSpec] = field(repr=False)
     append_most: int
@@ -299,6 +301,7 @@ class Registry:
             progress=tuple(p for f in chosen for p in f.progress),
             terminals=frozenset(text for f in chosen for text in f.terminals),
             news=tuple(n for f in chosen for n in f.news),
+            message_events={e.upper(): e for f in chosen for e in f.message_events},
             capabilities=tuple(c for f in chosen for c in f.capabilities),
             unasked_literal=min(
                 (f.unasked_literal for f in chosen if f.unasked_literal is not None),

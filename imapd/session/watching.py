@@ -46,6 +46,13 @@ class Watch(Protocol):
         """
         ...
 
+    def wants_of_selected(self, event: str, /) -> bool:
+        """Tell whether the client has asked for one of `Feature.message_events`.
+
+        Of the messages in the selected mailbox; the event's name is in upper case.
+        """
+        ...
+
     @property
     def items(self) -> tuple[FetchItem, ...]:
         """What is told of each message that is new in the selected mailbox."""

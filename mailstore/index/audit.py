@@ -97,7 +97,14 @@ def references(database: Database) -> list[str]:
         "SELECT DISTINCT a.mailbox FROM metadata a LEFT JOIN mailbox m"
         " ON m.id = a.mailbox WHERE m.id IS NULL"
     )
-    return found + [f"annotations of mailbox {m}, which is no more" for (m,) in rows]
+    found += [f"annotations of mailbox {m}, which is no more" for (m,) in rows]
+    if not database.has_table("annotation"):
+        return found
+    rows = database.all(
+        "SELECT mailbox, uid FROM annotation EXCEPT SELECT mailbox, uid FROM entry"
+        " EXCEPT SELECT mailbox, uid FROM expunged LIMIT 20"
+    )
+    return found + [f"mailbox {m}: annotations of no UID {uid}" for m, uid in rows]
 
 
 def blobs(database: Database) -> Iterator[BlobRow]:

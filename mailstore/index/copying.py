@@ -11,6 +11,7 @@ from array import array
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
+from mailstore.index import annotate
 from mailstore.index.arrival import add_entries, open_target
 from mailstore.index.database import Database
 from mailstore.index.entries import keywords
@@ -40,17 +41,22 @@ def copy(
     to: str,
     now: int,
     *,
+    me: str | None = "",
     move: bool = False,
     by: Acting | None = None,
 ) -> CopyDone:
     """Copy messages to a mailbox, or move them there, in the order of their UIDs.
 
-    Flags, keywords and INTERNALDATE are kept. What is gone already is left out.
-    Raises `NotFound` when either mailbox is gone, `TooMany`.
+    Flags, keywords and INTERNALDATE are kept, and annotations that are shared or
+    ``me``'s; with None all of them. What is gone already is left out. Raises `NotFound`
+    when either mailbox is gone, `TooMany`.
     """
-    if not database.one(
-        "SELECT 1 FROM mailbox WHERE id = ? AND name IS NOT NULL", (source,)
-    ):
+    there = database.one(
+        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?)"
+        " FROM mailbox WHERE id = ? AND name IS NOT NULL",
+        (source, source),
+    )
+    if there is None:
         raise NotFound(detail="the source is gone")
     target = open_target(database, to)
     uidvalidity = database.one(
@@ -71,6 +77,10 @@ def copy(
     rows, known = translate(database, rows, source, target)
     arrived = add_entries(database, target, rows, known, now)
     deltas = [arrived.delta]
+    made = array("I", [row.uid for row in arrived.delta.new])
+    if there[0]:
+        pairs = zip(uids, made, strict=True)
+        annotate.copy(database, source, target, pairs, arrived.delta.modseq, me)
     if move:
         first = arrived.delta.new[0].uid
         removed = expunge(
@@ -82,7 +92,6 @@ def copy(
             cause=Cause(How.MOVED, by, (target, first)),
         )
         deltas += [removed] if removed is not None else []
-    made = array("I", [row.uid for row in arrived.delta.new])
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
 
 
@@ -94,7 +103,7 @@ def move_all(
     by: Acting | None = None,
 ) -> CopyDone:
     """Move every message: what RENAME does to INBOX (RFC 3501 §6.3.5)."""
-    return copy(database, source, EVERYTHING, to, now, move=True, by=by)
+    return copy(database, source, EVERYTHING, to, now, me=None, move=True, by=by)
 
 
 def translate(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstore.errors import NotFound
-from mailstore.index import mailboxes, metadata
+from mailstore.index import annotate, mailboxes, metadata
 from mailstore.index.arrival import add_entries
 from mailstore.index.copying import translate
 from mailstore.index.database import Database, Value
@@ -203,6 +203,7 @@ def bring_back(
         _mark(database, [key for _, _, keys in rows for key in keys], now)
         old = [entry.uid for entry, _, _ in rows]
         uids = list(zip(old, [row.uid for row in delta.new], strict=True))
+        annotate.copy(database, mailbox, target, uids, delta.modseq, me=None)
     return BroughtBack(target, name, made, uids, delta)
 
 

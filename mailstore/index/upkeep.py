@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailstore.index import metadata, sortkeys, surrogates, threads
+from mailstore.index import annotate, metadata, sortkeys, surrogates, threads
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
@@ -68,6 +68,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
     messages = 0
     if gone:
         remember(database, [row[1:] for row in gone])
+        annotate.purge(database, [(row[1], row[3]) for row in gone])
         database.execute("CREATE TEMP TABLE candidate (message INTEGER PRIMARY KEY)")
         database.many(
             "INSERT OR IGNORE INTO candidate VALUES (?)", [row[:1] for row in gone]
@@ -96,6 +97,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
         " WHERE remover IS NOT NULL UNION SELECT remover FROM mailbox"
         " WHERE remover IS NOT NULL)"
     )
+    annotate.forget_removed(database)
     metadata.purge(database, before)
     database.execute("UPDATE account SET purged_at = ?", (now,))
     return Purged(len(gone), messages)

@@ -16,6 +16,7 @@ from typing import assert_never
 from mailstore.query import (
     All,
     And,
+    AnnotationContains,
     ArrivedAt,
     ArrivedOn,
     BodyContains,
@@ -178,7 +179,7 @@ class _Search:
                 return planes.of_indexes(
                     len(among), list(self.scores(predicate, among))
                 )
-            case SavedOn() | ThreadIs():
+            case SavedOn() | ThreadIs() | AnnotationContains():
                 raise ValueError("`lookups` answers this term before")
             case _:
                 return planes.both(among, self._by_columns(predicate))

@@ -6,11 +6,17 @@ for the whole mailbox. Afterwards a predicate has in their place what memory kno
 
 from __future__ import annotations
 
-from mailstore.index import entries, threads
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mailstore.index import annotate, entries, threads
 from mailstore.index.database import Database
 from mailstore.model import MailboxId
+from mailstore.patterns import EntryPattern
 from mailstore.query import (
     And,
+    AnnotationContains,
     Compare,
     MessageIn,
     Not,
@@ -21,8 +27,10 @@ from mailstore.query import (
     Uids,
 )
 from mailstore.runs import ranges_of
+from mailstore.search.texts import FORMS
+from mailstore.search.watch import Watch
 
-LOOKUPS = (SavedOn, ThreadIs)
+LOOKUPS = (SavedOn, ThreadIs, AnnotationContains)
 _DAY = 86_400
 _EVER = 2**62
 
@@ -47,23 +55,72 @@ def _has(predicate: Predicate, kinds: tuple[type[Predicate], ...]) -> bool:
             return isinstance(predicate, kinds)
 
 
-def look_up(database: Database, mailbox: MailboxId, predicate: Predicate) -> Predicate:
-    """Give the predicate with all such terms answered."""
-    match predicate:
-        case And(terms):
-            return And(tuple([look_up(database, mailbox, term) for term in terms]))
-        case Or(terms):
-            return Or(tuple([look_up(database, mailbox, term) for term in terms]))
-        case Not(term):
-            return Not(look_up(database, mailbox, term))
-        case SavedOn(compare, day):
-            since, before = _seconds(compare, day)
-            found = entries.saved_between(database, mailbox, since, before)
-            return Uids(ranges_of(found))
-        case ThreadIs(number):
-            return MessageIn(frozenset(threads.messages_of(database, number)))
-        case _:
-            return predicate
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """Answers such terms about one mailbox, for one login, on a thread.
+
+    Raises `Cancelled` and `TooMany` by its watch.
+    """
+
+    database: Database
+    mailbox: MailboxId
+    me: str = ""
+    watch: Watch = field(default_factory=Watch)
+
+    def answer(self, predicate: Predicate) -> Predicate:
+        """Give the predicate with all such terms answered."""
+        match predicate:
+            case And(terms):
+                return And(tuple([self.answer(term) for term in terms]))
+            case Or(terms):
+                return Or(tuple([self.answer(term) for term in terms]))
+            case Not(term):
+                return Not(self.answer(term))
+            case SavedOn(compare, day):
+                since, before = _seconds(compare, day)
+                found = entries.saved_between(
+                    self.database, self.mailbox, since, before
+                )
+                return Uids(ranges_of(found))
+            case ThreadIs(number):
+                return MessageIn(frozenset(threads.messages_of(self.database, number)))
+            case AnnotationContains():
+                return Uids(ranges_of(self._annotated(predicate)))
+            case _:
+                return predicate
+
+    def _annotated(self, term: AnnotationContains) -> array[int]:
+        owners = [
+            *([annotate.SHARED] if term.shared else []),
+            *([self.me] if term.private else []),
+        ]
+        pattern = EntryPattern(term.entry)
+
+        def is_entry(name: str) -> bool:
+            self.watch.pause()
+            return pattern.matches(name)
+
+        is_value = None
+        if term.needle is not None:
+            is_value = _holds(term.needle, FORMS[term.collation], self.watch)
+        return annotate.matching(
+            self.database, self.mailbox, owners, is_entry, is_value
+        )
+
+
+def _holds(
+    needle: str, form: Callable[[str], str], watch: Watch
+) -> Callable[[bytes], bool]:
+    wanted, octets = form(needle), needle.encode()
+
+    def is_value(value: bytes) -> bool:
+        watch.pause()
+        try:
+            return wanted in form(value.decode())
+        except UnicodeDecodeError:
+            return octets in value
+
+    return is_value
 
 
 def _seconds(compare: Compare, day: int) -> tuple[int, int]:

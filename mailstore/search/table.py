@@ -34,7 +34,8 @@ _FIELDS: Mapping[SortKey, str] = {
     SortKey.SUBJECT: "subject",
     SortKey.TO: "to_",
 }
-_CHANGING = frozenset({SortKey.MODSEQ, SortKey.RELEVANCY})
+_CHANGING = frozenset({SortKey.ANNOTATION, SortKey.MODSEQ, SortKey.RELEVANCY})
+_NONE_GIVEN: Mapping[Criterion, Sequence[float]] = {}
 _BY_DATE = (Criterion(SortKey.DATE),)
 _BY_ARRIVAL = (Criterion(SortKey.ARRIVAL),)
 _MOST_ORDERS = 8
@@ -182,12 +183,13 @@ class SortTable:
         criteria: tuple[Criterion, ...],
         how: Comparator,
         source: Source,
-        relevancy: Sequence[float] = (),
+        given: Mapping[Criterion, Sequence[float]] = _NONE_GIVEN,
     ) -> array[int]:
         """Give UIDs in the order of criteria: all, or those in a plane.
 
-        What is equal by all of them stays in the order of the mailbox. ``relevancy``
-        has a value for each message of the mailbox where it is a criterion.
+        What is equal by all of them stays in the order of the mailbox. ``given`` has,
+        for criteria of which nothing is kept here, a value for each message of the
+        mailbox.
         """
         self.follow(now, source)
         count = len(now.uids)
@@ -195,9 +197,7 @@ class SortTable:
         few = among is not None and among.count(1) * 8 < count
         if changing or (few and not self.ready(now, criteria, how)):
             some = range(count) if among is None else indexes(among)
-            order: Sequence[int] = self._sorted(
-                now, some, criteria, how, source, relevancy
-            )
+            order: Sequence[int] = self._sorted(now, some, criteria, how, source, given)
         else:
             order = self._order(now, criteria, how, source)
             if among is not None:
@@ -228,16 +228,15 @@ class SortTable:
         criteria: Sequence[Criterion],
         how: Comparator,
         source: Source,
-        relevancy: Sequence[float] = (),
+        given: Mapping[Criterion, Sequence[float]] = _NONE_GIVEN,
     ) -> list[int]:
         order = list(some)
         for criterion in reversed(criteria):
             if criterion.key is SortKey.UID:
                 order.sort(reverse=criterion.reverse)
                 continue
-            if criterion.key is SortKey.RELEVANCY:
-                values: Sequence[float] = relevancy
-            else:
+            values = given.get(criterion)
+            if values is None:
                 values = self._values(now, criterion.key, how, source)
             order = in_order(order, values.__getitem__, reverse=criterion.reverse)
         return order

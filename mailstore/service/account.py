@@ -33,6 +33,7 @@ from mailstore.model import (
     MessageSink,
     SpecialUse,
 )
+from mailstore.service.annotations import bounds_of, check_sizes
 from mailstore.service.arrivals import AppendJob
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
@@ -114,6 +115,11 @@ class Account:
     def options(self) -> StoreOptions:
         """How the store keeps mail, as it is configured now."""
         return self._around.options
+
+    @property
+    def annotator(self) -> str:
+        """Whose private annotations of messages who opened it sees, and makes."""
+        return str(self.id)
 
     @property
     def metadata(self) -> MailboxMetadata:
@@ -310,17 +316,20 @@ class Account:
 
         With ``instead_of`` the message of that mailbox and UID goes at the same
         moment. When it returns they are durable. Raises `NotFound`, `InvalidContent`,
-        `TooBig`, `TooMany` keywords, `Unavailable`, `Expunged` when the other one is
-        gone already.
+        `TooBig`, `TooMany` keywords or annotations, `NoSuchPart`, `Unavailable`,
+        `Expunged` when the other one is gone already.
         """
         self.check_writable()
         self.check_space(0)
+        for arrival in arrivals:
+            check_sizes(arrival.annotations, self.options)
         job = AppendJob(
             name,
             arrivals,
             self._runtime.now(),
             self.options.max_message,
             instead_of,
+            annotating=(self.annotator, bounds_of(self.options)),
         )
         arrived = await self.lane.submit(job)
         delta = arrived.delta

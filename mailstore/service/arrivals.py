@@ -10,9 +10,11 @@ from dataclasses import replace
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, InvalidContent, TooBig
+from mailstore.index import annotate
+from mailstore.index.annotate import Bounds
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
-from mailstore.index.records import MessageRecord, Surrogate
+from mailstore.index.records import Delta, MessageRecord, Surrogate
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.mime.downgrade import Edit, downgraded, downgraded_size, pack_edits
@@ -20,6 +22,7 @@ from mailstore.mime.encoding import without_nul
 from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import Ingested, ingest
 from mailstore.model import Arrival, How, InternalDate, MailboxId
+from mailstore.service.annotations import check_parts
 from mailstore.writer import Outcome
 
 
@@ -38,9 +41,11 @@ class AppendJob:
         now: float,
         most: int,
         instead_of: tuple[MailboxId, int] | None = None,
+        annotating: tuple[str, Bounds] | None = None,
     ) -> None:
         self._instead_of = instead_of
         self._by = who_acts()
+        self._annotating = annotating  # by whom, and how much
         self._name = name
         self._arrivals = arrivals
         self._now = int(now)
@@ -58,6 +63,7 @@ class AppendJob:
             arrival = _encode_nul(given, blobs)
             date = arrival.internaldate or InternalDate(self._now)
             seen, other = _look(arrival, blobs)
+            check_parts(arrival.annotations, seen.parts)
             stored = blobs.add(_content(arrival), date)
             record = replace(_record(stored, seen), surrogate=other)
             self._new.append(NewMessage(record, arrival.flags, date))
@@ -67,6 +73,7 @@ class AppendJob:
         """Insert the rows."""
         arrived = append(database, self._name, self._new, self._now)
         deltas = [arrived.delta]
+        self._annotate(database, arrived.delta)
         if self._instead_of is not None:
             mailbox, uid = self._instead_of
             one = Selection(((uid, uid),))
@@ -82,6 +89,17 @@ class AppendJob:
                 raise Expunged
             deltas.append(gone)
         return Outcome(arrived, deltas)
+
+    def _annotate(self, database: Database, delta: Delta) -> None:
+        """Give the new messages the annotations that came with them."""
+        given = {
+            row.uid: arrival.annotations
+            for row, arrival in zip(delta.new, self._arrivals, strict=True)
+            if arrival.annotations
+        }
+        if given and self._annotating is not None:
+            me, bounds = self._annotating
+            annotate.add(database, delta.mailbox, me, given, delta.modseq, bounds)
 
 
 def _content(arrival: Arrival) -> bytes | BlobWriter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailstore.blobs import BlobReader
@@ -22,6 +23,7 @@ from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import (
     MAX_KEYWORDS,
+    AnnotationChange,
     Appended,
     Arrival,
     Batch,
@@ -46,6 +48,7 @@ from mailstore.query import (
 from mailstore.ranges import Range, intersection, without
 from mailstore.runs import runs
 from mailstore.search.lookups import has_thread
+from mailstore.service.annotations import MailboxAnnotations
 from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
 from mailstore.service.object_ids import ObjectIds
@@ -222,7 +225,10 @@ class Mailbox:
         """
         if has_thread(predicate):
             await self._account.late.linking.finish()
-        return await search(self._account.searching, self._state, predicate, following)
+        account = self._account
+        return await search(
+            account.searching, self._state, predicate, following, account.annotator
+        )
 
     async def relevancy(
         self,
@@ -271,7 +277,15 @@ class Mailbox:
 
     def _sorting(self, comparator: Comparator, following: Following) -> Sorting:
         table = self._opened.sorting
-        return Sorting(self._account.sorting, table, self._state, comparator, following)
+        account = self._account
+        return Sorting(
+            account.sorting,
+            table,
+            self._state,
+            comparator,
+            following,
+            account.annotator,
+        )
 
     async def changed(self, uids: Sequence[int], since: int) -> Sequence[int]:
         """Give those of ascending UIDs whose flags changed after a mod-sequence.
@@ -297,7 +311,22 @@ class Mailbox:
         )
         return without(found, known)
 
+    @property
+    def annotations(self) -> MailboxAnnotations:
+        """The annotations of its messages (RFC 5257)."""
+        return MailboxAnnotations(
+            self._account,
+            self._state,
+            check=self._check_annotating,
+            stored=self._stored,
+            parts=partial(self.fetch, columns=(Column.PARTS,)),
+        )
+
     # -- writing
+
+    def _check_annotating(self, _: Sequence[AnnotationChange]) -> None:
+        """Refuse who may not annotate messages so (RFC 5257 §3.4)."""
+        self._check_writable()
 
     def _check_writable(self) -> None:
         if self.readonly:
@@ -342,6 +371,11 @@ class Mailbox:
         done = await self._account.lane.write(
             work, durable=False, small=len(uids) <= _SMALL
         )
+        return await self._stored(uids, done)
+
+    async def _stored(self, uids: Sequence[int], done: FlagsStored) -> Stored:
+        """Say what became of messages, with what others have done meanwhile."""
+        state = self._state
         await self._caught_up(done.delta.modseq)
         rows = self.rows(uids)
         missing: Sequence[int] = ()
@@ -361,6 +395,7 @@ class Mailbox:
             external=[row for row in updated if row[0] in external] if external else [],
             failed=[row for row in rows if row[0] in refused] if refused else [],
             missing=missing,
+            wrote=done.delta.modseq != done.delta.base,
         )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> Changes:
@@ -423,10 +458,10 @@ class Mailbox:
         if not among:
             row = mailboxes.mailbox_named(self._account.readers.event, to)
             return Copied(row.uidvalidity, array("I"), array("I"))
-        now, by = int(self._account.now()), who_acts()
+        now, by, me = int(self._account.now()), who_acts(), self._account.annotator
 
         def work(database: Database) -> Outcome[CopyDone]:
-            done = copy(database, state.id, among, to, now, move=move, by=by)
+            done = copy(database, state.id, among, to, now, me=me, move=move, by=by)
             return Outcome(done, done.deltas)
 
         done = await self._account.lane.write(work)

@@ -31,6 +31,9 @@ class StoreOptions:
     open_accounts: int = 256  # kept open while nobody uses them
     metadata_octets: int = 65_536  # of one annotation (RFC 5464)
     metadata_entries: int = 1_000  # of one mailbox, or of the server, and one owner
+    annotation_octets: int = 65_536  # of one annotation of a message (RFC 5257)
+    annotations_of_message: int = 50  # and one owner
+    annotations_of_mailbox: int = 100_000  # and one owner
 
 
 IndexElsewhere = Callable[[AccountId, bool], bool]

@@ -20,7 +20,7 @@ from mailstore.query import Following, Predicate
 from mailstore.search.evaluate import cost, evaluate
 from mailstore.search.evaluate import relevancy as scores_of
 from mailstore.search.indexed import IndexedTexts
-from mailstore.search.lookups import look_up, needs_lookup
+from mailstore.search.lookups import Lookups, needs_lookup
 from mailstore.search.planes import Columns, only
 from mailstore.search.textdb import TextDatabase
 from mailstore.search.texts import MessageText, Texts
@@ -143,16 +143,21 @@ def _watch(runtime: Runtime, following: Following) -> Watch:
 
 
 async def search(
-    parts: SearchParts, state: MailboxState, predicate: Predicate, following: Following
+    parts: SearchParts,
+    state: MailboxState,
+    predicate: Predicate,
+    following: Following,
+    me: str = "",
 ) -> array[int]:
     """Give the UIDs that match, ascending; none when it was cancelled.
 
-    Raises `TooMany` when it took too long.
+    ``me`` owns the private annotations that are looked at. Raises `TooMany` when it
+    took too long.
     """
     expensive = cost(predicate) > 0 or needs_lookup(predicate)
     if not expensive and len(state.uids) <= _AT_ONCE:
         return evaluate(predicate, _columns_at_once(state), None, Watch())
-    work = _Work(parts, state.id, columns_of(state), following, evaluate)
+    work = _Work(parts, state.id, columns_of(state), following, evaluate, me)
     async with parts.turns:
         found = await in_pool(parts.runtime, Pool.SEARCH, lambda: work.run(predicate))
     if work.unindexed:
@@ -202,11 +207,13 @@ class _Work:
         columns: Columns,
         following: Following,
         give: Give,
+        me: str = "",
     ) -> None:
         self._parts = parts
         self._mailbox = mailbox
         self._columns = columns
         self._give = give
+        self._me = me
         self._following = following
         self._watch = Watch()
         self.unindexed = False  # whether messages were read that the index lacks
@@ -219,8 +226,8 @@ class _Work:
             if not needs_lookup(predicate) and cost(predicate) == 0:
                 return self._give(predicate, self._columns, None, self._watch)
             with self._parts.readers.take() as database:
-                known = look_up(database, self._mailbox, predicate)
-                return self._find(known, database)
+                lookups = Lookups(database, self._mailbox, self._me, self._watch)
+                return self._find(lookups.answer(predicate), database)
         except Cancelled:
             return array("I")
 

@@ -8,22 +8,23 @@ down for the next time.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mailstore.blobs import BlobStore
 from mailstore.errors import StoreError
-from mailstore.index import sortkeys
+from mailstore.index import annotate, sortkeys
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.ingest import ingest
 from mailstore.mime.packed import unpack_header
-from mailstore.mime.sorting import SortFields, stored_fields
-from mailstore.model import Forest
-from mailstore.query import Comparator, Criterion, Following, Threading
+from mailstore.mime.sorting import UNDECODED, SortFields, stored_fields
+from mailstore.model import AnnotationName, Forest, MailboxId
+from mailstore.query import Comparator, Criterion, Following, SortKey, Threading
 from mailstore.runs import runs
+from mailstore.search.columns import TextColumn
 from mailstore.search.table import SortTable
 from mailstore.search.watch import Cancelled
 from mailstore.service.readers import Readers
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _AT_ONCE = 20_000  # messages whose order is read on the event thread (about 1 ms)
 _BATCH = 4_096
+_SORTED_OCTETS = 4_096  # of an annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,19 @@ class StoredValues:
                     rows[at] = tuple([getattr(fields, name) for name in names])
             yield from rows
 
+    def annotations(
+        self, mailbox: MailboxId, name: AnnotationName, me: str
+    ) -> dict[int, bytes]:
+        """Give the values of an annotation by UID, as texts that are sorted.
+
+        Their beginnings decide: what is the same there is equal.
+        """
+        owner = me if name.private else annotate.SHARED
+        values = annotate.first_octets(
+            self._database, mailbox, owner, name.entry, _SORTED_OCTETS
+        )
+        return {uid: _text(value) for uid, value in values.items()}
+
     def _make(self, messages: Sequence[int]) -> None:
         self.made.update(dict.fromkeys(messages, SortFields()))
         for start in range(0, len(messages), 256):
@@ -107,6 +122,7 @@ class Sorting:
     state: MailboxState
     comparator: Comparator
     following: Following
+    me: str = ""  # who owns the private annotations that are looked at
 
     async def sort(
         self,
@@ -130,8 +146,14 @@ class Sorting:
 
         def run(source: StoredValues) -> array[int]:
             among = _plane(found, now.uids)
-            relevancy = _relevancy(found, scores, now.uids) if scores else ()
-            return table.sort(now, among, criteria, how, source, relevancy)
+            given: dict[Criterion, Sequence[float]] = {}
+            for one in criteria:
+                if one.key is SortKey.RELEVANCY:
+                    given[one] = _relevancy(found, scores, now.uids)
+                elif one.annotation is not None:
+                    texts = source.annotations(state.id, one.annotation, self.me)
+                    given[one] = _places(texts, now.uids, how)
+            return table.sort(now, among, criteria, how, source, given)
 
         result = await self._in_pool(run)
         return array("I") if result is None else result
@@ -201,6 +223,29 @@ async def _write_down(lane: Lane, made: dict[int, SortFields]) -> None:
             return Outcome(None)
 
         await lane.write(work, durable=False)
+
+
+def _text(value: bytes) -> bytes:
+    """Give a value as `mailstore.mime.sorting` stores texts.
+
+    It may have been cut within a character, which is left out then.
+    """
+    text = value
+    if len(value) == _SORTED_OCTETS:
+        text = value.decode("utf-8", "ignore").encode()
+        text = text if value.startswith(text) else value
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return UNDECODED + value
+    return text
+
+
+def _places(
+    texts: Mapping[int, bytes], uids: array[int], how: Comparator
+) -> array[float]:
+    """Give each message its place by a text; those without one come first."""
+    return TextColumn([texts.get(uid, b"") for uid in uids], how).places
 
 
 def _plane(found: array[int], uids: array[int]) -> bytes | None:

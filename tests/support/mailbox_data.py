@@ -6,6 +6,8 @@ Grammar: RFC 5258 §6 ``mbox-list-extended``, RFC 5464 §5.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from tests.support import responses as r
 from tests.support.reader import Reader
@@ -76,6 +78,11 @@ def metadata_code(reader: Reader) -> tuple[str, int | None]:
 
 
 _OBJECT_ID = re.compile(rb"\(([A-Za-z0-9_-]{1,255})\)")
+
+
+def or_nil(reader: Any, read: Callable[[Any], object]) -> object:
+    """Something, or None for NIL."""
+    return None if reader.accept_word(b"NIL") else read(reader)
 
 
 def object_id(reader: Reader) -> str:

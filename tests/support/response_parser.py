@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.support import mailbox_data, url_reader
+from tests.support import annotation_reader, mailbox_data, url_reader
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch, in_progress, uid_batches
@@ -290,6 +290,8 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "NOUPDATE": lambda reader: reader.string().decode("ascii"),
     "MODIFIED": ResponseReader.uid_set,
     "METADATA": mailbox_data.metadata_code,
+    "ANNOTATE": annotation_reader.failure,
+    "ANNOTATIONS": annotation_reader.support,
     "MAILBOXID": mailbox_data.object_id,
 }
 """Response codes by name: how their argument is read; None where there is none."""
@@ -488,13 +490,10 @@ FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "BODY": lambda reader: reader.body(extensible=False),
     "BODYSTRUCTURE": lambda reader: reader.body(extensible=True),
     "EMAILID": mailbox_data.object_id,
-    "THREADID": lambda reader: (
-        None if reader.accept_word(b"NIL") else mailbox_data.object_id(reader)
-    ),
-    "SAVEDATE": lambda reader: (
-        None if reader.accept_word(b"NIL") else reader.date_time()
-    ),
+    "THREADID": lambda r: mailbox_data.or_nil(r, mailbox_data.object_id),
+    "SAVEDATE": lambda r: mailbox_data.or_nil(r, ResponseReader.date_time),
     "PREVIEW": ResponseReader.nstring,
     "DIGEST.SHA1": ResponseReader.atom,
+    "ANNOTATION": annotation_reader.annotation_data,
 }
 """Items of FETCH by name; what follows name and space is read."""

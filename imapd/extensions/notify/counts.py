@@ -10,7 +10,7 @@ see, has no event of its own.
 
 from __future__ import annotations
 
-from imapd.extensions.notify.interests import FLAG_CHANGE, Interests
+from imapd.extensions.notify.interests import Interests
 from imapd.extensions.notify.syntax import MESSAGE_NEW
 from imapd.syntax.mailbox import render_name
 from mailstore.model import MailboxChange, MailboxCounts, MailboxEntry
@@ -30,7 +30,7 @@ def initial_counts(
     """
     if not interests.want(MESSAGE_NEW, entry):
         return None
-    with_modseq = modseqs and interests.want(FLAG_CHANGE, entry)
+    with_modseq = modseqs and interests.want_changes(entry)
     return _response(entry, counts, messages=True, modseq=with_modseq, utf8=utf8)
 
 
@@ -53,7 +53,7 @@ def changed_counts(
         return _response(entry, counts, messages=True, modseq=modseqs, utf8=utf8)
     # §5.1: without mod-sequences a client can only be told how many are unread.
     news = change.unseen or (change.modseq and modseqs)
-    if not news or not interests.want(FLAG_CHANGE, entry):
+    if not news or not interests.want_changes(entry):
         return None
     return _response(entry, counts, messages=False, modseq=modseqs, utf8=utf8)
 

@@ -16,13 +16,14 @@ async def run(context: Context, node: Notify) -> Completed:
     Raises `Bad` and `No` for what cannot be asked for.
     """
     more = {k: v for news in context.registry.news for k, v in news.events.items()}
-    check(node, context.services.limits().fetch_items, more)
+    of_messages = context.registry.message_events
+    check(node, context.services.limits().fetch_items, more, of_messages)
     selected = context.session.selected
     if node.groups and selected is not None:
         # §3.1: a NOOP is implied, whatever was wanted until now.
         await selected.view.tell(context.reply, removals=True, with_uid=False)
     follower = context.account.follow(context.input.wake)
-    interests = Interests(node, utf8=uses_utf8(context))
+    interests = Interests(node, utf8=uses_utf8(context), of_messages=of_messages)
     watch = NotifyWatch(interests, follower, context.input.wake)
     try:
         await watch.begin(context, with_counts=node.status)

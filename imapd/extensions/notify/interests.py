@@ -45,15 +45,22 @@ OTHER_EVENTS = {
 _NO_MORE: Mapping[str, str] = {}
 
 
-def check(node: Notify, most_items: int, more: Mapping[str, str] = _NO_MORE) -> None:
+def check(
+    node: Notify,
+    most_items: int,
+    more: Mapping[str, str] = _NO_MORE,
+    of_messages: Mapping[str, str] = _NO_MORE,
+) -> None:
     """Refuse what cannot be asked for; ``more`` are events that others tell.
+
+    Those that are ``of_messages`` may be asked for of the selected mailbox too.
 
     Raises `No` BADEVENT for an event that isn't known, `No` LIMIT for too many fetch
     items, `No` NOTIFICATIONOVERFLOW for too many groups, `Bad` for events or filters
     that do not go together.
     """
     events = [event for group in node.groups for event in group.events]
-    known = {**MESSAGE_EVENTS, **OTHER_EVENTS, **more}
+    known = {**MESSAGE_EVENTS, **of_messages, **OTHER_EVENTS, **more}
     if not {event.name for event in events} <= known.keys():
         # §3.1: NO and not BAD, with all events that there are.
         raise No("there is no such event", f"BADEVENT ({' '.join(known.values())})")
@@ -62,24 +69,26 @@ def check(node: Notify, most_items: int, more: Mapping[str, str] = _NO_MORE) -> 
     if sum(group.filter.selected for group in node.groups) > 1:
         raise Bad("SELECTED and SELECTED-DELAYED may be said once")
     for group in node.groups:
-        _check_group(group)
+        _check_group(group, of_messages)
     if len(node.groups) > MAX_GROUPS:
         # Each may have to be asked about each mailbox (§3.1: too expensive).
         most = f"{MAX_GROUPS} groups at most can be asked for"
         raise No(most, "NOTIFICATIONOVERFLOW")
 
 
-def _check_group(group: EventGroup) -> None:
+def _check_group(group: EventGroup, more: Mapping[str, str]) -> None:
     names = {event.name for event in group.events}
-    if group.filter.selected and not names <= MESSAGE_EVENTS.keys():
+    if group.filter.selected and not names <= MESSAGE_EVENTS.keys() | more.keys():
         raise Bad("of the selected mailbox there are events of messages only")
     if not group.filter.selected and any(event.items for event in group.events):
         raise Bad("items are told of the selected mailbox's messages only")
     # §5: numbers make no sense to a client that hears of some changes only.
     if (MESSAGE_NEW in names) != (MESSAGE_EXPUNGE in names):
         raise Bad("MessageNew and MessageExpunge go together")
-    if FLAG_CHANGE in names and MESSAGE_NEW not in names:
-        raise Bad("FlagChange wants MessageNew and MessageExpunge beside it")
+    changes = {FLAG_CHANGE: MESSAGE_EVENTS[FLAG_CHANGE], **more}
+    for event in sorted(names & changes.keys()):
+        if MESSAGE_NEW not in names:
+            raise Bad(f"{changes[event]} wants MessageNew and MessageExpunge beside it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,7 @@ class OfSelected:
     items: tuple[FetchItem, ...] = ()
     flags: bool = False
     delayed: bool = False  # removals wait for a command that allows them
+    events: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +121,13 @@ class _Group:
 class Interests:
     """A checked NOTIFY command, made ready to be asked."""
 
-    __slots__ = ("_groups", "selected")
+    __slots__ = ("_changes", "_groups", "selected")
 
-    def __init__(self, node: Notify, *, utf8: bool = False) -> None:
+    def __init__(
+        self, node: Notify, *, utf8: bool = False, of_messages: Collection[str] = ()
+    ) -> None:
         self.selected: OfSelected | None = None
+        self._changes = (FLAG_CHANGE, *of_messages)
         self._groups: list[_Group] = []
         for group in node.groups:
             if group.filter.selected:
@@ -130,6 +143,10 @@ class Interests:
     def want(self, event: str, *entries: MailboxEntry | None) -> bool:
         """Tell whether an event is wanted that one of some names is affected by."""
         return any(self._want(event, entry) for entry in entries if entry is not None)
+
+    def want_changes(self, entry: MailboxEntry) -> bool:
+        """Tell whether changes of messages are wanted that stay (§5.1)."""
+        return any(self._want(event, entry) for event in self._changes)
 
     def want_anywhere(self, event: str) -> bool:
         """Tell whether an event is wanted that is of no mailbox (§5.7)."""
@@ -152,6 +169,7 @@ def _of_selected(group: EventGroup) -> OfSelected | None:
     return OfSelected(
         items=events[MESSAGE_NEW].items or (),
         flags=FLAG_CHANGE in events,
+        events=frozenset(events),
         delayed=group.filter is Filter.SELECTED_DELAYED,
     )
 

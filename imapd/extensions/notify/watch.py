@@ -84,6 +84,11 @@ class NotifyWatch:
             return self._interests.want_anywhere(event)
         return self._interests.want(event, entry)
 
+    def wants_of_selected(self, event: str) -> bool:
+        """Tell whether the client wants to hear of another feature's event there."""
+        wanted = self._interests.selected
+        return wanted is not None and event in wanted.events
+
     @property
     def items(self) -> tuple[FetchItem, ...]:
         """What is told of each message that is new in the selected mailbox."""

@@ -407,6 +407,8 @@ def matches(box: Box, row: Row, predicate: query.Predicate) -> bool:
             return row.uid in numbers
         case query.ThreadIs(number):
             return row.uid == number
+        case query.AnnotationContains():
+            raise AssertionError("messages have no annotations here")
         case _:
             return _has_number(box, row, predicate)
 

@@ -202,6 +202,11 @@ def parsed(text: bytes, *literals: bytes, utf8: bool = False) -> Any:
     return _parsed(frame(b"t " + text, literals), utf8=utf8)
 
 
+def parsed_frame(text: bytes) -> Any:
+    """Parse a command without its tag that has its literals within. Raises `Bad`."""
+    return _parsed(read_frame(b"t " + text))
+
+
 def _parsed(made: Frame, *, utf8: bool = False) -> Any:
     head = read_head(made.text)
     assert head is not None

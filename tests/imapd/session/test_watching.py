@@ -35,6 +35,9 @@ class Spy:
             raise self.error
         context.reply.untagged(b"OK " + moment.name.encode())
 
+    def wants_of_selected(self, event: str) -> bool:
+        return False
+
     def wants(self, event: str, entry: MailboxEntry | None) -> bool:
         return False
 

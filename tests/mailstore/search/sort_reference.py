@@ -33,6 +33,7 @@ class Message:
     display_from: bytes = b""
     display_to: bytes = b""
     irrelevancy: float = 0  # the best has the least
+    note: bytes = b""  # the annotation that is sorted by
     id: object = None
     references: tuple[object, ...] = ()
 
@@ -109,6 +110,7 @@ def base_subject(subject: str) -> tuple[str, bool]:
 
 
 _TEXTS = {
+    SortKey.ANNOTATION: "note",
     SortKey.CC: "cc",
     SortKey.FROM: "from_",
     SortKey.TO: "to_",

@@ -13,7 +13,7 @@ from mailstore.index.database import Database
 from mailstore.model import MailboxId
 from mailstore.query import All, And, Compare, Not, Or, SavedOn, Uids
 from mailstore.runs import ranges_of
-from mailstore.search.lookups import look_up, needs_lookup
+from mailstore.search.lookups import Lookups, needs_lookup
 from tests.mailstore.index.records import add, new_index
 
 DAY = 86_400
@@ -41,7 +41,7 @@ def database(tmp_path):
     ],
 )
 def test_days(database, compare, day, ranges):
-    assert look_up(database, INBOX, SavedOn(compare, day)) == Uids(ranges)
+    assert Lookups(database, INBOX).answer(SavedOn(compare, day)) == Uids(ranges)
 
 
 def test_they_are_found_wherever_they_stand(database):
@@ -49,13 +49,15 @@ def test_they_are_found_wherever_they_stand(database):
     answer = Uids(((1, 2),))
     whole = And((All(), Or((Not(term), All()))))
     assert needs_lookup(whole)
-    found = look_up(database, INBOX, whole)
+    found = Lookups(database, INBOX).answer(whole)
     assert found == And((All(), Or((Not(answer), All()))))
     assert not needs_lookup(found)
 
 
 def test_another_mailbox_is_not_looked_at(database):
-    assert look_up(database, MailboxId(2), SavedOn(Compare.AT_LEAST, 0)) == Uids(())
+    assert Lookups(database, MailboxId(2)).answer(SavedOn(Compare.AT_LEAST, 0)) == Uids(
+        ()
+    )
 
 
 @given(st.sets(st.integers(1, 60)))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from mailstore.mime.sorting import SortFields
+from mailstore.model import AnnotationName
 from mailstore.query import Collation, Comparator, Criterion, SortKey, Threading
 from mailstore.search import columns
 from mailstore.search.collation import order_key
@@ -73,6 +74,7 @@ message_values = st.fixed_dictionaries(
         "size": st.integers(0, 3),
         "modseq": st.integers(1, 9),
         "irrelevancy": st.sampled_from([-99.0, -50.0, -1.0]),
+        "note": st.sampled_from([b"", b"a", b"B", b"\xff\x80"]),
         "subject": texts,
         "reply": st.booleans(),
         "from_": texts,
@@ -84,8 +86,27 @@ message_values = st.fixed_dictionaries(
         "references": st.lists(st.integers(1, 6), max_size=3).map(tuple),
     }
 )
+
+
+def by_key(key: SortKey, reverse: bool) -> Criterion:
+    """Give the criterion of a key; there is one annotation."""
+    name = AnnotationName("/comment", private=True)
+    return Criterion(key, reverse, name if key is SortKey.ANNOTATION else None)
+
+
+def given_for(
+    by: Sequence[Criterion], here: Sequence[Message], how: Comparator
+) -> dict[Criterion, Sequence[float]]:
+    """Give the values of what the table doesn't keep."""
+    values: dict[SortKey, Sequence[float]] = {
+        SortKey.RELEVANCY: [one.irrelevancy for one in here],
+        SortKey.ANNOTATION: TextColumn([one.note for one in here], how).places,
+    }
+    return {one: values[one.key] for one in by if one.key in values}
+
+
 criteria = st.lists(
-    st.builds(Criterion, st.sampled_from(SortKey), st.booleans()),
+    st.builds(by_key, st.sampled_from(SortKey), st.booleans()),
     min_size=1,
     max_size=3,
 ).map(tuple)
@@ -122,8 +143,8 @@ class Comings(RuleBasedStateMachine):
         some, plane = self.some(data)
         how = Comparator(data.draw(st.sampled_from(Collation)))
         now = columns_of(self.here)
-        relevancy = [one.irrelevancy for one in self.here]
-        found = self.table.sort(now, plane, by, how, self.source, relevancy)
+        given = given_for(by, self.here, how)
+        found = self.table.sort(now, plane, by, how, self.source, given)
         assert list(found) == sort_reference.sort(some, by, how)
 
     @rule(data=st.data(), algorithm=st.sampled_from(Threading))
@@ -273,11 +294,19 @@ def test_numbers_are_exact():
 def test_every_key_sorts(key):
     table, source = SortTable(), Memory()
     here = [
-        Message(uid=at, size=at % 3, cc=b"%d" % (at % 2), to_=b"x", modseq=9 - at)
+        Message(
+            uid=at,
+            size=at % 3,
+            cc=b"%d" % (at % 2),
+            to_=b"x",
+            modseq=9 - at,
+            note=b"%d" % (at % 4),
+        )
         for at in range(1, 9)
     ]
     source.messages = {one.uid: one for one in here}
     for reverse in (False, True):
-        by = (Criterion(key, reverse),)
-        found = table.sort(columns_of(here), None, by, UNICODE, source, [0.0] * 8)
+        by = (by_key(key, reverse),)
+        given = given_for(by, here, UNICODE)
+        found = table.sort(columns_of(here), None, by, UNICODE, source, given)
         assert list(found) == sort_reference.sort(here, by)

@@ -13,6 +13,9 @@ from mailstore.index.undelete import UNNAMED
 from mailstore.maintenance.check import check
 from mailstore.model import (
     Acting,
+    Annotation,
+    AnnotationChange,
+    AnnotationName,
     Arrival,
     Column,
     FlagChange,
@@ -431,3 +434,15 @@ def test_removals_of_an_older_program(home):
     home.run(work())
     assert home.removed() == [("INBOX", 2), (UNNAMED, 1)]
     assert home.restore() == {"INBOX": [(2, 3)], UNNAMED: [(1, 1)]}
+
+
+def test_annotations_come_back_with_their_message(home):
+    name = AnnotationName("/comment", private=True)
+    home.append("INBOX", b"a", b"b")
+    mailbox = home.open()
+    change = AnnotationChange(name, b"a note")
+    home.run(mailbox.annotations.set([1], [change], seen_at=mailbox.modseq))
+    home.expunge("INBOX", 1, 2)
+    assert home.restore(mailbox="INBOX") == {"INBOX": [(1, 3), (2, 4)]}
+    found = list(home.open().annotations.get([3, 4], ["*"], values=True))
+    assert found == [[Annotation(name, 6, b"a note")], []]
