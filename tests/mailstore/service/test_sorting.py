@@ -40,7 +40,8 @@ from tests.mailstore.stores import Home, Statements
 
 FLAGGED = 2
 BY_SUBJECT = (Criterion(SortKey.SUBJECT), Criterion(SortKey.DATE, reverse=True))
-STORED = [key for key in SortKey if key is not SortKey.RELEVANCY]
+GIVEN = (SortKey.ANNOTATION, SortKey.RELEVANCY)
+STORED = [key for key in SortKey if key not in GIVEN]
 BY_DATE = (Criterion(SortKey.DATE),)
 
 
