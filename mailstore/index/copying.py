@@ -51,13 +51,7 @@ def copy(
     ``me``'s; with None all of them. What is gone already is left out. Raises `NotFound`
     when either mailbox is gone, `TooMany`.
     """
-    there = database.one(
-        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?)"
-        " FROM mailbox WHERE id = ? AND name IS NOT NULL",
-        (source, source),
-    )
-    if there is None:
-        raise NotFound(detail="the source is gone")
+    annotated = _look_at(database, source)
     target = open_target(database, to)
     uidvalidity = database.one(
         "SELECT uidvalidity FROM mailbox WHERE id = ?", (target,)
@@ -78,7 +72,7 @@ def copy(
     arrived = add_entries(database, target, rows, known, now)
     deltas = [arrived.delta]
     made = array("I", [row.uid for row in arrived.delta.new])
-    if there[0]:
+    if annotated:
         pairs = zip(uids, made, strict=True)
         annotate.copy(database, source, target, pairs, arrived.delta.modseq, me)
     if move:
@@ -93,6 +87,18 @@ def copy(
         )
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
+
+
+def _look_at(database: Database, source: MailboxId) -> bool:
+    """Tell whether messages of the source have annotations. Raises `NotFound`."""
+    row = database.one(
+        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?)"
+        " FROM mailbox WHERE id = ? AND name IS NOT NULL",
+        (source, source),
+    )
+    if row is None:
+        raise NotFound(detail="the source is gone")
+    return bool(row[0])
 
 
 def move_all(
