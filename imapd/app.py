@@ -20,6 +20,7 @@ from imapd.config import (
 from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
+from mailstore.model import QuotaLimits
 from mailstore.service import Store, StoreOptions
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def store_options(config: Config) -> StoreOptions:
         annotation_octets=config.store.annotation_octets,
         annotations_of_message=config.store.annotations_of_message,
         annotations_of_mailbox=config.store.annotations_of_mailbox,
+        quota=QuotaLimits(
+            config.quota.storage or None,
+            config.quota.messages or None,
+            config.quota.mailboxes or None,
+        ),
+        quota_warning=config.quota.warning,
     )
 
 

@@ -20,6 +20,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -57,6 +58,11 @@ class Job(Protocol[T_co]):
         """Whether a power cut may not undo it once it was answered."""
         ...
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the limits of the account hold for it."""
+        ...
+
     def prepare(self, blobs: BlobStore) -> bool:
         """Add blobs; True if there were any. Runs before the transaction."""
         ...
@@ -72,6 +78,7 @@ class Simple(Generic[T]):
 
     work: Callable[[Database], Outcome[T]]
     durable: bool = True
+    bounded: bool = True
 
     def prepare(self, blobs: BlobStore) -> bool:  # noqa: ARG002
         """Nothing to add."""
@@ -80,6 +87,10 @@ class Simple(Generic[T]):
     def run(self, database: Database) -> Outcome[T]:
         """Do it."""
         return self.work(database)
+
+
+def _unbounded(_: Database) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(slots=True)
@@ -119,8 +130,9 @@ class Lane:
     """Runs one account's jobs. `submit` belongs to the event thread.
 
     ``deliver`` is called on the event thread with each group's outcomes, before
-    their callers go on. ``make_room`` is asked when the disk is full: jobs that bring
-    no blobs are tried once more if it made some.
+    their callers go on. ``bounds`` is around each job that is `bounded`, inside its
+    transaction, and may refuse what it did. ``make_room`` is asked when the disk is
+    full: jobs that bring no blobs are tried once more if it made some.
     """
 
     def __init__(
@@ -130,10 +142,12 @@ class Lane:
         runtime: Runtime,
         deliver: Callable[[Sequence[Outcome[Any]]], None],
         *,
+        bounds: Callable[[Database], AbstractContextManager[None]] = _unbounded,
         durable_flags: bool = False,
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
+        self._bounds = bounds
         self._blobs = blobs
         self._runtime = runtime
         self._deliver = deliver
@@ -181,14 +195,17 @@ class Lane:
         *,
         durable: bool = True,
         small: bool = False,
+        bounded: bool = True,
     ) -> Future[T]:
         """Queue a plain function of the database.
+
+        What need not be durable adds nothing: no limit of the account is about it.
 
         A ``small`` one that need not be durable, and that nobody is in front of, is
         done at once: it waits for no disk, and two changes of threads would cost
         more than itself.
         """
-        job = Simple(work, durable or self._durable_flags)
+        job = Simple(work, durable or self._durable_flags, bounded and durable)
         if small and not job.durable and self._marked and not self._wounded:
             return self._at_once(job)
         return self.submit(job)
@@ -210,7 +227,8 @@ class Lane:
             return self.submit(job)  # another process writes: wait on a thread
         self._finish(group)
         if self._wounded or self._database.wal_pages >= _CHECKPOINT_PAGES:
-            self.submit(Simple(_nothing, durable=False))  # its thread does the rest
+            # Its thread does the rest.
+            self.submit(Simple(_nothing, durable=False, bounded=False))
         return future
 
     def close(self) -> None:
@@ -309,14 +327,20 @@ class Lane:
         for one in jobs:
             try:
                 if len(jobs) == 1:
-                    one.outcome = one.job.run(self._database)
+                    one.outcome = self._run_job(one.job)
                 else:
                     with self._database.savepoint():
-                        one.outcome = one.job.run(self._database)
+                        one.outcome = self._run_job(one.job)
             except Exception as error:
                 one.error, one.outcome = error, None
                 if len(jobs) == 1 or not self._database.in_transaction:
                     raise
+
+    def _run_job(self, job: Job[T]) -> Outcome[T]:
+        if not job.bounded:
+            return job.run(self._database)
+        with self._bounds(self._database):
+            return job.run(self._database)
 
     def _announce(self, jobs: Sequence[_Waiting]) -> None:
         """Note what memory will hear of, before others can read it."""
@@ -396,7 +420,7 @@ class Lane:
     def _sync(self) -> None:
         self._sync_planned = False
         if self._unsynced and not self.closed:
-            self.submit(Simple(_sync))
+            self.submit(Simple(_sync, bounded=False))
 
 
 def _nothing(_: Database) -> Outcome[None]:

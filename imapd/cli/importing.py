@@ -42,6 +42,7 @@ _SYSTEM = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 )
 @account_option
 @click.option("--mailbox", default="INBOX", help="Where the mail goes; INBOX if none.")
+@click.option("--over-quota", is_flag=True, help="Bring in more than the quota allows.")
 @json_option
 @pass_settings
 def command(
@@ -49,6 +50,7 @@ def command(
     paths: tuple[Path, ...],
     account: str,
     mailbox: str,
+    over_quota: bool,
     as_json: bool,
 ) -> None:
     """Import .eml files, folders of them, mbox files and Maildirs.
@@ -61,7 +63,7 @@ def command(
     most = settings.config.limits.message
     found = (one for path in paths for one in messages(path, most))
     with open_account(settings, account) as opened:
-        done = _Import(settings, opened, mailbox_name(mailbox))
+        done = _Import(settings, opened, mailbox_name(mailbox), bounded=not over_quota)
         done.run(found)
     if as_json:
         settings.echo_json(
@@ -84,6 +86,7 @@ class _Import:
     settings: Settings
     account: Account
     mailbox: str
+    bounded: bool = True
     imported: int = 0
     known: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -137,7 +140,7 @@ class _Import:
         from mailstore.errors import AlreadyExists
 
         try:
-            self.settings.run(self.account.create(name))
+            self.settings.run(self.account.create(name, bounded=self.bounded))
         except AlreadyExists:
             return self.settings.run(self.account.digests(name))
         return Counter()
@@ -183,7 +186,9 @@ class _Import:
             )
             for one in batch
         ]
-        self.settings.run(self.account.append(self._target, arrivals))
+        self.settings.run(
+            self.account.append(self._target, arrivals, bounded=self.bounded)
+        )
         self.imported += len(batch)
 
 

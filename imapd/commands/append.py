@@ -86,6 +86,7 @@ async def run(context: Context, node: Append) -> Completed:
         raise No(error.text, "TRYCREATE") from error
     finally:
         forget(arrivals)
+    await context.note_added(name)
     uids = sequence_set(appended.uids).decode("ascii")
     return Completed("APPEND completed", f"APPENDUID {appended.uidvalidity} {uids}")
 

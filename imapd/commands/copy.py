@@ -70,6 +70,7 @@ async def run(context: Context, node: Copy) -> Completed:
             copied = await selected.mailbox.copy(uids, name)
     except NotFound as error:
         raise await no_destination(context, name, error) from error
+    await context.note_added(name)
     if len(copied.source) == len(uids):
         return Completed(text, copyuid(copied))
     gone = "some of the messages no longer exist"

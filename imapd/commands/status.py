@@ -21,6 +21,7 @@ from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.session.status_items import (
     asked_for,
+    count_deleted_octets,
     count_recent,
     parse_status_items,
     status_response,
@@ -63,7 +64,9 @@ async def run(context: Context, node: Status) -> Completed:
     asked_for(context, node.items)
     registry = context.registry
     status = await context.account.status(
-        name, recent=count_recent(registry, node.items)
+        name,
+        recent=count_recent(registry, node.items),
+        deleted_octets=count_deleted_octets(registry, node.items),
     )
     context.reply.untagged(
         status_response(registry, name, node.items, status, utf8=uses_utf8(context))

@@ -3,6 +3,7 @@
 ``python -m imapd.config`` prints the reference page.
 """
 
+from imapd.config.login_settings import AuthSettings
 from imapd.config.reading import (
     ConfigError,
     Problem,
@@ -13,7 +14,6 @@ from imapd.config.reading import (
 from imapd.config.reference import as_data, as_toml, commented_default, reference_page
 from imapd.config.settings import (
     DEFAULT_LISTEN,
-    AuthSettings,
     Config,
     FeatureSettings,
     Listen,

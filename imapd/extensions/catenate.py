@@ -93,7 +93,8 @@ class Catenate:
                     raise TooBig
             if joined.size == 0:
                 raise No("an empty message cannot be kept")
-            sink = await context.account.admit(mailbox, joined.size)
+            # Its command may replace a message: the quota is looked at when it is done.
+            sink = await context.account.admit(mailbox, joined.size, bounded=False)
             try:
                 await in_pool(
                     context.services.runtime, Pool.READ, lambda: joined.copy(sink)

@@ -11,15 +11,14 @@
     S: * ESEARCH (TAG "c") ALL 4,7:9
 
 What it folds in is brought by other features, which it requires; this one turns the
-switches of `imapd.session.telling` that make the rest of appendix E, and adds STATUS
-DELETED. Commands and items that it removes stay: they are IMAP4rev1's.
+switches of `imapd.session.telling` that make the rest of appendix E. Commands and items
+that it removes stay: they are IMAP4rev1's.
 """
 
 from __future__ import annotations
 
 from imapd.session.context import Context
 from imapd.session.listing import list_response, name_attributes
-from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import Capability, Enabling, Feature
 from imapd.session.state import Selected, SessionState
 from imapd.syntax.mailbox import render_name
@@ -59,9 +58,6 @@ FEATURE = Feature(
     name=_NAME,
     rfc=("9051",),
     capabilities=(Capability(_NAME),),
-    status_items=(
-        StatusItemSpec("DELETED", lambda status: status.deleted, "RFC 9051 §6.3.11"),
-    ),
     select_responses=(name_selected,),
     enables=(Enabling(_NAME.upper(), enable, spelling=_NAME),),
     requires=(
@@ -77,6 +73,7 @@ FEATURE = Feature(
         "SASL-IR",
         "SEARCHRES",
         "SPECIAL-USE",
+        "STATUS-DELETED",
         "STATUS=SIZE",
         "UIDPLUS",
         "UNSELECT",

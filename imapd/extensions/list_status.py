@@ -21,6 +21,7 @@ from imapd.session.names import uses_utf8
 from imapd.session.registry import Capability, Feature, Registry
 from imapd.session.status_items import (
     asked_for,
+    count_deleted_octets,
     count_recent,
     parse_status_items,
     status_response,
@@ -54,7 +55,9 @@ class StatusReturn:
         names = [entry.name for entry in entries if entry.selectable]
         registry, utf8 = context.registry, uses_utf8(context)
         found = await context.account.statuses(
-            names, recent=count_recent(registry, self.items)
+            names,
+            recent=count_recent(registry, self.items),
+            deleted_octets=count_deleted_octets(registry, self.items),
         )
         return [
             ListAnswer(

@@ -72,6 +72,7 @@ async def run(context: Context, node: Move) -> Completed:
             moved = await selected.mailbox.move(uids, name)
     except NotFound as error:
         raise await no_destination(context, name, error) from error
+    await context.note_added(name)
     code = copyuid(moved)
     if code is not None:
         # RFC 6851 §4.3: before the EXPUNGEs, while the client knows the numbers.

@@ -47,6 +47,7 @@ from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 from imapd.wire.framing import LiteralAnnounced, LiteralSink
 from mailstore.errors import NotFound, ReadOnly
+from mailstore.model import MailboxId
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,21 @@ async def decide(
     numbers: type[NumberSet], context: Context, announced: LiteralAnnounced
 ) -> LiteralSink | None:
     """Decide about a literal before its octets come. Raises `No`, store errors."""
-    if context.selected.mailbox.readonly:
+    selected = context.selected
+    if selected.mailbox.readonly:
         raise ReadOnly
+    going: list[int] = []
 
     def read(cursor: Cursor) -> bytes:
-        return _read_head(numbers, cursor)[1]
+        replaced, mailbox = _read_head(numbers, cursor)
+        going.extend(selected.view.resolve(replaced))
+        return mailbox
 
-    return await take_literal(context, announced, Bringing(_name(numbers), read, 1))
+    def instead_of() -> tuple[MailboxId, int] | None:
+        return (selected.mailbox.id, going[0]) if going else None
+
+    bringing = Bringing(_name(numbers), read, 1, instead_of)
+    return await take_literal(context, announced, bringing)
 
 
 async def run(context: Context, node: Replace) -> Completed:
@@ -136,6 +145,7 @@ async def run(context: Context, node: Replace) -> Completed:
         raise await no_destination(context, name, error) from error
     finally:
         forget(arrivals)
+    await context.note_added(name)
     # §4.3: before the EXPUNGE, so that the client knows what took the place.
     code = f"APPENDUID {done.uidvalidity} {done.uids[0]}"
     context.reply.untagged(status(b"OK", "the new message is stored", code))

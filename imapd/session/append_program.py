@@ -33,7 +33,7 @@ from imapd.wire.cursor import Cursor, LiteralMissing, Malformed
 from imapd.wire.dates import parse_date_time, render_date_time
 from imapd.wire.framing import Literal, LiteralAnnounced, LiteralSink
 from mailstore.errors import NotFound
-from mailstore.model import Arrival, InternalDate, MessageSink
+from mailstore.model import Arrival, InternalDate, MailboxId, MessageSink
 
 _WORD = re.compile(rb"~|[A-Za-z][A-Za-z0-9.-]{0,63}")
 _EMPTY = "an empty message cannot be kept"
@@ -44,12 +44,14 @@ class Bringing:
     """A command that brings messages.
 
     ``read`` takes what is between its name and the first message, and gives the
-    mailbox's name. It may bring ``most`` messages.
+    mailbox's name. It may bring ``most`` messages; ``instead_of`` gives, when that was
+    read, the one that goes at the same moment.
     """
 
     command: str
     read: Callable[[Cursor], bytes]
     most: int
+    instead_of: Callable[[], tuple[MailboxId, int] | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class Arriving:
     literals: int  # of these messages and of what stands before them
     messages: int = 0
     octets: int = 0  # that were admitted
+    instead_of: tuple[MailboxId, int] | None = None
 
 
 async def take_literal(
@@ -182,7 +185,10 @@ async def take_literal(
         return None
     try:
         sink = await context.account.admit(
-            arriving.name, announced.size, waiting=arriving.octets
+            arriving.name,
+            announced.size,
+            waiting=arriving.octets,
+            instead_of=arriving.instead_of,
         )
     except NotFound as error:
         raise No(error.text, "TRYCREATE") from error
@@ -204,7 +210,8 @@ def _begin(
         _check_small(context, announced)
         return None
     name = existing_name(context, mailbox)
-    return Arriving(name, cursor.at, cursor.literals_taken)
+    instead_of = bringing.instead_of()
+    return Arriving(name, cursor.at, cursor.literals_taken, instead_of=instead_of)
 
 
 def _is_content(

@@ -14,6 +14,7 @@ from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
 from imapd.session.state import Selected, SessionState
+from mailstore.errors import StoreError
 from mailstore.lanes import Runtime
 from mailstore.model import AccountId
 from mailstore.service import Account, Store
@@ -125,6 +126,14 @@ class Context:
         return self.session.account
 
     @property
+    def is_admin(self) -> bool:
+        """Whether an administrator is here, for himself or for somebody else."""
+        if self.session.admin is not None:
+            return True
+        row = self.services.store.directory.by_id(self.account.id)
+        return row is not None and row.admin
+
+    @property
     def client(self) -> Client:
         """Who is there, for a login."""
         session = self.session
@@ -168,6 +177,17 @@ class Context:
             yield
         finally:
             services.at_work.end(key)
+
+    async def note_added(self, mailbox: str) -> None:
+        """Say that the running command has added messages to a mailbox.
+
+        They are stored: nothing that goes wrong now may make a NO of it.
+        """
+        try:
+            for hear in self.registry.added:
+                await hear(self, mailbox)
+        except StoreError as error:
+            self.services.log.event("store", error=str(error), id=self.session.id)
 
     async def deselect(self) -> None:
         """Leave the selected mailbox without expunging (RFC 3691 §2)."""

@@ -362,12 +362,14 @@ class StatusItemSpec:
     """One STATUS item (RFC 3501 §6.3.10).
 
     ``value`` gives a number or ready text. ``counts_recent`` says that it needs
-    `MailboxStatus.recent`, which is not counted otherwise; ``asked`` is told of each
-    command that asks for the item, before its answer.
+    `MailboxStatus.recent`, ``counts_deleted_octets`` that it needs
+    `MailboxStatus.deleted_octets`: they are not counted otherwise. ``asked`` is told of
+    each command that asks for the item, before its answer.
     """
 
     name: str
     value: Callable[[MailboxStatus], int | str]
     rfc: str
     counts_recent: bool = False
+    counts_deleted_octets: bool = False
     asked: Callable[[Context], None] | None = None

@@ -99,6 +99,10 @@ Progress = Callable[["Context", int, int], None]
 """Hears now and then how much of a long command is done, and of how much."""
 
 
+Added = Callable[["Context", str], Awaitable[None]]
+"""Hears of the mailbox to which a command has added messages, before its answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """A capability's text, and the states in which it holds (None: always).
@@ -173,6 +177,7 @@ class Feature:
     append_options: tuple[AppendOptionSpec, ...] = ()
     append_most: int = 1  # messages that one APPEND may bring
     progress: tuple[Progress, ...] = ()
+    added: tuple[Added, ...] = ()
     terminals: tuple[bytes, ...] = ()  # new in the grammar that all commands share
     requires: tuple[str, ...] = ()
     since: str = "0.1.0"
@@ -251,6 +256,7 @@ class Registry:
     append_options: Mapping[str, AppendOptionSpec] = field(repr=False)
     append_most: int
     progress: tuple[Progress, ...] = field(repr=False)
+    added: tuple[Added, ...] = field(repr=False)
     terminals: frozenset[bytes]
     capabilities: tuple[Capability, ...] = field(repr=False)
     unasked_literal: int | None
@@ -299,6 +305,7 @@ class Registry:
             list_returns=_merge("return option", chosen, lambda f: f.list_returns),
             enables=_merge("ENABLE name", chosen, lambda f: f.enables),
             progress=tuple(p for f in chosen for p in f.progress),
+            added=tuple(a for f in chosen for a in f.added),
             terminals=frozenset(text for f in chosen for text in f.terminals),
             news=tuple(n for f in chosen for n in f.news),
             message_events={e.upper(): e for f in chosen for e in f.message_events},

@@ -39,6 +39,11 @@ def count_recent(registry: Registry, items: Sequence[str]) -> bool:
     return any(registry.status_items[item].counts_recent for item in items)
 
 
+def count_deleted_octets(registry: Registry, items: Sequence[str]) -> bool:
+    """Tell whether messages with \\Deleted have to be summed up, which takes time."""
+    return any(registry.status_items[item].counts_deleted_octets for item in items)
+
+
 def asked_for(context: Context, items: Sequence[str]) -> None:
     """Let items know, once per command, that they are asked for."""
     for asked in [context.registry.status_items[item].asked for item in items]:

@@ -58,12 +58,13 @@ def store_error(error: apsw.Error) -> StoreError:
 class Database:
     """A connection; used by one thread at a time."""
 
-    __slots__ = ("_full", "connection", "path", "wal_pages")
+    __slots__ = ("_commits", "_full", "connection", "path", "wal_pages")
 
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self.connection = connection
         self._full: bool | None = None
+        self._commits = 0  # by `transaction`
         self.wal_pages = 0  # written since the last complete checkpoint
 
     @classmethod
@@ -132,6 +133,17 @@ class Database:
     def data_version(self) -> int:
         """Give a number that changes when another connection has committed."""
         return int(self.connection.pragma("data_version"))
+
+    def others_version(self) -> int:
+        """Give a number that changes when another connection has committed.
+
+        Without a statement, for who writes: SQLite counts each change that its pager
+        sees, and our own commits are taken off. In a transaction it is exact.
+        """
+        try:
+            return self.connection.data_version() - self._commits
+        except apsw.Error as error:
+            raise store_error(error) from error
 
     def checkpoint(self) -> None:
         """Move the WAL's pages into the database as far as readers allow."""
@@ -212,6 +224,7 @@ class Database:
         try:
             yield
             self.execute("COMMIT")
+            self._commits += 1
         except BaseException:
             self._roll_back("ROLLBACK")
             raise

@@ -23,6 +23,7 @@ from mailstore.index.records import Delta, MailboxRow
 from mailstore.index.removal import bury, note_remover
 from mailstore.model import (
     DEFAULT_MAILBOXES,
+    DELETED,
     DELIMITER,
     INBOX,
     Acting,
@@ -153,6 +154,18 @@ def count_recent(
         (json.dumps(since),),
     )
     return {MailboxId(int(mailbox)): count for mailbox, count in rows}
+
+
+def deleted_octets(
+    database: Database, ids: Sequence[MailboxId]
+) -> dict[MailboxId, int]:
+    """Sum up the sizes of messages with \\Deleted; without any: no entry."""
+    rows = database.all(
+        "SELECT mailbox, sum(size) FROM entry WHERE mailbox IN"
+        f" (SELECT value FROM json_each(?)) AND flags & {DELETED} GROUP BY mailbox",
+        (json.dumps(list(ids)),),
+    )
+    return {MailboxId(id_): int(octets) for id_, octets in rows}
 
 
 # -- writing
@@ -324,6 +337,12 @@ def _has_children(database: Database, name: str) -> bool:
 def count(database: Database) -> int:
     """Count an account's mailboxes, bare names included."""
     row = database.one("SELECT count(*) FROM mailbox WHERE name IS NOT NULL")
+    return 0 if row is None else int(row[0])
+
+
+def last_id(database: Database) -> int:
+    """Give the last id that a mailbox got: there are no more mailboxes than that."""
+    row = database.one("SELECT last_mailbox FROM account")
     return 0 if row is None else int(row[0])
 
 

@@ -37,6 +37,7 @@ class ReclaimJob:
     """One round, as a job of the writer lane: at most one segment is copied."""
 
     durable = True
+    bounded = False
 
     def __init__(self, readers: Readers, now: float) -> None:
         self._readers = readers

@@ -6,7 +6,6 @@ capitals; who calls has checked their form (`imapd.syntax.mailbox`).
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,8 +14,8 @@ from typing import Any
 
 from mailstore.blobs import BlobStore, Folders, open_blobs
 from mailstore.changes import ChangeNotice, who_acts
-from mailstore.errors import AlreadyExists, NotFound, TooBig, Unavailable
-from mailstore.index import entries, mailboxes, metadata, upkeep
+from mailstore.errors import AlreadyExists, NotFound, TooBig
+from mailstore.index import entries, mailboxes, metadata, quota, upkeep
 from mailstore.index.copying import CopyDone, move_all
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
@@ -44,9 +43,12 @@ from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.overview import Follower, Overview
+from mailstore.service.quota import Quota
 from mailstore.service.readers import Readers
 from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
+from mailstore.service.space import check_space
+from mailstore.service.statuses import count_recent, with_deleted_octets
 from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
 from mailstore.writer import Lane, Outcome
@@ -79,11 +81,13 @@ class Account:
         self.blobs: BlobStore = open_blobs(
             folder / "blobs", options.blob_engine, around.files
         )
+        self.bounds = quota.Bounds(lambda: self.options.quota)
         self.lane = Lane(
             database,
             self.blobs,
             runtime,
             self._delivered,
+            bounds=self.bounds.around,
             durable_flags=options.durable_flags,
             make_room=around.reserve.give,
         )
@@ -131,6 +135,11 @@ class Account:
         """What signs URLs of its mailboxes (RFC 4467)."""
         return UrlKeys(self)
 
+    @property
+    def quota(self) -> Quota:
+        """What it may hold, and holds (RFC 9208)."""
+        return Quota(self)
+
     def check_writable(self) -> None:
         """Refuse who may only read. Raises `NotPermitted`."""
 
@@ -153,11 +162,15 @@ class Account:
         return names.entries()
 
     async def create(
-        self, name: str, special_use: SpecialUse | None = None
+        self,
+        name: str,
+        special_use: SpecialUse | None = None,
+        *,
+        bounded: bool = True,
     ) -> MailboxId:
         """Make a mailbox, with the parents it lacks; all are subscribed.
 
-        Raises `AlreadyExists`, `TooMany`, `Unavailable`.
+        Raises `AlreadyExists`, `TooMany`, `Unavailable`, `OverQuota` if ``bounded``.
         """
         self.check_writable()
         now, most = self.now(), self.options.max_mailboxes
@@ -166,7 +179,7 @@ class Account:
             row = mailboxes.create(database, name, special_use, now, most)
             return Outcome(row, names_changed=True)
 
-        return (await self.lane.write(work)).id
+        return (await self.lane.write(work, bounded=bounded)).id
 
     async def delete(self, name: str) -> None:
         """Delete a mailbox and its messages; its children stay (RFC 3501 §6.3.4).
@@ -186,7 +199,8 @@ class Account:
     async def rename(self, old: str, new: str) -> None:
         """Rename a mailbox with its children; INBOX gives its messages away.
 
-        RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`.
+        RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`,
+        `OverQuota` where the names are that they get.
         """
         self.check_writable()
         now, most = self.now(), self.options.max_mailboxes
@@ -244,43 +258,43 @@ class Account:
 
     # -- mailboxes
 
-    async def status(self, name: str, *, recent: bool = True) -> MailboxStatus:
+    async def status(
+        self, name: str, *, recent: bool = True, deleted_octets: bool = False
+    ) -> MailboxStatus:
         """Give a mailbox's counters (RFC 3501 §6.3.10). Raises `NotFound`."""
-        found = await self.statuses((name,), recent=recent)
+        found = await self.statuses(
+            (name,), recent=recent, deleted_octets=deleted_octets
+        )
         if not found:
             mailboxes.mailbox_named(self.readers.event, name)
             raise NotFound("that name has no mailbox, only inferior names")
         return found[name]
 
     async def statuses(
-        self, names: Sequence[str], *, recent: bool = True
+        self,
+        names: Sequence[str],
+        *,
+        recent: bool = True,
+        deleted_octets: bool = False,
     ) -> Mapping[str, MailboxStatus]:
         """Give the counters of mailboxes; names without one are left out.
 
         Two statements at most, however many there are. Without ``recent`` there is
-        one, and no message is counted: `MailboxStatus.recent` is 0 then.
+        one, and no message is counted: `MailboxStatus.recent` is 0 then. With
+        ``deleted_octets`` messages with \\Deleted are summed up by one more.
         """
         reader = self.readers.event
         with reader.snapshot():
             rows = mailboxes.mailboxes_named(reader, names)
-            counts = self._count_recent(reader, rows) if recent else {}
+            counts = count_recent(reader, self.opened, rows) if recent else {}
         most, name = self.options.max_message, self.object_ids.mailbox
-        return {
+        found = {
             row.name: row.status(counts.get(row.id, 0), most, name(row.id))
             for row in rows
         }
-
-    def _count_recent(
-        self, reader: Database, rows: Sequence[MailboxRow]
-    ) -> Mapping[MailboxId, int]:
-        since: dict[MailboxId, int] = {}
-        for row in rows:
-            opened = self.opened.get(row.id)
-            claimed = row.recent_from if opened is None else opened.state.recent_from
-            recent_from = max(row.recent_from, claimed)
-            if recent_from < row.uidnext:
-                since[row.id] = recent_from
-        return mailboxes.count_recent(reader, since)
+        if deleted_octets:
+            return await with_deleted_octets(self._runtime, self.readers, found)
+        return found
 
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""
@@ -289,12 +303,21 @@ class Account:
 
     # -- arrival
 
-    async def admit(self, name: str, size: int, *, waiting: int = 0) -> MessageSink:
+    async def admit(
+        self,
+        name: str,
+        size: int,
+        *,
+        waiting: int = 0,
+        instead_of: tuple[MailboxId, int] | None = None,
+        bounded: bool = True,
+    ) -> MessageSink:
         """Agree to take a message of ``size`` octets; gives what takes its bytes.
 
         ``waiting`` are octets of messages that were admitted before, and will be
-        stored together with this one. Raises `NotFound`, `TooBig` or `Unavailable`
-        before a byte is sent.
+        stored together with this one; ``instead_of`` is as for `append`. The quota
+        holds when they are stored; if ``bounded`` it is looked at now. Raises
+        `NotFound`, `TooBig`, `OverQuota` or `Unavailable` before a byte is sent.
         """
         self.check_writable()
         row = mailboxes.mailbox_named(self.readers.event, name)
@@ -303,6 +326,9 @@ class Account:
         if size > self.options.max_message:
             raise TooBig
         self.check_space(size)
+        if bounded:
+            coming = quota.Coming(name, size, waiting, instead_of)
+            await self.quota.check_room(coming)
         return self.blobs.writer(size, waiting)
 
     async def append(
@@ -311,13 +337,15 @@ class Account:
         arrivals: Sequence[Arrival],
         *,
         instead_of: tuple[MailboxId, int] | None = None,
+        bounded: bool = True,
     ) -> Appended:
         """Store messages in a mailbox, in order: all of them or none.
 
         With ``instead_of`` the message of that mailbox and UID goes at the same
-        moment. When it returns they are durable. Raises `NotFound`, `InvalidContent`,
-        `TooBig`, `TooMany` keywords or annotations, `NoSuchPart`, `Unavailable`,
-        `Expunged` when the other one is gone already.
+        moment. ``bounded``: the quota holds. When it returns they are durable. Raises
+        `NotFound`, `InvalidContent`, `TooBig`, `TooMany` keywords or annotations,
+        `NoSuchPart`, `OverQuota`, `Unavailable`, `Expunged` when the other one is gone
+        already.
         """
         self.check_writable()
         self.check_space(0)
@@ -330,6 +358,7 @@ class Account:
             self.options.max_message,
             instead_of,
             annotating=(self.annotator, bounds_of(self.options)),
+            bounded=bounded,
         )
         arrived = await self.lane.submit(job)
         delta = arrived.delta
@@ -351,12 +380,7 @@ class Account:
 
         A reserve stays, so that expunging goes on working.
         """
-        try:
-            free = shutil.disk_usage(self._folder).free
-        except OSError as error:
-            raise Unavailable(detail=str(error)) from error
-        if free - size < self.options.free_space_floor:
-            raise Unavailable("the disk is almost full", detail=f"{free} octets left")
+        check_space(self._folder, self.options.free_space_floor, size)
 
     # -- upkeep
 
@@ -368,7 +392,7 @@ class Account:
         def work(database: Database) -> Outcome[upkeep.Purged]:
             return Outcome(upkeep.purge(database, before, now))
 
-        return (await self.lane.write(work)).tombstones
+        return (await self.lane.write(work, bounded=False)).tombstones
 
     async def reclaim(self) -> int:
         """Give back the space of what was purged; gives the number of files removed."""
@@ -409,7 +433,7 @@ class Account:
             made = mailboxes.create_defaults(database, now)
             return Outcome(None, names_changed=made)
 
-        await self.lane.write(work)
+        await self.lane.write(work, bounded=False)
 
     # -- following
 

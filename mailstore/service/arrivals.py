@@ -42,7 +42,10 @@ class AppendJob:
         most: int,
         instead_of: tuple[MailboxId, int] | None = None,
         annotating: tuple[str, Bounds] | None = None,
+        *,
+        bounded: bool = True,
     ) -> None:
+        self.bounded = bounded
         self._instead_of = instead_of
         self._by = who_acts()
         self._annotating = annotating  # by whom, and how much

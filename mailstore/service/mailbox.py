@@ -33,6 +33,7 @@ from mailstore.model import (
     FlagChange,
     Forest,
     MailboxId,
+    QuotaRoot,
     Stored,
 )
 from mailstore.query import (
@@ -322,6 +323,10 @@ class Mailbox:
             parts=partial(self.fetch, columns=(Column.PARTS,)),
         )
 
+    async def limits(self) -> tuple[QuotaRoot, ...]:
+        """Give the quota roots of the mailbox that have a limit (RFC 9208 §3.2)."""
+        return await self._account.quota.roots(self.name, limited=True)
+
     # -- writing
 
     def _check_annotating(self, _: Sequence[AnnotationChange]) -> None:
@@ -438,7 +443,8 @@ class Mailbox:
     async def copy(self, uids: Sequence[int], to: str) -> Copied:
         """Copy messages (ascending UIDs) to a mailbox, all or none.
 
-        Raises `NotFound` when the target is missing, `TooMany`, `Unavailable`.
+        Raises `NotFound` when the target is missing, `TooMany`, `OverQuota`,
+        `Unavailable`.
         """
         self._account.check_writable()
         self._account.check_space(0)
@@ -447,7 +453,8 @@ class Mailbox:
     async def move(self, uids: Sequence[int], to: str) -> Copied:
         """Move messages (ascending UIDs) to a mailbox, all or none (RFC 6851).
 
-        Raises `ReadOnly`, `NotFound` when the target is missing, `TooMany`.
+        Raises `ReadOnly`, `NotFound` when the target is missing, `TooMany`,
+        `OverQuota` where a part of the account would hold too much.
         """
         self._check_writable()
         return await self._copy(uids, to, move=True)

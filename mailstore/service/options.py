@@ -9,7 +9,7 @@ from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
-from mailstore.model import AccountId
+from mailstore.model import NO_LIMITS, AccountId, QuotaLimits
 from mailstore.service.reserve import Reserve
 
 MIB = 2**20
@@ -34,6 +34,8 @@ class StoreOptions:
     annotation_octets: int = 65_536  # of one annotation of a message (RFC 5257)
     annotations_of_message: int = 50  # and one owner
     annotations_of_mailbox: int = 100_000  # and one owner
+    quota: QuotaLimits = NO_LIMITS  # of an account for which none were set
+    quota_warning: int = 90  # per cent of it from which one should say so; 0: never
 
 
 IndexElsewhere = Callable[[AccountId, bool], bool]

@@ -193,6 +193,7 @@ def test_bytes_are_synced_before_rows(bench, monkeypatch):
 
     class Adds:
         durable = True
+        bounded = False
 
         def prepare(self, blobs):
             order.append("prepare")
@@ -214,6 +215,7 @@ def test_unsynced_bytes_get_no_row(bench, monkeypatch):
 
     class Adds:
         durable = True
+        bounded = False
 
         def prepare(self, blobs):
             return True

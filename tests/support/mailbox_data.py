@@ -1,6 +1,6 @@
-"""What LIST and METADATA say of mailboxes, beside names and attributes.
+"""What LIST, METADATA and QUOTA say of mailboxes, beside names and attributes.
 
-Grammar: RFC 5258 §6 ``mbox-list-extended``, RFC 5464 §5.
+Grammar: RFC 5258 §6 ``mbox-list-extended``, RFC 5464 §5, RFC 9208 §7.
 """
 
 from __future__ import annotations
@@ -36,6 +36,35 @@ def _value(reader: Reader) -> r.Extended:
             reader.take(b" ")
         found.append(_value(reader))
     return tuple(found)
+
+
+def quota(reader: Reader) -> r.Quota:
+    """RFC 9208 §7: quota-response; each resource once."""
+    reader.take(b" ")
+    root = reader.mailbox()
+    reader.take(b" (")
+    found: dict[str, tuple[int, int]] = {}
+    while not reader.accept(b")"):
+        if found:
+            reader.take(b" ")
+        name = reader.atom().upper()
+        reader.take(b" ")
+        used = reader.number64()
+        reader.take(b" ")
+        if name in found:
+            reader.refuse("each resource once")
+        found[name] = (used, reader.number64())
+    return r.Quota(root, found)
+
+
+def quota_roots(reader: Reader) -> r.QuotaRoots:
+    """RFC 9208 §7: quotaroot-response."""
+    reader.take(b" ")
+    name = reader.mailbox()
+    roots: list[str] = []
+    while reader.accept(b" "):
+        roots.append(reader.mailbox())
+    return r.QuotaRoots(name, tuple(roots))
 
 
 def metadata(reader: Reader) -> r.Metadata:
@@ -88,3 +117,11 @@ def or_nil(reader: Any, read: Callable[[Any], object]) -> object:
 def object_id(reader: Reader) -> str:
     """Read ``"(" objectid ")"`` (RFC 8474 §7)."""
     return reader.match(_OBJECT_ID, "an object identifier")[1:-1].decode("ascii")
+
+
+UNTAGGED: dict[str, Callable[[Reader], r.Metadata | r.Quota | r.QuotaRoots]] = {
+    "METADATA": metadata,
+    "QUOTA": quota,
+    "QUOTAROOT": quota_roots,
+}
+"""Untagged responses by name; what follows the name is read."""

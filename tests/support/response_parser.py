@@ -416,7 +416,7 @@ UNTAGGED: dict[str, Callable[[ResponseReader], r.Untagged]] = {
     "ENABLED": lambda reader: r.Enabled(reader.capabilities()),
     "VANISHED": vanished,
     "ID": _server_id,
-    "METADATA": mailbox_data.metadata,
+    **mailbox_data.UNTAGGED,
     "NAMESPACE": _namespace,
     "LANGUAGE": url_reader.languages,
     "GENURLAUTH": url_reader.signed_urls,

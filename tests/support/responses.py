@@ -311,6 +311,22 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """QUOTA (RFC 9208): usage and limit by resource."""
+
+    root: str
+    resources: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRoots:
+    """QUOTAROOT (RFC 9208): the names of a mailbox's roots."""
+
+    mailbox: str
+    roots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """METADATA (RFC 5464): entries with their values, or names of what changed."""
 
@@ -421,6 +437,8 @@ Untagged: TypeAlias = (
     | ServerId
     | Namespace
     | Metadata
+    | Quota
+    | QuotaRoots
     | Languages
     | SignedUrls
     | FetchedUrls

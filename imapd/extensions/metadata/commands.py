@@ -266,7 +266,7 @@ async def run_set(context: Context, node: SetMetadata) -> Completed:
             version = await context.services.store.directory.metadata.set(
                 account.id,
                 dict(node.values),
-                admin=_is_admin(context),
+                admin=context.is_admin,
                 now=account.now(),
                 octets=options.metadata_octets,
                 most=options.metadata_entries,
@@ -277,14 +277,6 @@ async def run_set(context: Context, node: SetMetadata) -> Completed:
         raise No(error.text, "METADATA TOOMANY") from error
     note_own(context, bool(node.mailbox), version)
     return Completed("SETMETADATA completed")
-
-
-def _is_admin(context: Context) -> bool:
-    """Tell whether an administrator is here, for himself or for somebody else."""
-    if context.session.admin is not None:
-        return True
-    row = context.services.store.directory.by_id(context.account.id)
-    return row is not None and row.admin
 
 
 def _mailbox(context: Context, octets: bytes) -> str:

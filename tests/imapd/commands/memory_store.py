@@ -31,6 +31,7 @@ from mailstore.model import (
     FlagOperation,
     Forest,
     InternalDate,
+    QuotaRoot,
     Stored,
 )
 from tests.mailstore.search import sort_reference
@@ -358,6 +359,13 @@ class MemoryMailbox:
             for row in rows
         ]
 
+    @property
+    def uidnext(self) -> int:
+        return self.box.uidnext
+
+    async def limits(self) -> tuple[QuotaRoot, ...]:
+        return ()
+
     async def close(self) -> None:
         pass
 
@@ -375,6 +383,18 @@ class World:
 
     async def status(self, name: str) -> object:
         return self.box(name)
+
+    @property
+    def quota(self) -> NoQuota:
+        return NoQuota()
+
+
+class NoQuota:
+    """Nothing is limited."""
+
+    async def roots(self, _: str, *, limited: bool) -> tuple[QuotaRoot, ...]:
+        assert limited
+        return ()
 
 
 def _compared(compare: query.Compare, left: int, right: int) -> bool:

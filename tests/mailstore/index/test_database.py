@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import apsw
 import pytest
 
@@ -147,3 +149,34 @@ def test_errors_are_told_in_the_stores_words(error, kind):
     assert type(told) is kind
     assert type(error).__name__ in told.detail
     assert type(error).__name__ not in told.text
+
+
+def test_the_version_of_others_is_theirs_alone(tmp_path):
+    """What limits are cached by (`mailstore.index.quota`): not one commit is missed."""
+    mine, other = (Database.open(tmp_path / "index.db") for _ in range(2))
+
+    def version(*, fails: bool = False) -> int:
+        with suppress(ZeroDivisionError), mine.transaction():
+            found = mine.others_version()
+            with mine.savepoint():
+                mine.execute("INSERT OR IGNORE INTO subscription VALUES ('a')")
+            _ = 1 // (0 if fails else 1)
+        return found
+
+    def elsewhere() -> None:
+        with other.transaction():
+            other.execute("UPDATE account SET synced = synced + 1")
+
+    first = version()
+    assert [version(), version(fails=True), version()] == [first] * 3
+    mine.checkpoint()
+    mine.set_durable(True)
+    assert version() == first
+    for changes in (1, 2, 3):
+        for _ in range(changes):
+            elsewhere()
+        before, first = first, version()
+        assert first != before
+        assert version() == first
+    mine.close()
+    other.close()
