@@ -24,7 +24,6 @@ from mailstore.model import (
 )
 
 ACCOUNT = ""  # the root that covers all of an account
-_UNKNOWN = -1
 _SUMS = (
     "SELECT coalesce(sum(bytes), 0), coalesce(sum(messages), 0),"
     " coalesce(sum(selectable), 0) FROM mailbox"
@@ -50,15 +49,15 @@ class KnownLimits:
         self._default = default
         self._version_of = version
         self._chosen: Limits = {}
-        self._version = _UNKNOWN
+        self._version: tuple[Database, int] | None = None
 
     def forget(self) -> None:
         """Read them again: this connection has changed them, or has tried to."""
-        self._version = _UNKNOWN
+        self._version = None
 
     def of(self, database: Database) -> Limits:
         """Give the limits, the account's own first."""
-        version = self._version_of(database)
+        version = (database, self._version_of(database))
         if version != self._version:
             self._chosen, self._version = _read(database), version
         return {ACCOUNT: (self._default(), False), **self._chosen}

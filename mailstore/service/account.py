@@ -73,7 +73,6 @@ class Account:
         self._runtime = runtime = around.runtime
         self._around = around
         options = around.options
-        self._bus = around.bus
         if not (folder / "index.db").exists():
             # Nobody has come further than this: its names may not be durable yet.
             Folders(around.files, folder.parents[2]).need(folder)
@@ -445,11 +444,13 @@ class Account:
             for delta in outcome.deltas:
                 self.opened.follow(delta)
                 self._overview.committed(delta, outcome.by)
-                self._bus.publish(ChangeNotice(self.id, delta.mailbox, delta.modseq))
+                self._around.bus.publish(
+                    ChangeNotice(self.id, delta.mailbox, delta.modseq)
+                )
             if any(delta.new for delta in outcome.deltas):
                 self.indexing.wanted(ARRIVAL_WAIT)
         if any(outcome.names_changed for outcome in outcomes):
-            self._bus.publish(ChangeNotice(self.id, _NAMES, 0))
+            self._around.bus.publish(ChangeNotice(self.id, _NAMES, 0))
             self._wake()
 
     def _wake(self) -> None:
