@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from imapd.config.field import setting as _setting
 from imapd.config.wanted import (
     Choice,
     Choices,
@@ -19,6 +18,7 @@ from imapd.config.wanted import (
     Whole,
     YesNo,
 )
+from imapd.config.wanted import setting as _setting
 from imapd.session.mechanisms import MECHANISMS
 
 

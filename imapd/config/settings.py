@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imapd.config.field import setting as _setting
 from imapd.config.login_settings import (
     AuthSettings,
     ExternalSettings,
@@ -35,6 +34,7 @@ from imapd.config.wanted import (
     YesNo,
     write_address,
 )
+from imapd.config.wanted import setting as _setting
 from imapd.session.limits import Limits
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class NotWanted(ValueError):
@@ -287,3 +287,8 @@ def write_value(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(write_value(item) for item in value)}]"
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def setting(default: Any, wanted: Wanted, doc: str) -> Any:  # noqa: ANN401 - as dataclasses.field
+    """Make the field of a setting: its default, its kind, what it is for."""
+    return field(default=default, metadata={"wanted": wanted, "doc": doc})

@@ -301,7 +301,7 @@ def test_an_account_of_an_older_program_has_no_limits(tmp_path):
     home.append("INBOX", b"1")
     home.close()
     for path in tmp_path.rglob("index.db"):
-        make_older(path, 9)
+        make_older(path, 10)
     home = Home(tmp_path)
     assert home.run(home.account.quota.roots()) == (
         QuotaRoot("", NO_LIMITS, QuotaUsage(1, 1, 6), chosen=False),
