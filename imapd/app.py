@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +23,14 @@ from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from mailstore.model import QuotaLimits
-from mailstore.service import Store, StoreOptions
+from mailstore.service import DeliveryOptions, Store, StoreOptions
 
 if TYPE_CHECKING:
     from imapd.auth import Throttle
     from imapd.net.bus import DatagramBus
     from imapd.net.certificates import Pair
     from imapd.net.control import Control
-    from imapd.net.door import Door
+    from imapd.net.door import Door, SocketProtocol
     from imapd.net.lanes import TwistedRuntime
     from imapd.net.loop import Loop
     from imapd.net.server import Server
@@ -63,6 +65,12 @@ def store_options(config: Config) -> StoreOptions:
             config.quota.mailboxes or None,
         ),
         quota_warning=config.quota.warning,
+        delivery=DeliveryOptions(
+            separators=config.delivery.separators,
+            create_mailboxes=config.delivery.create_mailboxes,
+            groups=config.delivery.groups,
+            duplicate_seconds=config.delivery.duplicate_seconds,
+        ),
     )
 
 
@@ -167,7 +175,6 @@ class Application:
         index_elsewhere: IndexElsewhere | None = None,
     ) -> None:
         from imapd.net.lanes import TwistedRuntime
-        from imapd.net.server import Server
         from imapd.session.admission import ConnectionAdmission
         from imapd.session.context import Services
         from mailstore.changes import NoBus
@@ -204,7 +211,7 @@ class Application:
         )
         door = self._make_door(services, admission)
         self._measure(admission)
-        self.server: Server = Server(loop, self.runtime, door, self._metrics.text)
+        self.server = self._make_server(loop, door)
         self._control = self._make_control(loop, door)
         self._control_socket: ControlSocket | None = None
 
@@ -221,6 +228,31 @@ class Application:
             certificates=self._certificates,
             plaintext_login=self.config.auth.allow_plaintext_without_tls,
         )
+
+    def _make_server(self, loop: Loop, door: Door) -> Server:
+        from imapd.net.server import Server
+
+        numbers, protocols = self._metrics.text, self._protocols()
+        return Server(loop, self.runtime, door, numbers, protocols)
+
+    def _protocols(self) -> Mapping[str, Callable[[Door], SocketProtocol]]:
+        """Give what makes a connection, by the word of what is spoken."""
+        from imapd.doors.names import mailbox_of
+        from imapd.doors.transfer import House
+        from imapd.net.imap import ImapProtocol
+        from imapd.net.transfer import TransferProtocol
+        from mailstore.delivery import Delivery
+
+        delivery = Delivery(self.store, self.runtime, mailbox_of)
+        host = self.config.delivery.host or socket.gethostname()
+        refuse = self.config.delivery.over_quota == "refuse"
+        lmtp = House(delivery, host, lmtp=True, refuse_over_quota=refuse)
+        smtp = House(delivery, host, lmtp=False, refuse_over_quota=refuse)
+        return {
+            "imap": ImapProtocol,
+            "lmtp": partial(TransferProtocol, lmtp),
+            "smtp": partial(TransferProtocol, smtp),
+        }
 
     def _make_control(self, loop: Loop, door: Door) -> Control:
         from imapd.net.control import Control

@@ -36,11 +36,20 @@ EVENTS = MetricSpec(
 LOGINS = MetricSpec(
     "imapd_logins_total", "counter", "mechanism", "logins that succeeded"
 )
+DELIVERIES = MetricSpec(
+    "imapd_deliveries_total",
+    "counter",
+    "code",
+    "answers to messages by LMTP and SMTP, one for each recipient",
+)
+SESSIONS = MetricSpec(
+    "imapd_sessions_total", "counter", "protocol", "sessions that began"
+)
 CONNECTIONS = MetricSpec("imapd_connections", "gauge", "", "connections that are open")
 STRANGERS = MetricSpec(
     "imapd_connections_unauthenticated", "gauge", "", "those that are not logged in"
 )
-METRICS = (EVENTS, LOGINS, CONNECTIONS, STRANGERS)
+METRICS = (EVENTS, LOGINS, DELIVERIES, SESSIONS, CONNECTIONS, STRANGERS)
 
 _Key = tuple[str, str]  # metric, value of its label
 
@@ -65,6 +74,10 @@ class Metrics(Collector):
         self._counts[EVENTS.name, kind] += 1
         if kind == "login":
             self._counts[LOGINS.name, str(facts.get("mechanism", ""))] += 1
+        elif kind == "delivery":
+            self._counts[DELIVERIES.name, str(facts.get("code", ""))] += 1
+        elif kind == "connect":
+            self._counts[SESSIONS.name, str(facts.get("protocol", "imap"))] += 1
 
     def gauge(self, spec: MetricSpec, read: Callable[[], float]) -> None:
         """Have a number read when it is asked for."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +56,7 @@ class RunningServer:
 
     ``port`` speaks plain IMAP: LOGIN is allowed, STARTTLS offered. ``tls_port``
     speaks TLS with ``certificate``, a PEM file that a client can be told to trust.
-    ``folder`` holds the store.
+    ``folder`` holds the store. ``also`` are the further addresses, as they were bound.
     """
 
     host: str
@@ -66,6 +66,7 @@ class RunningServer:
     password: str = field(repr=False)
     certificate: Path
     folder: Path
+    also: tuple[Endpoint, ...]
     _thread: _ServerThread = field(repr=False, compare=False)
 
     def add_account(self, user: str, password: str) -> None:
@@ -80,26 +81,28 @@ def server(
     password: str = "password",  # noqa: S107 - of an account in a test
     limits: Limits | None = None,
     folder: Path | None = None,
+    also: Sequence[Listen] = (),
 ) -> Iterator[RunningServer]:
     """Run a server with one account for the length of a ``with`` block.
 
     ``folder`` keeps the store: a second server on it finds the mail of the first.
-    Without it a temporary one is made, and removed afterwards.
+    Without it a temporary one is made, and removed afterwards. ``also`` are further
+    addresses to listen on, as for LMTP.
     """
     if folder is not None:
-        with _running(folder, user, password, limits or Limits()) as made:
+        with _running(folder, user, password, limits or Limits(), also) as made:
             yield made
         return
     with (
         tempfile.TemporaryDirectory(prefix="imapd-") as temporary,
-        _running(Path(temporary), user, password, limits or Limits()) as made,
+        _running(Path(temporary), user, password, limits or Limits(), also) as made,
     ):
         yield made
 
 
 @contextmanager
 def _running(
-    folder: Path, user: str, password: str, limits: Limits
+    folder: Path, user: str, password: str, limits: Limits, also: Sequence[Listen]
 ) -> Iterator[RunningServer]:
     tls = TlsSettings(folder / "certificate.pem", folder / "key.pem")
     assert tls.certificate is not None
@@ -111,6 +114,7 @@ def _running(
         listen=(
             Listen(address=("127.0.0.1", 0), tls="starttls"),
             Listen(address=("127.0.0.1", 0), tls="implicit"),
+            *also,
         ),
         tls=tls,
         # The least cost: a test does not wait for what guards stolen hashes.
@@ -130,6 +134,7 @@ def _running(
             password=password,
             certificate=tls.certificate,
             folder=folder,
+            also=endpoints[2:],
             _thread=thread,
         )
     finally:

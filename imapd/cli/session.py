@@ -15,7 +15,7 @@ from imapd.control import NoAnswer, ask, control_folder, sockets
 from imapd.logs import escaped
 from imapd.session.facts import Wanted
 
-_WHO = ("id", "user", "address", "tls", "since")
+_WHO = ("id", "protocol", "user", "address", "tls", "since")
 _WHAT = ("idle", "mailbox", "command", "octets", "client")
 
 account_option = click.option(
@@ -157,6 +157,7 @@ def _words(one: dict[str, Any]) -> Iterator[str]:
     """Write a session for people; nothing in it can speak to their terminal."""
     user = one["user"] or "-"
     yield one["id"]
+    yield one["protocol"]
     yield escaped(user if one["admin"] is None else f"{user} (by {one['admin']})")
     yield escaped(one["address"])
     yield one["tls"] or ("yes" if one["secure"] else "no")

@@ -3,6 +3,7 @@
 ``python -m imapd.config`` prints the reference page.
 """
 
+from imapd.config.delivering import DeliverySettings
 from imapd.config.login_settings import AuthSettings
 from imapd.config.reading import (
     ConfigError,
@@ -22,13 +23,14 @@ from imapd.config.settings import (
     StoreSettings,
     TlsSettings,
 )
-from imapd.config.wanted import read_address, write_address
+from imapd.config.wanted import read_address, unix_path, write_address
 
 __all__ = [
     "DEFAULT_LISTEN",
     "AuthSettings",
     "Config",
     "ConfigError",
+    "DeliverySettings",
     "FeatureSettings",
     "Listen",
     "LogSettings",
@@ -44,5 +46,6 @@ __all__ = [
     "read_address",
     "read_text",
     "reference_page",
+    "unix_path",
     "write_address",
 ]

@@ -17,12 +17,13 @@ from imapd.config.lines import Lines, find_lines
 from imapd.config.settings import (
     LISTS,
     TABLES,
+    UNIX_PROTOCOLS,
     Config,
     Listen,
     TlsSettings,
     settings_of,
 )
-from imapd.config.wanted import NotWanted
+from imapd.config.wanted import NotWanted, unix_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,16 @@ class _Reader:
                     ("listen", index, "protocol"),
                     '[[listen]] "metrics" wants tls = "none" and no proxy_from',
                 )
+            if unix_path(listen.address[0]) is not None:
+                self._check_unix(index, listen)
+
+    def _check_unix(self, index: int, listen: Listen) -> None:
+        if listen.protocol not in UNIX_PROTOCOLS:
+            text = f'[[listen]] "{listen.protocol}" wants "host:port", no unix socket'
+            self._problem(("listen", index, "address"), text)
+        if listen.tls != "none" or listen.proxy_from or listen.allow_from:
+            text = 'a unix socket wants tls = "none", no proxy_from, no allow_from'
+            self._problem(("listen", index, "address"), f"[[listen]] {text}")
 
     def _check_tls(self, config: Config) -> None:
         tls: TlsSettings = config.tls

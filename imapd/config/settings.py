@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imapd.config.delivering import DeliverySettings
 from imapd.config.login_settings import (
     AuthSettings,
     ExternalSettings,
@@ -23,6 +24,7 @@ from imapd.config.wanted import (
     Address,
     Choice,
     FilePath,
+    Mode,
     Names,
     Networks,
     Pairs,
@@ -106,14 +108,16 @@ class Listen:
 
     protocol: str = _setting(
         "imap",
-        Choice(("imap", "metrics")),
-        "what is spoken there; `metrics` is HTTP for Prometheus, `/metrics`, and wants "
-        '`tls = "none"`',
+        Choice(("imap", "lmtp", "smtp", "metrics")),
+        "what is spoken there; `lmtp` brings mail from an MTA, `smtp` from anywhere, "
+        "for our own people alone; `metrics` is HTTP for Prometheus, `/metrics`, and "
+        'wants `tls = "none"`',
     )
     address: tuple[str, int] = _setting(
         ("127.0.0.1", 1143),
         Address(),
-        "where to listen; port 0 lets the system choose",
+        "where to listen; port 0 lets the system choose. `unix:path` is a unix "
+        "socket, for `lmtp`",
     )
     tls: str = _setting(
         "starttls",
@@ -127,12 +131,24 @@ class Listen:
         "proxies that say by the PROXY protocol (version 1 or 2) for whom they "
         "connect; with any, nobody else may connect to this address",
     )
+    allow_from: tuple[str, ...] = _setting(
+        (),
+        Networks(),
+        "who may connect; without any, everybody, but this machine alone to `lmtp`",
+    )
+    socket_mode: str = _setting("0660", Mode(), "permissions of a unix socket")
+    socket_group: str = _setting(
+        "", Text(), "the group that a unix socket is given to; without it, our own"
+    )
 
     @property
     def text(self) -> str:
         """The address as it is written."""
         return write_address(*self.address)
 
+
+UNIX_PROTOCOLS = ("lmtp",)
+"""What may be spoken on a unix socket."""
 
 DEFAULT_LISTEN = (
     Listen(address=("127.0.0.1", 1143), tls="starttls"),
@@ -272,6 +288,7 @@ class Config:
     external: ExternalSettings = field(default_factory=ExternalSettings)
     ldap: LdapSettings = field(default_factory=LdapSettings)
     oauth: OAuthSettings = field(default_factory=OAuthSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
     limits: Limits = field(default_factory=Limits)
     mail: MailSettings = field(default_factory=MailSettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
@@ -295,6 +312,7 @@ TABLES: dict[str, type[Any]] = {
     "external": ExternalSettings,
     "ldap": LdapSettings,
     "oauth": OAuthSettings,
+    "delivery": DeliverySettings,
     "limits": Limits,
     "mail": MailSettings,
     "quota": QuotaSettings,

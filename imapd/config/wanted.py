@@ -169,6 +169,22 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Mode:
+    """The permissions of a file, as a text in octal."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return 'permissions in octal, as "0660"'
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the text."""
+        if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class Networks:
     """A list of IP networks or addresses, as texts in their usual form."""
 
@@ -243,18 +259,34 @@ class FilePath:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``host:port``, an IPv6 address in brackets, as a pair (host, port)."""
+    """``host:port``, an IPv6 address in brackets, as a pair (host, port).
+
+    A unix socket is written ``unix:path`` and read as ("unix:/absolute/path", 0).
+    """
 
     @property
     def text(self) -> str:
         """What is wanted, in words."""
-        return '"host:port", an IPv6 address in brackets'
+        return '"host:port", an IPv6 address in brackets, or "unix:path"'
 
-    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+    def read(self, value: object, base: Path) -> object:
         """Give host and port."""
         if not isinstance(value, str):
             raise NotWanted(self.text)
-        return read_address(value)
+        path = unix_path(value)
+        if path is None:
+            return read_address(value)
+        if not path or "\0" in path:
+            raise NotWanted(self.text)
+        return f"{_UNIX}{base / path}", 0
+
+
+_UNIX = "unix:"
+
+
+def unix_path(host: str) -> str | None:
+    """Give the path of a unix socket, None for what is a host."""
+    return host.removeprefix(_UNIX) if host.startswith(_UNIX) else None
 
 
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):([0-9]{1,5})")
@@ -269,7 +301,9 @@ def read_address(text: str) -> tuple[str, int]:
 
 
 def write_address(host: str, port: int) -> str:
-    """Write what `read_address` reads."""
+    """Write what `Address` reads."""
+    if unix_path(host) is not None:
+        return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

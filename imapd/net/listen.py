@@ -6,11 +6,16 @@ told at once and in words, and so that no connection is lost while a worker star
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import secrets
+import shutil
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imapd.config import Listen, write_address
+from imapd.config import Listen, unix_path, write_address
 
 BACKLOG = 1_024
 
@@ -24,7 +29,8 @@ class Endpoint:
     """A listening socket by its descriptor, and what is to be spoken there.
 
     ``bound`` is where it really listens: the port is known even if 0 was asked for.
-    ``proxy_from``: networks of the proxies that connections come through, if they do.
+    ``proxy_from``: networks of the proxies that connections come through, if they do;
+    ``allow_from``: those of the clients that are served, if not all are.
     """
 
     protocol: str
@@ -33,6 +39,7 @@ class Endpoint:
     family: int
     descriptor: int
     proxy_from: tuple[str, ...] = ()
+    allow_from: tuple[str, ...] = ()
 
     @property
     def ready(self) -> str:
@@ -56,15 +63,18 @@ def open_endpoints(
         for listen in listens:
             text = listen.text
             for row, made in zip(rows, _open(listen, copies, opened), strict=True):
-                host, port = made.getsockname()[:2]
+                bound = listen.address
+                if made.family != socket.AF_UNIX:
+                    bound = made.getsockname()[:2]
                 row.append(
                     Endpoint(
                         listen.protocol,
                         listen.tls,
-                        (host, port),
+                        bound,
                         int(made.family),
                         made.fileno(),
                         listen.proxy_from,
+                        listen.allow_from,
                     )
                 )
     except OSError as error:
@@ -81,6 +91,9 @@ def _open(
     listen: Listen, copies: int, opened: list[socket.socket]
 ) -> Sequence[socket.socket]:
     host, port = listen.address
+    path = unix_path(host)
+    if path is not None:
+        return _open_unix(path, listen, copies, opened)
     found = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -99,6 +112,40 @@ def _open(
     for one in made:
         one.listen(BACKLOG)
     return made
+
+
+def _open_unix(
+    path: str, listen: Listen, copies: int, opened: list[socket.socket]
+) -> Sequence[socket.socket]:
+    """Listen on a unix socket; all workers accept from the same one.
+
+    It gets its name when it has its owner and permissions. A socket that is left from
+    a server that was killed gives way, one that accepts does not.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:
+        tried.setblocking(False)
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            tried.connect(path)
+            raise OSError(errno.EADDRINUSE, "another server listens there")
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened.append(made)
+    made.setblocking(False)
+    fresh = os.path.join(os.path.dirname(path), f".{secrets.token_hex(4)}")
+    made.bind(fresh)
+    try:
+        if listen.socket_group:
+            shutil.chown(fresh, group=listen.socket_group)
+        os.chmod(fresh, int(listen.socket_mode, 8))
+        made.listen(BACKLOG)
+        os.rename(fresh, path)
+    except LookupError as error:
+        raise OSError(errno.EINVAL, f"there is no such group: {error}") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)
+    copied = [made.dup() for _ in range(copies - 1)]
+    opened += copied
+    return [made, *copied]
 
 
 def _bind(family: int, address: tuple[object, ...], *, shared: bool) -> socket.socket:

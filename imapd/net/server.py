@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,11 +19,17 @@ from imapd.net.imap import ImapProtocol
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.listen import Endpoint
 from imapd.net.loop import Loop
+from imapd.net.unix_port import UnixPort
 
 GOODBYE_SECONDS = 3.0
 FINISH_SECONDS = 10.0
 """How long commands that still run may take to end after the last BYE."""
 _TICK = 0.01
+
+
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+_TRUSTED = {"lmtp": _LOOPBACK}
+"""Who is served where nobody is named: mail by LMTP is believed without a question."""
 
 
 class _Factory(Factory):
@@ -74,9 +81,14 @@ class Server:
     def listen(self, endpoints: Iterable[Endpoint]) -> None:
         """Accept connections; takes over the descriptors."""
         for endpoint in endpoints:
-            port = self._loop.adoptStreamPort(
-                endpoint.descriptor, endpoint.family, self._factory(endpoint)
-            )
+            factory = self._factory(endpoint)
+            port: Any
+            if endpoint.family == socket.AF_UNIX:
+                port = UnixPort(self._loop, endpoint.descriptor, factory)
+            else:
+                port = self._loop.adoptStreamPort(
+                    endpoint.descriptor, endpoint.family, factory
+                )
             os.close(endpoint.descriptor)  # the port has its own
             self._ports.append(port)
 
@@ -86,7 +98,10 @@ class Server:
 
             return metrics_site(self._loop, self._metrics)
         door = dataclasses.replace(
-            self._door, tls=endpoint.tls, proxy_from=endpoint.proxy_from
+            self._door,
+            tls=endpoint.tls,
+            proxy_from=endpoint.proxy_from,
+            allow_from=endpoint.allow_from or _TRUSTED.get(endpoint.protocol, ()),
         )
         return _Factory(door, self._protocols[endpoint.protocol])
 

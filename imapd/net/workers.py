@@ -73,6 +73,7 @@ class WorkerSpec:
                     **endpoint,
                     "bound": tuple(endpoint["bound"]),
                     "proxy_from": tuple(endpoint["proxy_from"]),
+                    "allow_from": tuple(endpoint["allow_from"]),
                 }
             )
             for endpoint in data.pop("endpoints")

@@ -108,7 +108,10 @@ class Connection:
         )
         self.reply.flush()
         self._services.log.event(
-            "connect", id=self.session.id, address=self.session.peer.address
+            "connect",
+            id=self.session.id,
+            address=self.session.peer.address,
+            protocol="imap",
         )
         self._watch_time()
         self._services.runtime.spawn(self._live())

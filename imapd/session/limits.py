@@ -109,6 +109,30 @@ class Limits:
         65_536, "octets", "pipelined commands read ahead while one is running"
     )
     login_failures: int = _limit(5, "failures", "then the connection ends")
+    transfer_line: int = _limit(
+        4_096, "octets", "a command of LMTP or SMTP; RFC 5321 wants 512 and more"
+    )
+    recipients: int = _limit(
+        1_000,
+        "recipients",
+        "of one message by LMTP or SMTP, each account counts that an address leads to; "
+        "RFC 5321 wants 100",
+    )
+    transfer_errors: int = _limit(
+        20, "errors", "in LMTP or SMTP, among them recipients that SMTP refused"
+    )
+    transfer_commands: int = _limit(
+        1_000, "commands", "of LMTP or SMTP that lead to no message"
+    )
+    transfer_idle_seconds: int = _limit(
+        300, "seconds", "without an octet in LMTP or SMTP (RFC 5321 §4.5.3.2.7)"
+    )
+    transfer_seconds: int = _limit(
+        3_600, "seconds", "from MAIL to the end of the message"
+    )
+    hops: int = _limit(
+        100, "servers", "that a message came through; more are a loop (RFC 5321 §6.3)"
+    )
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

@@ -7,6 +7,7 @@ them all whichever it writes with. It must not know mailboxes, rows or accounts.
 from mailstore.blobs.filesystem import FileSystem, Folders, existing
 from mailstore.blobs.port import BlobEntry, StoredBlob
 from mailstore.blobs.reader import BlobReader
+from mailstore.blobs.spool import Spool
 from mailstore.blobs.store import BlobStore, open_blobs
 from mailstore.blobs.writer import BlobWriter
 
@@ -17,6 +18,7 @@ __all__ = [
     "BlobWriter",
     "FileSystem",
     "Folders",
+    "Spool",
     "StoredBlob",
     "existing",
     "open_blobs",

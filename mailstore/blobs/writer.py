@@ -27,11 +27,16 @@ class BlobWriter:
     """Takes bytes; `mailstore.model.MessageSink`. Used by one thread at a time."""
 
     def __init__(
-        self, files: FileSystem, spool: Path, *, always_spool: bool = False
+        self,
+        files: FileSystem,
+        spool: Path,
+        *,
+        always_spool: bool = False,
+        small: int = SMALL,
     ) -> None:
         self._files = files
         self._folder = spool
-        self._small = -1 if always_spool else SMALL
+        self._small = -1 if always_spool else small
         self._parts: list[bytes] = []
         self._digest = hashlib.sha256()
         self._size = 0

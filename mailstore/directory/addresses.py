@@ -42,6 +42,26 @@ class Addresses:
                 return targets
         return []
 
+    def catch_all(self, address: str) -> list[AccountId]:
+        """Give the accounts that get what is nobody's in the address's domain.
+
+        They are those of the alias ``@domain``.
+        """
+        try:
+            local, domain = parted(lookup_key(address))
+        except InvalidName:
+            return []
+        if not local or domain is None:
+            return []
+        return self.accounts(f"@{domain}")
+
+    def group_keys(self, address: str) -> list[str]:
+        """Give the names that a group of that address may have."""
+        try:
+            return list(self._forms(lookup_key(address)))
+        except InvalidName:
+            return []
+
     def _forms(self, key: str) -> Iterable[str]:
         yield key
         local, domain = parted(key)

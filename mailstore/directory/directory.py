@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,9 +112,22 @@ class Directory:
         found = self.addresses.accounts(name)
         return self.by_id(found[0]) if len(found) == 1 else None
 
+    def group_of_address(self, address: str) -> list[AccountId]:
+        """Give the members of the group of which an address is the name."""
+        for key in self.addresses.group_keys(address):
+            found = self.groups.members(key)
+            if found:
+                return found
+        return []
+
     def by_id(self, id_: AccountId) -> AccountRow | None:
         """Give an account by its id."""
         return accounts.account_with_id(self._database.reader, id_)
+
+    def enabled(self, ids: Sequence[AccountId]) -> list[AccountId]:
+        """Give those of some accounts that are not disabled, in their order."""
+        there = accounts.enabled(self._database.reader, ids)
+        return [id_ for id_ in ids if id_ in there]
 
     def version(self) -> int:
         """Give a number that differs after a change that may end a proof.

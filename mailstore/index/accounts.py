@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +57,16 @@ def account_with_id(database: Database, id_: AccountId) -> AccountRow | None:
     """Give an account by its id."""
     values = database.one(f"SELECT {_COLUMNS} FROM account WHERE id = ?", (id_,))
     return None if values is None else _row(values)
+
+
+def enabled(database: Database, ids: Sequence[AccountId]) -> set[AccountId]:
+    """Give those of some accounts that are there and not disabled."""
+    rows = database.all(
+        "SELECT id FROM account WHERE NOT disabled"
+        " AND id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return {AccountId(row[0]) for row in rows}
 
 
 def add(database: Database, row: AccountRow, key: str) -> None:

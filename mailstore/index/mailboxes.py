@@ -83,6 +83,17 @@ def mailboxes_named(database: Database, names: Sequence[str]) -> list[MailboxRow
     return [_row(values) for values in database.all(sql, (json.dumps(list(names)),))]
 
 
+def named_like(database: Database, name: str) -> str | None:
+    """Give the one mailbox of that name, or the only one that differs in ASCII case."""
+    rows = database.all(
+        f"SELECT name FROM mailbox WHERE lower(name) = lower(?) AND {_THERE}", (name,)
+    )
+    found = [row[0] for row in rows]
+    if name in found:
+        return name
+    return found[0] if len(found) == 1 else None
+
+
 def ids_named(database: Database, names: Sequence[str]) -> dict[str, MailboxId]:
     """Give, by name, the mailboxes that exist, bare names among them."""
     rows = database.all(

@@ -10,7 +10,7 @@ kept and can be listed. Example::
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailstore.mime.bodystructure import bodystructure
 from mailstore.mime.date import sent_date
@@ -20,7 +20,7 @@ from mailstore.mime.header import Buffer
 from mailstore.mime.packed import pack_header
 from mailstore.mime.preview import preview
 from mailstore.mime.scanner import Part, scan
-from mailstore.mime.sections import pack
+from mailstore.mime.sections import moved, pack
 from mailstore.mime.sorting import SortFields, sort_fields
 from mailstore.mime.wire import string
 
@@ -66,6 +66,15 @@ def ingest(data: Buffer) -> Ingested:
         sort=sort_fields(values, root.value(b"references"), sent),
         edits=edits(data, root),
     )
+
+
+def behind_fields(seen: Ingested, octets: int) -> Ingested:
+    """Give what `ingest` would of the message with so many octets of fields before it.
+
+    They are fields that tell of its way (``Received`` and its like), in ASCII, and the
+    message has no ``edits``: nothing else of what is kept depends on them then.
+    """
+    return replace(seen, parts=moved(seen.parts, octets))
 
 
 def wire_preview(data: Buffer, root: Part) -> bytes:

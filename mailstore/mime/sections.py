@@ -58,6 +58,19 @@ def pack(part: Part) -> bytes:
     return b"".join(pieces)
 
 
+def moved(packed: bytes, by: int) -> bytes:
+    """Give the tree of the same message with ``by`` octets of fields before it."""
+    version, flags, parts, types = _HEAD.unpack_from(packed)
+    end = _HEAD.size + parts * _RECORD.size
+    pieces = [_HEAD.pack(version, flags, parts, types)]
+    # The root's header begins where it did: with the new fields.
+    begins = 0
+    for header, body, last, *rest in _RECORD.iter_unpack(packed[_HEAD.size : end]):
+        pieces.append(_RECORD.pack(header + begins, body + by, last + by, *rest))
+        begins = by
+    return b"".join((*pieces, packed[end:]))
+
+
 def contains_nul(packed: bytes) -> bool:
     """Tell whether the message has a NUL, which no IMAP literal may have."""
     return bool(packed[1] & _HAS_NUL)

@@ -7,8 +7,15 @@ alone. The parts: `Store` opens accounts, an `Account` has mailboxes by name, a
 
 from mailstore.service.account import Account
 from mailstore.service.mailbox import Mailbox
-from mailstore.service.options import StoreOptions
+from mailstore.service.options import DeliveryOptions, StoreOptions
 from mailstore.service.overview import Follower
 from mailstore.service.store import Store
 
-__all__ = ["Account", "Follower", "Mailbox", "Store", "StoreOptions"]
+__all__ = [
+    "Account",
+    "DeliveryOptions",
+    "Follower",
+    "Mailbox",
+    "Store",
+    "StoreOptions",
+]

@@ -65,10 +65,10 @@ class AppendJob:
         for given in self._arrivals:
             arrival = _encode_nul(given, blobs)
             date = arrival.internaldate or InternalDate(self._now)
-            seen, other = _look(arrival, blobs)
+            seen, other = look(_content(arrival), blobs)
             check_parts(arrival.annotations, seen.parts)
             stored = blobs.add(_content(arrival), date)
-            record = replace(_record(stored, seen), surrogate=other)
+            record = replace(record_of(stored, seen), surrogate=other)
             self._new.append(NewMessage(record, arrival.flags, date))
         return bool(self._new)
 
@@ -154,8 +154,10 @@ def _encode_nul(arrival: Arrival, blobs: BlobStore) -> Arrival:
     return replace(arrival, content=made)
 
 
-def _look(arrival: Arrival, blobs: BlobStore) -> tuple[Ingested, Surrogate | None]:
-    content = _content(arrival)
+def look(
+    content: bytes | BlobWriter, blobs: BlobStore
+) -> tuple[Ingested, Surrogate | None]:
+    """Look at a message, and at what clients see of it that read ASCII alone."""
     with (
         nullcontext(content) if isinstance(content, bytes) else content.buffer()
     ) as data:
@@ -184,7 +186,8 @@ def _surrogate(data: Buffer, changes: Sequence[Edit], blobs: BlobStore) -> Surro
         writer.abort()
 
 
-def _record(stored: StoredBlob, seen: Ingested) -> MessageRecord:
+def record_of(stored: StoredBlob, seen: Ingested) -> MessageRecord:
+    """Give the row of a message that was looked at and stored."""
     return MessageRecord(
         blob=stored.ref,
         size=stored.size,

@@ -17,6 +17,16 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """How addresses lead to mailboxes, and what counts as the same message."""
+
+    separators: str = "+"  # before the mailbox, in the local part of an address
+    create_mailboxes: bool = False  # that an address names
+    groups: bool = True  # whether the name of a group is an address
+    duplicate_seconds: int = 0  # a Message-ID that comes again is dropped; 0: never
+
+
+@dataclass(frozen=True, slots=True)
 class StoreOptions:
     """How the store keeps mail. Sizes in octets, times in seconds."""
 
@@ -36,6 +46,7 @@ class StoreOptions:
     annotations_of_mailbox: int = 100_000  # and one owner
     quota: QuotaLimits = NO_LIMITS  # of an account for which none were set
     quota_warning: int = 90  # per cent of it from which one should say so; 0: never
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
 
 IndexElsewhere = Callable[[AccountId, bool], bool]

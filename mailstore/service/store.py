@@ -26,6 +26,7 @@ from mailstore.service.indexing import ARRIVAL_WAIT
 from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.reserve import Reserve
+from mailstore.service.space import check_space
 
 _LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
 _RESERVE_SECONDS = 60.0  # between looks whether there is room for it again
@@ -87,6 +88,10 @@ class Store:
         reserve = Reserve(path / "reserve", files, options.reserve)
         around = Surroundings(runtime, options, bus, files, reserve, index_elsewhere)
         return cls(path, around)
+
+    def check_space(self, size: int) -> None:
+        """Refuse what would fill the disk. Raises `Unavailable`."""
+        check_space(self.path, self.options.free_space_floor, size)
 
     def folder(self, id_: AccountId) -> Path:
         """Give an account's folder."""

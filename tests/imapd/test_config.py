@@ -83,6 +83,8 @@ def test_every_fixed_key_is_read():
 
 NONE = '[[listen]]\naddress = "h:1"\ntls = "none"\n'
 
+LMTP = "[[listen]]\nprotocol = 'lmtp'\naddress = 'unix:x'\n"
+KEYS = "[tls]\ncertificate = 'c'\nkey = 'k'\n"
 REFUSED = [
     ("[store\n", None, "no valid TOML"),
     ("[stroe]\n", 1, "unknown table [stroe]; did you mean store?"),
@@ -102,6 +104,11 @@ REFUSED = [
     ("[[listen]]\naddress = 'x'\n", 2, '"host:port", an IPv6 address in brackets'),
     ("[[listen]]\naddress = 'x:99999'\n", 2, '"host:port"'),
     ("[[listen]]\naddress = '::1:99'\n", 2, '"host:port"'),
+    ("[[listen]]\naddress = 'unix:'\n", 2, 'or "unix:path"'),
+    ("[[listen]]\naddress = 'unix:x'\ntls = 'none'\n", 2, "no unix socket"),
+    (LMTP + "tls = 'implicit'\n" + KEYS, 3, 'a unix socket wants tls = "none"'),
+    (LMTP + "tls = 'none'\nallow_from = ['::1']\n", 3, "no proxy_from, no allow"),
+    (LMTP + "socket_mode = '999'\n", 4, "permissions in octal"),
     ("[[listen]]\ntls = 'none'\n", 1, "[[listen]] address is missing"),
     ("listen = []\n", 1, "the server would be deaf"),
     ("listen = 1\n", 1, "[[listen]] is a list of tables"),
@@ -176,6 +183,9 @@ def test_what_is_shown_can_be_read_again(tmp_path):
             "address": f"127.0.0.1:{port}",
             "tls": tls,
             "proxy_from": [],
+            "allow_from": [],
+            "socket_mode": "0660",
+            "socket_group": "",
         }
         for port, tls in ((1143, "starttls"), (1993, "implicit"))
     ]

@@ -47,8 +47,20 @@ def test_workers_tell_what_changed():
         one.hear(note)
     assert lines(one) == [
         'imapd_events_total{event="connect",worker="2"} 1.0',
+        'imapd_sessions_total{protocol="imap",worker="2"} 1.0',
         'imapd_connections{worker="2"} 4.0',
     ]
+
+
+def test_deliveries_are_counted_by_their_answers():
+    metrics = Metrics()
+    metrics.event("connect", {"protocol": "lmtp"})
+    for code in (250, 250, 452):
+        metrics.event("delivery", {"code": code})
+    found = lines(metrics)
+    assert 'imapd_deliveries_total{code="250",worker="0"} 2.0' in found
+    assert 'imapd_deliveries_total{code="452",worker="0"} 1.0' in found
+    assert 'imapd_sessions_total{protocol="lmtp",worker="0"} 1.0' in found
 
 
 def test_notes_are_short():

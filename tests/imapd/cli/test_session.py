@@ -93,7 +93,7 @@ def test_sessions_of_all_workers_are_one_list(imapd, tmp_path):
             )
         )
         rows = imapd("session", "list").splitlines()
-    titles = "id user address tls since idle mailbox command octets client"
+    titles = "id protocol user address tls since idle mailbox command octets client"
     assert " ".join(rows[0].split()) == titles
     assert [row.split()[0] for row in rows[1:]] == ["0-1", "1-1", "0-2"]
     assert "ann (by root)" in rows[2]

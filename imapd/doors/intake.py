@@ -1,0 +1,87 @@
+"""What a client has sent and nobody has read yet: lines, octets, their limits.
+
+Bytes go in by `feed`; `line` and `take` give them out in order. It knows neither
+commands nor messages.
+"""
+
+from __future__ import annotations
+
+PIECE = 65_536
+
+
+class LineError(Exception):
+    """The client's line is none. ``fatal``: nothing behind it can be trusted."""
+
+    def __init__(self, text: str, *, fatal: bool) -> None:
+        super().__init__(text)
+        self.text = text
+        self.fatal = fatal
+
+
+class Intake:
+    """A bounded buffer is its owner's affair; a line has ``most`` octets at most."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._data = bytearray()
+        self._searched = 0  # octets in which no line ends
+        self._skipping = False  # the rest of a line that was too long
+
+    @property
+    def waiting(self) -> int:
+        """Octets that nobody has read yet."""
+        return len(self._data)
+
+    def feed(self, data: bytes) -> None:
+        """Append what has come."""
+        self._data += data
+
+    def put_back(self, data: bytes) -> None:
+        """Give back octets that were taken, to be read next."""
+        self._data[:0] = data
+        self._searched = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._data.clear()
+        self._searched = 0
+
+    def take(self, most: int = PIECE) -> bytes:
+        """Give the next octets that are here."""
+        made = bytes(self._data[:most])
+        del self._data[:most]
+        self._searched = 0
+        return made
+
+    def line(self) -> bytes | None:
+        """Give the next line without its CRLF, None while it isn't whole.
+
+        Raises `LineError` for a line that is too long, once, and for one that has a
+        bare CR or LF: whoever sends that speaks to a server that reads it otherwise.
+        """
+        at = self._data.find(b"\n", max(0, self._searched - 1))
+        if at < 0:
+            self._skip()
+            return None
+        if at == 0 or self._data[at - 1] != 0x0D:
+            raise LineError("a line ends in CRLF, not in a bare LF", fatal=True)
+        line = bytes(self._data[: max(0, at - 1)])
+        del self._data[: at + 1]
+        self._searched = 0
+        if self._skipping:
+            self._skipping = False
+            raise LineError("the line is too long", fatal=False)
+        if len(line) + 2 > self.most:
+            raise LineError("the line is too long", fatal=False)
+        if b"\r" in line or b"\0" in line:
+            raise LineError("a line has no bare CR and no NUL", fatal=True)
+        return line
+
+    def _skip(self) -> None:
+        """Note where nothing ends; drop what is too long for a line already."""
+        self._searched = len(self._data)
+        if len(self._data) > self.most:
+            self._skipping = True
+            # A CR at the end may belong to the line's own.
+            del self._data[: len(self._data) - 1]
+            self._searched = 0
