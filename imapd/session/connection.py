@@ -12,7 +12,13 @@ from collections.abc import Awaitable
 from functools import partial
 
 from imapd.session.context import Context, Services
-from imapd.session.dispatch import check_state, find_spec, read_head, run_frame
+from imapd.session.dispatch import (
+    Head,
+    check_state,
+    find_spec,
+    read_head,
+    run_frame,
+)
 from imapd.session.facts import SessionFacts
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.limits import Limits
@@ -344,27 +350,26 @@ class Connection:
         before = self.session.state
         began = self._services.runtime.monotonic()
         octets = self.reply.octets
-        self._note_running(frame.text)
+        head = read_head(frame.text)
+        self._note_running(head, began)
         try:
-            outcome = await run_frame(self._context, frame)
+            outcome = await run_frame(self._context, frame, head)
         finally:
             self._running = None
-        self._log_command(frame, outcome, began, octets)
+        self._log_command(head, outcome, began, octets)
         if frame.poison is not None and frame.poison.fatal:
             raise Bye(frame.poison.text)
-        self._count_bad(frame, outcome)
+        self._count_bad(head, outcome)
         if self.session.state is not before:
             self._framer.limits = _frame_limits(
                 self._services.limits(), logged_in=self.session.account is not None
             )
 
-    def _note_running(self, text: bytes) -> None:
+    def _note_running(self, head: Head | None, since: float) -> None:
         if self._running is None:  # else its first literal began it
-            head = read_head(text)
-            name = "" if head is None else head.name
-            self._running = name, self._services.runtime.monotonic()
+            self._running = "" if head is None else head.name, since
 
-    def _count_bad(self, frame: Frame, outcome: str) -> None:
+    def _count_bad(self, head: Head | None, outcome: str) -> None:
         if outcome != "BAD":
             return
         self._bad += 1
@@ -373,7 +378,6 @@ class Connection:
             if self._bad >= limits.bad_commands:
                 raise Bye("too many bad commands")
             return
-        head = read_head(frame.text)
         known = head is not None and head.name in self._services.registry.commands
         if self._commands == 1 and not known:
             # HTTP or SMTP aimed at this port by a web page (ALPACA, 2021).
@@ -382,9 +386,8 @@ class Connection:
             raise Bye("too many bad commands")
 
     def _log_command(
-        self, frame: Frame, outcome: str, began: float, octets: int
+        self, head: Head | None, outcome: str, began: float, octets: int
     ) -> None:
-        head = read_head(frame.text)
         self._services.log.event(
             "command",
             id=self.session.id,
@@ -417,7 +420,7 @@ class Connection:
         head = read_head(event.text)
         if head is None:
             raise Bad("a command begins with a tag and a space")
-        self._note_running(event.text)
+        self._note_running(head, self._services.runtime.monotonic())
         registry = self._services.registry
         spec = find_spec(registry, head)
         check_state(spec, self.session.state)

@@ -12,7 +12,7 @@ from typing import Any
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
-from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
+from imapd.session.registry import CommandSpec, Completed, Registry, States
 from imapd.session.responses import response_text, status
 from imapd.session.watching import Moment, catch_up, tell
 from imapd.wire import abnf
@@ -73,7 +73,7 @@ def find_spec(registry: Registry, head: Head) -> CommandSpec:
 
 def check_state(spec: CommandSpec, state: States) -> None:
     """Refuse a command in the wrong state (RFC 3501 §3). Raises `Bad`."""
-    if not state & spec.states:
+    if state not in spec.allowed:
         again = spec.states is States.NOT_AUTHENTICATED
         raise Bad(f"{spec.name}: {_NOT_AGAIN if again else _WRONG_STATE[state]}")
 
@@ -104,12 +104,12 @@ def parse_command(
         ) from fault
 
 
-async def run_frame(context: Context, frame: Frame) -> str:
+async def run_frame(context: Context, frame: Frame, head: Head | None) -> str:
     """Answer one command; gives its outcome (OK, NO, BAD) for counts and logs.
 
-    Raises `Bye` and `ConnectionGone`, which end the connection.
+    ``head`` is the frame's. Raises `Bye` and `ConnectionGone`, which end the
+    connection.
     """
-    head = read_head(frame.text)
     if head is None:
         context.tag = b"*"
         _finish(context, Bad("a command begins with a tag and a space"))
@@ -118,11 +118,10 @@ async def run_frame(context: Context, frame: Frame) -> str:
     context.counts_by_number = False
     context.far = (0, 0)
     context.heard = context.services.runtime.monotonic()
-    effects = Effects.NO_SYNC
+    spec: CommandSpec | None = None
     try:
         spec, node = _understand(context, frame, head)
-        effects = spec.effects
-        if not effects & Effects.NO_SYNC:
+        if spec.syncs:
             await catch_up(context)
         outcome: Completed | Fault = await spec.run(context, node)
     except (Bye, ConnectionGone):
@@ -138,8 +137,8 @@ async def run_frame(context: Context, frame: Frame) -> str:
         outcome = _defect(context, error, head)
     if isinstance(outcome, Fault):
         _forget(frame)
-    if not effects & Effects.NO_SYNC and not isinstance(outcome, Bad):
-        removals = not (effects & Effects.HOLDS_REMOVALS or context.counts_by_number)
+    if spec is not None and spec.syncs and not isinstance(outcome, Bad):
+        removals = not (spec.holds_removals or context.counts_by_number)
         await _tell(context, removals=removals, with_uid=head.name.startswith("UID "))
         outcome = _with_news(context, outcome)
     _finish(context, outcome)
@@ -156,7 +155,7 @@ def _understand(context: Context, frame: Frame, head: Head) -> tuple[CommandSpec
         raise _poisoned(frame)
     spec = find_spec(context.registry, head)
     check_state(spec, context.session.state)
-    if spec.effects & Effects.BY_NUMBER and context.session.telling.uid_only:
+    if spec.by_number and context.session.telling.uid_only:
         raise Bad(f"{spec.name}: messages have UIDs here, no numbers", "UIDREQUIRED")
     node = parse_command(
         context.registry,

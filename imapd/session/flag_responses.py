@@ -146,4 +146,4 @@ async def tell_flags(
     for at in range(0, len(rows), _BATCH):
         end = at + _BATCH
         reply.write(lines.render(rows[at:end], modseqs[at:end], silent))
-        await reply.room()
+        await reply.ease()

@@ -93,6 +93,19 @@ class CommandSpec:
     rfc: str
     effects: Effects = Effects.NONE
     literal_policy: LiteralPolicy | None = None
+    # What each command asks of its spec, worked out once: operators of flags are slow.
+    allowed: tuple[States, ...] = field(init=False, repr=False, compare=False)
+    syncs: bool = field(init=False, repr=False, compare=False)
+    holds_removals: bool = field(init=False, repr=False, compare=False)
+    by_number: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out what the flags say."""
+        put, effects = object.__setattr__, self.effects
+        put(self, "allowed", tuple([one for one in States if one & self.states]))
+        put(self, "syncs", not effects & Effects.NO_SYNC)
+        put(self, "holds_removals", bool(effects & Effects.HOLDS_REMOVALS))
+        put(self, "by_number", bool(effects & Effects.BY_NUMBER))
 
 
 Progress = Callable[["Context", int, int], None]

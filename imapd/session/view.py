@@ -303,7 +303,7 @@ class View:
             self._claim_recent()
         for lines in removed:
             reply.write(lines)
-            await reply.room()
+            await reply.ease()
         if self.exists != before:
             reply.untagged(b"%d EXISTS" % self.exists)
             if self.telling.recent:

@@ -167,11 +167,14 @@ class Peer:
         self.context.reply.flush()
         self.ended = True
 
+    async def _answer(self, whole: Frame) -> str:
+        return await run_frame(self.context, whole, read_head(whole.text))
+
     def send(self, text: bytes, *literals: bytes) -> bytes:
         """Run a command; gives the octets of the answer."""
         self.wire.writes.clear()
         try:
-            InlineRuntime().run(run_frame(self.context, frame(b"t " + text, literals)))
+            InlineRuntime().run(self._answer(frame(b"t " + text, literals)))
         finally:
             self.context.reply.flush()
         return b"".join(self.wire.writes)

@@ -237,6 +237,16 @@ def parse_colour(cursor: Cursor) -> Colour:
     return Colour(cursor.atom())
 
 
+def test_the_flags_of_one_message_go_out_with_the_tagged_reply():
+    peer = Peer(world(3))
+    peer.send(b"STORE 1 +FLAGS (\\Flagged)")
+    assert len(peer.wire.writes) == 1
+    peer.wire.slow = True  # whoever does not read is waited for all the same
+    waited = peer.wire.waits
+    peer.send(b"STORE 2 +FLAGS (\\Flagged)")
+    assert peer.wire.waits > waited
+
+
 def test_features_bring_items():
     item = StoreItemSpec("+COLOUR", parse_colour, "RFC 3501 §6.4.6")
     registry = Registry.of([FEATURE, Feature("COLOUR", (), store_items=(item,))])
