@@ -17,7 +17,6 @@ from imapd.session.registry import (
     Feature,
     States,
 )
-from imapd.session.responses import status
 from imapd.session.words import Bare, bare
 
 
@@ -35,7 +34,7 @@ async def run_noop(_: Context, __: Bare) -> Completed:
 
 async def run_logout(context: Context, _: Bare) -> Completed:
     """Say goodbye (RFC 3501 §6.1.3): BYE first, then the tagged OK."""
-    context.reply.untagged(status(b"BYE", "see you later"))
+    context.reply.untagged(context.status(b"BYE", "see you later"))
     return Completed("LOGOUT completed", then=context.end)
 
 

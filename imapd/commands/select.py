@@ -36,7 +36,7 @@ from imapd.session.registry import (
     Registry,
     States,
 )
-from imapd.session.responses import flag_names, status
+from imapd.session.responses import flag_names
 from imapd.session.state import Selected
 from imapd.session.view import View
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
@@ -88,7 +88,9 @@ async def run(context: Context, node: Select) -> Completed:
     if context.session.selected is not None:
         await context.deselect()
         # RFC 7162 §3.2.11: what comes before is about the old mailbox.
-        context.reply.untagged(status(b"OK", "the other mailbox is closed", "CLOSED"))
+        context.reply.untagged(
+            context.status(b"OK", "the other mailbox is closed", "CLOSED")
+        )
     name = existing_name(context, node.mailbox)
     mailbox = await context.account.open(name, readonly=node.readonly)
     view = View(mailbox, context.session.telling)
@@ -116,9 +118,9 @@ def _tell(context: Context, mailbox: Mailbox, view: View) -> None:
     kept = () if mailbox.readonly else flags
     more = () if mailbox.readonly or mailbox.keywords_full else ("\\*",)
     names = flag_names((*kept, *more)).decode("ascii")
-    say(status(b"OK", "flags that are kept", f"PERMANENTFLAGS {names}"))
-    say(status(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}"))
-    say(status(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}"))
+    say(context.status(b"OK", "flags that are kept", f"PERMANENTFLAGS {names}"))
+    say(context.status(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}"))
+    say(context.status(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}"))
 
 
 def _tell_recent(context: Context, mailbox: Mailbox, view: View) -> None:
@@ -126,7 +128,11 @@ def _tell_recent(context: Context, mailbox: Mailbox, view: View) -> None:
     say(b"%d RECENT" % view.count_recent())
     unseen = mailbox.unseen_first()
     if unseen is not None and unseen < view.exists and not view.telling.uid_only:
-        say(status(b"OK", "first message without \\Seen", f"UNSEEN {unseen + 1}"))
+        say(
+            context.status(
+                b"OK", "first message without \\Seen", f"UNSEEN {unseen + 1}"
+            )
+        )
 
 
 FEATURE = Feature(

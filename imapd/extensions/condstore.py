@@ -39,7 +39,6 @@ from imapd.session.plugs import (
     StatusItemSpec,
 )
 from imapd.session.registry import Capability, Enabling, Feature, Registry
-from imapd.session.responses import status
 from imapd.session.search_program import leaves
 from imapd.session.state import Selected, SessionState
 from imapd.wire.cursor import Cursor
@@ -173,13 +172,13 @@ def _enable(session: SessionState) -> None:
     session.telling.modseqs = True
 
 
-async def _highestmodseq(_: Context, selected: Selected) -> bytes:
+async def _highestmodseq(context: Context, selected: Selected) -> bytes:
     """Tell up to where the client is told everything by this SELECT (§3.1.2.1).
 
     To everybody, as other servers do: a client learns by it that it may ask for more.
     """
     code = f"HIGHESTMODSEQ {selected.view.settled}"
-    return status(b"OK", "the highest mod-sequence", code)
+    return context.status(b"OK", "the highest mod-sequence", code)
 
 
 FEATURE = Feature(

@@ -17,7 +17,6 @@ from __future__ import annotations
 from imapd.session.context import Context
 from imapd.session.faults import Bad
 from imapd.session.registry import Capability, Completed, Feature, States
-from imapd.session.responses import status
 from imapd.session.watching import Moment, tell, watch
 from imapd.session.words import Bare, bare
 
@@ -68,7 +67,7 @@ class _Pulse:
         if self._due:
             self._due = False
             reply = self._context.reply
-            reply.untagged(status(b"OK", "Still here"))
+            reply.untagged(self._context.status(b"OK", "Still here"))
             reply.flush()
             self._octets = reply.octets
 

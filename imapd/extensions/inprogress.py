@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from imapd.session.context import Context
 from imapd.session.registry import Capability, Feature
-from imapd.session.responses import status
 from imapd.wire.encode import string
 
 _EVERY = 10.0  # seconds: below that nobody wonders, and each costs a client's battery
@@ -35,7 +34,7 @@ def tell(context: Context, done: int, total: int) -> None:
     known = 0 <= done <= total <= _MOST and total > 0
     counts = b"%d %d" % (done, total) if known else b"NIL NIL"
     code = b"INPROGRESS (%b %b)" % (string(context.tag), counts)
-    context.reply.untagged(status(b"OK", "still at work", code.decode("ascii")))
+    context.reply.untagged(context.status(b"OK", "still at work", code.decode("ascii")))
     context.reply.flush()
 
 

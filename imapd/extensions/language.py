@@ -5,14 +5,13 @@
     language-cmd    = "LANGUAGE" *(SP lang-range-quoted)
 
     C: A003 LANGUAGE
-    S: * LANGUAGE (i-default en)
-    C: E001 LANGUAGE FR-CA EN-CA
-    S: * LANGUAGE (en)
-    S: E001 OK LANGUAGE completed
+    S: * LANGUAGE (i-default en de fr es)
+    C: E001 LANGUAGE IT DE-AT
+    S: * LANGUAGE (de)
+    S: E001 OK LANGUAGE ausgeführt
 
-There are English texts and no others, which i-default (RFC 2277 §4.5) has to be
-understood by everybody anyway: both are the same. There is no name of a namespace to be
-translated (§3.4).
+A session begins in i-default (RFC 2277 §4.5), which everybody has to understand:
+English in ASCII, as "en" is. The texts are those of `imapd.session.languages`.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 
 from imapd.session.context import Context
 from imapd.session.faults import No
+from imapd.session.languages import DEFAULT, ENGLISH, LANGUAGES
 from imapd.session.registry import (
     Capability,
     CommandSpec,
@@ -33,8 +33,6 @@ from imapd.session.registry import (
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring
 
-_DEFAULT = "i-default"
-LANGUAGES = (_DEFAULT, "en")
 _RANGE = re.compile(rb"\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,15}")
 _MOST = 100
 
@@ -70,9 +68,9 @@ def lookup(language_range: str) -> str | None:
     """Find the language of a range: the longest of its beginnings (RFC 4647 §3.4)."""
     wanted = language_range.lower()
     if wanted == "default":
-        return _DEFAULT
+        return DEFAULT
     if wanted == "*":
-        return "en"
+        return ENGLISH
     while wanted:
         if wanted in LANGUAGES:
             return wanted
@@ -90,6 +88,8 @@ async def run(context: Context, node: Language) -> Completed:
         if chosen is None:
             raise No("none of these languages is spoken here")
         told = chosen.encode("ascii")
+        # §3.2: at once, and for what is read alone.
+        context.session.telling.language = chosen
     context.reply.untagged(b"LANGUAGE (%b)" % told)
     return Completed("LANGUAGE completed")
 

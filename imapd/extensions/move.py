@@ -22,7 +22,6 @@ from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.numbered import both_forms
 from imapd.session.registry import Capability, Completed, Feature, Registry
-from imapd.session.responses import status
 from imapd.session.transfer import copyuid, destination, no_destination
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.syntax.sequence import NumberSet, UidSet
@@ -76,7 +75,7 @@ async def run(context: Context, node: Move) -> Completed:
     code = copyuid(moved)
     if code is not None:
         # RFC 6851 §4.3: before the EXPUNGEs, while the client knows the numbers.
-        context.reply.untagged(status(b"OK", "moved", code))
+        context.reply.untagged(context.status(b"OK", "moved", code))
     if len(moved.source) == len(uids):
         return with_code(context, Completed(text), bound)
     if code is None and not by_uid:

@@ -32,7 +32,6 @@ from imapd.session.plugs import (
     StatusItemSpec,
 )
 from imapd.session.registry import Capability, Feature, Registry
-from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column, MailboxId
@@ -98,11 +97,11 @@ def _parse(name: str, cursor: Cursor, _: Registry) -> SearchKey:
     return ObjectIdKey(name, text.decode("ascii"))
 
 
-async def _selected(_: Context, selected: Selected) -> bytes:
+async def _selected(context: Context, selected: Selected) -> bytes:
     """Give the response of SELECT and EXAMINE (§4.2)."""
     mailbox = selected.mailbox
     code = f"MAILBOXID ({mailbox.object_ids.mailbox(mailbox.id)})"
-    return status(b"OK", "what it is called for ever", code)
+    return context.status(b"OK", "what it is called for ever", code)
 
 
 def _created(context: Context, mailbox: MailboxId) -> str:

@@ -40,7 +40,6 @@ from imapd.session.registry import (
     Registry,
     States,
 )
-from imapd.session.responses import status
 from imapd.session.transfer import no_destination
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
@@ -148,7 +147,7 @@ async def run(context: Context, node: Replace) -> Completed:
     await context.note_added(name)
     # §4.3: before the EXPUNGE, so that the client knows what took the place.
     code = f"APPENDUID {done.uidvalidity} {done.uids[0]}"
-    context.reply.untagged(status(b"OK", "the new message is stored", code))
+    context.reply.untagged(context.status(b"OK", "the new message is stored", code))
     return Completed(f"{_name(type(node.replaced))} completed")
 
 

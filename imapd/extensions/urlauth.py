@@ -38,7 +38,6 @@ from imapd.session.registry import (
     Registry,
     States,
 )
-from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.url_content import NoSuchContent, UrlContent, open_content
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
@@ -222,9 +221,9 @@ async def run_resetkey(context: Context, node: ResetKey) -> Completed:
     return Completed("the mailbox has another key", f"URLMECH {_INTERNAL}")
 
 
-async def tell_mechanisms(_: Context, __: Selected) -> bytes | None:
+async def tell_mechanisms(context: Context, _: Selected) -> bytes | None:
     """Tell the mechanisms of the mailbox that was selected (RFC 4467 §9)."""
-    return status(b"OK", "mechanisms that sign URLs", f"URLMECH {_INTERNAL}")
+    return context.status(b"OK", "mechanisms that sign URLs", f"URLMECH {_INTERNAL}")
 
 
 # -- fetching

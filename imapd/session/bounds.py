@@ -17,7 +17,6 @@ from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.limits import UNBOUNDED, Limits
 from imapd.session.registry import Completed
-from imapd.session.responses import status
 from imapd.session.view import View
 from mailstore.query import And, Nothing, Predicate, Uids
 
@@ -68,7 +67,7 @@ def with_code(context: Context, done: Completed, code: str | None) -> Completed:
         return done
     if done.code is None:
         return replace(done, text=f"{done.text} {_TEXT}", code=code)
-    context.reply.untagged(status(b"NO", f"completed {_TEXT}", code))
+    context.reply.untagged(context.status(b"NO", f"completed {_TEXT}", code))
     return done
 
 

@@ -469,7 +469,8 @@ class Connection:
 
     def _say_bye(self, bye: Bye) -> None:
         if not self._gone:
-            self.reply.untagged(status(b"BYE", bye.text, bye.code))
+            language = self.session.telling.language
+            self.reply.untagged(status(b"BYE", bye.text, bye.code, language))
             self._end()
         self._resume_live()
 

@@ -13,6 +13,7 @@ from imapd.session.faults import Bad
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
+from imapd.session.responses import status
 from imapd.session.state import Selected, SessionState
 from mailstore.errors import StoreError
 from mailstore.lanes import Runtime
@@ -162,6 +163,10 @@ class Context:
         self.far = (done, total)
         for tell in self.registry.progress:
             tell(self, done, total)
+
+    def status(self, kind: bytes, text: str, code: str | None = None) -> bytes:
+        """Render an untagged OK, NO or BYE without ``* ``, in the client's language."""
+        return status(kind, text, code, self.session.telling.language)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from typing import Any
 from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.registry import CommandSpec, Completed, Registry, States
-from imapd.session.responses import response_text, status
+from imapd.session.responses import response_text
 from imapd.session.watching import Moment, catch_up, tell
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor, Malformed
@@ -213,13 +213,13 @@ def _with_news(context: Context, outcome: Completed | Fault) -> Completed | Faul
     if isinstance(outcome, Completed) and outcome.code is None:
         # RFC 7162 §3.2.7, §3.2.9: in the tagged OK of EXPUNGE and its like.
         return replace(outcome, code=code)
-    context.reply.untagged(status(b"OK", "told up to here", code))
+    context.reply.untagged(context.status(b"OK", "told up to here", code))
     return outcome
 
 
 def _finish(context: Context, outcome: Completed | Fault) -> None:
     kind = outcome.status if isinstance(outcome, Fault) else b"OK"
-    context.reply.write(
-        b"%b %b %b\r\n" % (context.tag, kind, response_text(outcome.text, outcome.code))
-    )
+    language = context.session.telling.language
+    text = response_text(outcome.text, outcome.code, language)
+    context.reply.write(b"%b %b %b\r\n" % (context.tag, kind, text))
     context.reply.flush()

@@ -14,7 +14,6 @@ from typing import ClassVar
 from imapd.session.context import Context
 from imapd.session.parameters import FetchRequest
 from imapd.session.plugs import FetchEnvironment, FetchItem, Rendering
-from imapd.session.responses import status
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column
 
@@ -39,7 +38,9 @@ def tell_modseqs(context: Context) -> None:
     telling.modseqs = True
     if selected is not None:
         code = f"HIGHESTMODSEQ {selected.view.settled}"
-        context.reply.untagged(status(b"OK", "mod-sequences are told now", code))
+        context.reply.untagged(
+            context.status(b"OK", "mod-sequences are told now", code)
+        )
 
 
 @dataclass(frozen=True, slots=True)

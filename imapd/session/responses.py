@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from imapd.session.languages import DEFAULT, TRANSLATED, translated
 from imapd.wire.encode import render_ranges
 from mailstore.model import FIRST_KEYWORD_BIT, SYSTEM_FLAGS
 
@@ -16,13 +17,18 @@ _RANGES_A_LINE = 1_000
 _PRINTABLE = {ord(c): None for c in map(chr, (*range(32), 127))}
 
 
-def response_text(text: str, code: str | None = None) -> bytes:
+def response_text(text: str, code: str | None = None, language: str = DEFAULT) -> bytes:
     """Render resp-text (RFC 3501 §9): always at least one character of text.
 
-    Control and non-ASCII characters are replaced, so that nothing a client or a
-    message brought in can forge a line.
+    Control characters are left out, and others than those of ASCII replaced, so that
+    nothing a client or a message brought in can forge a line. In another language it
+    is UTF-8 (RFC 5255 §3.5).
     """
-    clean = text.translate(_PRINTABLE).encode("ascii", "replace") or b"."
+    if language in TRANSLATED:
+        told = translated(text, language).translate(_PRINTABLE)
+        clean = told.encode("utf-8", "replace") or b"."
+    else:
+        clean = text.translate(_PRINTABLE).encode("ascii", "replace") or b"."
     if code is not None:
         return b"[%b] %b" % (
             code.translate(_PRINTABLE).encode("ascii", "replace"),
@@ -33,9 +39,11 @@ def response_text(text: str, code: str | None = None) -> bytes:
     return clean
 
 
-def status(kind: bytes, text: str, code: str | None = None) -> bytes:
+def status(
+    kind: bytes, text: str, code: str | None = None, language: str = DEFAULT
+) -> bytes:
     """Render an untagged OK, NO, BAD, BYE or PREAUTH without ``* `` (§7.1)."""
-    return b"%b %b" % (kind, response_text(text, code))
+    return b"%b %b" % (kind, response_text(text, code, language))
 
 
 @lru_cache(maxsize=8192)

@@ -40,7 +40,6 @@ from imapd.session.plugs import (
 )
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
-from imapd.session.responses import status
 from imapd.session.search_program import environment_of, lower_in
 from imapd.session.search_result import (
     Searching,
@@ -405,7 +404,7 @@ def live_searches(context: Context) -> LiveSearches:
 def no_update(context: Context, tag: bytes, text: str) -> None:
     """Refuse to keep a result up to date (RFC 5267 §4.3.1)."""
     code = b"NOUPDATE " + string(tag)
-    context.reply.untagged(status(b"NO", text, code.decode("ascii")))
+    context.reply.untagged(context.status(b"NO", text, code.decode("ascii")))
 
 
 # -- the return options

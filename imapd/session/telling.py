@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imapd.session.languages import DEFAULT
+
 
 @dataclass(slots=True)
 class Telling:
@@ -45,6 +47,9 @@ class Telling:
 
     global_messages: bool = False
     """A message/global part is told as the message that it is (RFC 9051 §9)."""
+
+    language: str = DEFAULT
+    """What people read is told in it (RFC 5255 §3.2)."""
 
     @property
     def fetch(self) -> bytes:

@@ -46,6 +46,7 @@ class Reader:
         self.data = data
         self.at = 0
         self.utf8 = utf8
+        self.localized = False  # texts for people are UTF-8
 
     def refuse(self, wanted: str) -> NoReturn:
         """Raise `Malformed` at this place."""

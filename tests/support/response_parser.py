@@ -29,6 +29,7 @@ _STATUS = re.compile(rb"([^\s()]+) (OK|NO|BAD|PREAUTH|BYE)(?: |\Z)", re.IGNORECA
 _OPEN_CODE = re.compile(rb"[^ ]+ [^ ]+ \[[^\]]*\Z")
 _TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]+')
 _TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]+\Z")
+_LOCALIZED_TEXT = re.compile(rb"[\x20-\x5a\x5c-\x7e\x80-\xff][\x20-\x7e\x80-\xff]*\Z")
 _CODE = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\\]]+)(?: |(?=\]))')
 _CODE_TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x5c\x5e-\x7f]+(?=\])")
 _BASE64 = re.compile(
@@ -44,6 +45,7 @@ class ResponseParser:
         self._line = 0  # where the line that is being read begins
         self._scan = 0  # no CRLF before here
         self.utf8 = False  # the client has enabled it
+        self.localized = False  # it has chosen a language (RFC 5255 §3.5)
 
     def feed(self, data: bytes) -> None:
         """Take what arrived."""
@@ -56,7 +58,9 @@ class ResponseParser:
 
     def parse(self, raw: bytes) -> r.Response:
         """Parse a response of this stream. Raises `Malformed`."""
-        found = parse_response(raw, utf8=self.utf8)
+        found = parse_response(raw, utf8=self.utf8, localized=self.localized)
+        if isinstance(found, r.Languages) and len(found.tags) == 1:
+            self.localized = found.tags[0] != "i-default"
         if isinstance(found, r.Enabled):
             names = {name.upper() for name in found.names}
             self.utf8 = self.utf8 or bool(names & _UTF8)
@@ -101,11 +105,14 @@ _UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
 """What makes quoted strings UTF-8 (RFC 6855 §3, RFC 9051 §5.1)."""
 
 
-def parse_response(raw: bytes, *, utf8: bool = False) -> r.Response:
+def parse_response(
+    raw: bytes, *, utf8: bool = False, localized: bool = False
+) -> r.Response:
     """Parse one whole response, CRLF and literals included. Raises `Malformed`."""
     if not raw.endswith(b"\r\n"):
         raise Malformed("CRLF", len(raw), raw)
     reader = ResponseReader(raw[:-2], utf8=utf8)
+    reader.localized = localized
     if reader.accept(b"+ "):
         return _continuation(reader)
     if not reader.accept(b"* "):
@@ -208,7 +215,8 @@ def _status(reader: ResponseReader, kind: bytes, tag: str | None) -> r.Status:
         reader.refuse("OK, NO or BAD")
     reader.take(b" ")
     code = _code(reader) if reader.peek(b"[") else None
-    text = reader.match(_TEXT, "text").decode("ascii")
+    wanted = _LOCALIZED_TEXT if reader.localized else _TEXT
+    text = reader.match(wanted, "text").decode("utf-8")
     return r.Status(kind.decode("ascii"), text, code, tag)
 
 

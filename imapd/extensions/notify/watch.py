@@ -24,7 +24,6 @@ from imapd.session.fetch_sender import Sender
 from imapd.session.modseq import MODSEQ
 from imapd.session.names import uses_utf8
 from imapd.session.plugs import FetchItem
-from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.telling import Telling
 from imapd.session.watching import Moment
@@ -278,7 +277,9 @@ class NotifyWatch:
     def _overflow(self, context: Context) -> None:
         """Say that too much happened, and go on as after NOTIFY NONE (§5.8)."""
         context.reply.untagged(
-            status(b"OK", "more than can be told; ask again", "NOTIFICATIONOVERFLOW")
+            context.status(
+                b"OK", "more than can be told; ask again", "NOTIFICATIONOVERFLOW"
+            )
         )
         self.end()
         self._follower.act()
