@@ -10,6 +10,11 @@ import datetime as dt
 import re
 from typing import NoReturn
 
+BASE64 = re.compile(
+    rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z"
+)
+_TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]+\Z")
+_LOCALIZED_TEXT = re.compile(rb"[\x20-\x5a\x5c-\x7e\x80-\xff][\x20-\x7e\x80-\xff]*\Z")
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 _ASTRING = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]+')
 _QUOTED = re.compile(
@@ -42,11 +47,11 @@ class Malformed(Exception):
 class Reader:
     """A place in one response."""
 
-    def __init__(self, data: bytes, *, utf8: bool = False) -> None:
+    def __init__(self, data: bytes, *, utf8: bool = False, texts: bool = False) -> None:
         self.data = data
         self.at = 0
         self.utf8 = utf8
-        self.localized = False  # texts for people are UTF-8
+        self.localized = texts  # those for people are UTF-8
 
     def refuse(self, wanted: str) -> NoReturn:
         """Raise `Malformed` at this place."""
@@ -85,6 +90,11 @@ class Reader:
             self.refuse(wanted)
         self.at = found.end()
         return found[0]
+
+    def text(self) -> str:
+        """Take the rest of a response, that people may read (RFC 5255 §3.5)."""
+        wanted = _LOCALIZED_TEXT if self.localized else _TEXT
+        return self.match(wanted, "text").decode("utf-8")
 
     def atom(self) -> str:
         return self.match(_ATOM, "atom").decode("ascii")

@@ -21,20 +21,15 @@ from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch, in_progress, uid_batches
 from tests.support.modseq_reader import message_modseq, modseq, vanished
-from tests.support.reader import Malformed
+from tests.support.reader import BASE64, Malformed
 from tests.support.thread_reader import comparator, sort_result, thread_lists
 
 _LITERAL = re.compile(rb"~?\{([0-9]{1,10})\}\Z")
 _STATUS = re.compile(rb"([^\s()]+) (OK|NO|BAD|PREAUTH|BYE)(?: |\Z)", re.IGNORECASE)
 _OPEN_CODE = re.compile(rb"[^ ]+ [^ ]+ \[[^\]]*\Z")
 _TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]+')
-_TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]+\Z")
-_LOCALIZED_TEXT = re.compile(rb"[\x20-\x5a\x5c-\x7e\x80-\xff][\x20-\x7e\x80-\xff]*\Z")
 _CODE = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\\]]+)(?: |(?=\]))')
 _CODE_TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x5c\x5e-\x7f]+(?=\])")
-_BASE64 = re.compile(
-    rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z"
-)
 
 
 class ResponseParser:
@@ -58,7 +53,7 @@ class ResponseParser:
 
     def parse(self, raw: bytes) -> r.Response:
         """Parse a response of this stream. Raises `Malformed`."""
-        found = parse_response(raw, utf8=self.utf8, localized=self.localized)
+        found = parse_response(raw, utf8=self.utf8, texts=self.localized)
         if isinstance(found, r.Languages) and len(found.tags) == 1:
             self.localized = found.tags[0] != "i-default"
         if isinstance(found, r.Enabled):
@@ -106,13 +101,12 @@ _UTF8 = frozenset({"UTF8=ACCEPT", "IMAP4REV2"})
 
 
 def parse_response(
-    raw: bytes, *, utf8: bool = False, localized: bool = False
+    raw: bytes, *, utf8: bool = False, texts: bool = False
 ) -> r.Response:
     """Parse one whole response, CRLF and literals included. Raises `Malformed`."""
     if not raw.endswith(b"\r\n"):
         raise Malformed("CRLF", len(raw), raw)
-    reader = ResponseReader(raw[:-2], utf8=utf8)
-    reader.localized = localized
+    reader = ResponseReader(raw[:-2], utf8=utf8, texts=texts)
     if reader.accept(b"+ "):
         return _continuation(reader)
     if not reader.accept(b"* "):
@@ -215,9 +209,7 @@ def _status(reader: ResponseReader, kind: bytes, tag: str | None) -> r.Status:
         reader.refuse("OK, NO or BAD")
     reader.take(b" ")
     code = _code(reader) if reader.peek(b"[") else None
-    wanted = _LOCALIZED_TEXT if reader.localized else _TEXT
-    text = reader.match(wanted, "text").decode("utf-8")
-    return r.Status(kind.decode("ascii"), text, code, tag)
+    return r.Status(kind.decode("ascii"), reader.text(), code, tag)
 
 
 def _code(reader: ResponseReader) -> r.Code:
@@ -239,10 +231,10 @@ def _code(reader: ResponseReader) -> r.Code:
 
 def _continuation(reader: ResponseReader) -> r.Continuation:
     rest = reader.data[reader.at :]
-    if not _BASE64.match(rest):
+    if not BASE64.match(rest):
         if reader.peek(b"["):
             _code(reader)
-        reader.match(_TEXT, "text")
+        reader.text()
     return r.Continuation(rest.decode("ascii"))
 
 
