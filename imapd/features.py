@@ -40,6 +40,7 @@ from imapd.extensions import (
     esearch,
     esort,
     filters,
+    gmail,
     i18nlevel,
     id,  # noqa: A004 - the RFC's name
     idle,
@@ -90,7 +91,7 @@ from imapd.extensions import (
 )
 from imapd.session.registry import Feature
 
-OPTIONAL: tuple[Feature, ...] = (literal_minus.FEATURE,)
+OPTIONAL: tuple[Feature, ...] = (literal_minus.FEATURE, gmail.FEATURE)
 """What is offered only when ``[features] on`` names it."""
 
 ALL: tuple[Feature, ...] = (

@@ -289,6 +289,28 @@ class FlagChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A mailbox that has a copy of a message."""
+
+    name: str
+    special_use: SpecialUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Into which mailboxes messages are put as well, and out of which they are taken.
+
+    With ``only`` they are taken out of all that are not named. ``flags`` change in the
+    mailbox where they are.
+    """
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    only: bool = False
+    flags: tuple[FlagChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """The result of `Mailbox.store_flags` and its like.
 
@@ -336,6 +358,8 @@ class Column(enum.Enum):
     BLOB = enum.auto()  # str, opaque reference
     SAVED = enum.auto()  # int seconds since the epoch, or None: not known
     PREVIEW_READY = enum.auto()  # bytes, wire-ready, or None: not found yet
+
+    LABELS = enum.auto()  # sequence of Label: the other mailboxes that have it
 
     PREVIEW = enum.auto()  # bytes, wire-ready (RFC 8970)
     THREAD = enum.auto()  # int, the number of its thread

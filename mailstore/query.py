@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mailstore.model import AnnotationName
+from mailstore.model import AnnotationName, SpecialUse
 
 
 class Compare(enum.Enum):
@@ -206,6 +206,24 @@ class ModseqAtLeast:
 
 
 @dataclass(frozen=True, slots=True)
+class AlsoIn:
+    """The message is in another mailbox as well; all are in their own.
+
+    A mailbox by its name or its use; there may be none. With ``like`` names are
+    compared without case, and a hyphen stands for a space or a delimiter too.
+    """
+
+    name: str | None = None
+    use: SpecialUse | None = None
+    like: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HasAttachment:
+    """A part of the message says that it is an attachment (RFC 2183)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotationContains:
     """An annotation holds the string (RFC 5257 §4.8); None: it has any value.
 
@@ -270,6 +288,8 @@ Predicate = (
     | ThreadIs
     | ModseqAtLeast
     | AnnotationContains
+    | AlsoIn
+    | HasAttachment
     | HeaderContains
     | BodyContains
     | TextContains

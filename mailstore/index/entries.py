@@ -10,6 +10,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,6 +157,17 @@ def saved(
             " CROSS JOIN entry e ON e.mailbox = ? AND e.uid = j.value",
             (mailbox, wanted, wanted, mailbox),
         )
+    )
+
+
+def structures(
+    database: Database, mailbox: MailboxId
+) -> AbstractContextManager[Iterator[tuple[int, bytes]]]:
+    """Give (uid, body structure) of all messages of a mailbox, ascending."""
+    return database.rows(
+        "SELECT e.uid, m.bodystructure FROM entry e JOIN message m ON m.id = e.message"
+        " WHERE e.mailbox = ? ORDER BY e.uid",
+        (mailbox,),
     )
 
 

@@ -68,6 +68,29 @@ def leaves(structure: bytes) -> bytes:
     return _Rewritten(structure, nested=False, extensions=True).run()
 
 
+def has_attachment(structure: bytes) -> bool:
+    """Tell whether a part says that it is an attachment (RFC 2183).
+
+    Parts of messages within the message do not count, these messages do.
+    """
+    if b"attachment" not in structure.lower():
+        return False
+    walk = _Walk(structure)
+    at = 0
+    while at < len(structure):
+        if walk.is_multipart(at):
+            at += 1  # its first part
+            continue
+        if structure[at : at + 1] == b"(":
+            if walk.disposition(at).lower().startswith(b'("attachment" '):
+                return True
+            at = walk.value(at)
+            continue
+        # Behind the parts of a multipart, or of the whole.
+        at = walk.last(at) + 1
+    return False
+
+
 def of_part(structure: bytes, path: tuple[int, ...]) -> bytes | None:
     """Give the structure of one part (RFC 3501 §6.4.5); None: there is none."""
     walk = _Walk(structure)
@@ -93,6 +116,7 @@ def of_part(structure: bytes, path: tuple[int, ...]) -> bytes | None:
 
 _RFC822 = b'("message" "rfc822" '
 _GLOBAL = b'("message" "global" '
+_TEXT = b'("text" '
 
 
 class _Walk:
@@ -116,6 +140,12 @@ class _Walk:
             return False
         end = self.values(at, 7)
         return self.data[end : end + 2] == b" ("
+
+    def disposition(self, at: int) -> bytes:
+        """Give the disposition of a leaf, or of a message, that begins at ``at``."""
+        more = 3 if self.is_message(at) else int(self.data.startswith(_TEXT, at))
+        end = self.values(at, 8 + more)  # with the digest of the content
+        return self.data[end + 1 : self.value(end + 1)]
 
     def values(self, at: int, count: int) -> int:
         """Give the end of the n-th value within the list that begins at ``at``."""

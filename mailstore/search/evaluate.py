@@ -15,6 +15,7 @@ from typing import assert_never
 
 from mailstore.query import (
     All,
+    AlsoIn,
     And,
     AnnotationContains,
     ArrivedAt,
@@ -22,6 +23,7 @@ from mailstore.query import (
     BodyContains,
     Collation,
     Fuzzy,
+    HasAttachment,
     HasKeyword,
     HasSystemFlag,
     HeaderContains,
@@ -179,7 +181,13 @@ class _Search:
                 return planes.of_indexes(
                     len(among), list(self.scores(predicate, among))
                 )
-            case SavedOn() | ThreadIs() | AnnotationContains():
+            case (
+                SavedOn()
+                | ThreadIs()
+                | AnnotationContains()
+                | AlsoIn()
+                | HasAttachment()
+            ):
                 raise ValueError("`lookups` answers this term before")
             case _:
                 return planes.both(among, self._by_columns(predicate))

@@ -10,14 +10,20 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailstore.index import annotate, entries, threads
+from mailstore.index import annotate, entries, labels, mailboxes, threads
 from mailstore.index.database import Database
+from mailstore.index.records import MailboxRow
+from mailstore.mime.bodystructure import has_attachment
+from mailstore.mime.text import fold
 from mailstore.model import MailboxId
 from mailstore.patterns import EntryPattern
 from mailstore.query import (
+    All,
+    AlsoIn,
     And,
     AnnotationContains,
     Compare,
+    HasAttachment,
     MessageIn,
     Not,
     Or,
@@ -30,7 +36,8 @@ from mailstore.runs import ranges_of
 from mailstore.search.texts import FORMS
 from mailstore.search.watch import Watch
 
-LOOKUPS = (SavedOn, ThreadIs, AnnotationContains)
+LOOKUPS = (SavedOn, ThreadIs, AnnotationContains, AlsoIn, HasAttachment)
+_HYPHENS = {ord(" "): "-", ord("/"): "-"}
 _DAY = 86_400
 _EVER = 2**62
 
@@ -86,8 +93,31 @@ class Lookups:
                 return MessageIn(frozenset(threads.messages_of(self.database, number)))
             case AnnotationContains():
                 return Uids(ranges_of(self._annotated(predicate)))
+            case AlsoIn():
+                return self._placed(predicate)
+            case HasAttachment():
+                return Uids(ranges_of(self._with_attachments()))
             case _:
                 return predicate
+
+    def _placed(self, term: AlsoIn) -> Predicate:
+        chosen = [
+            row.id
+            for row in mailboxes.mailboxes(self.database)
+            if row.selectable and _is_meant(row, term)
+        ]
+        if self.mailbox in chosen:
+            return All()
+        return MessageIn(labels.messages_in(self.database, chosen))
+
+    def _with_attachments(self) -> array[int]:
+        found = array("I")
+        with entries.structures(self.database, self.mailbox) as rows:
+            for uid, structure in rows:
+                self.watch.pause()
+                if has_attachment(structure):
+                    found.append(uid)
+        return found
 
     def _annotated(self, term: AnnotationContains) -> array[int]:
         owners = [
@@ -106,6 +136,18 @@ class Lookups:
         return annotate.matching(
             self.database, self.mailbox, owners, is_entry, is_value
         )
+
+
+def _is_meant(row: MailboxRow, term: AlsoIn) -> bool:
+    if term.use is not None:
+        return row.special_use is term.use
+    if term.like:
+        return _alike(row.name) == _alike(term.name or "")
+    return row.name == term.name
+
+
+def _alike(name: str) -> str:
+    return fold(name).translate(_HYPHENS)
 
 
 def _holds(

@@ -6,10 +6,10 @@ from array import array
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
-from mailstore.index import entries
+from mailstore.index import entries, labels
 from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
-from mailstore.model import ROW_COLUMNS, Batch, Column
+from mailstore.model import ROW_COLUMNS, Batch, Column, Label
 from mailstore.runs import runs
 from mailstore.service.late import LATE, LateFacts
 from mailstore.service.surrogates import Surrogates
@@ -47,7 +47,9 @@ async def batches(
     """
     if Column.THREAD in columns:
         await late.linking.finish()
-    own = ROW_COLUMNS | {Column.SAVED}
+    if Column.LABELS in columns:
+        await late.prepare_labels()
+    own = ROW_COLUMNS | {Column.SAVED, Column.LABELS}
     text = [column for column in columns if column not in own]
     at = 0
     while at < len(uids):
@@ -162,16 +164,29 @@ class _Rows:
         everything = len(kept) == len(self.uids)
         made: dict[Column, Sequence[Any]] = {}
         for column in columns:
-            values = self._saved() if column is Column.SAVED else self._column(column)
+            values = self._values(column)
             made[column] = values if everything else [values[at] for at in kept]
         if everything:
             return Batch(self.uids, made, self.messages)
         uids = array("I", [self.uids[at] for at in kept])
         return Batch(uids, made, array("Q", [self.messages[at] for at in kept]))
 
+    def _values(self, column: Column) -> Sequence[Any]:
+        match column:
+            case Column.SAVED:
+                return self._saved()
+            case Column.LABELS:
+                return self._labels()
+            case _:
+                return self._column(column)
+
     def _saved(self) -> Sequence[int | None]:
         found = entries.saved(self._reader, self._state.id, self.uids)
         return [found.get(uid) for uid in self.uids]
+
+    def _labels(self) -> Sequence[Sequence[Label]]:
+        found = labels.labels(self._reader, self._state.id, self.messages)
+        return [found.get(message, ()) for message in self.messages]
 
     def _column(self, column: Column) -> Sequence[Any]:
         values: list[Any] = []

@@ -11,7 +11,7 @@ from functools import partial
 
 from mailstore.blobs import BlobStore
 from mailstore.errors import Corrupt, NotFound, StoreError
-from mailstore.index import late
+from mailstore.index import labels, late
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
@@ -51,7 +51,21 @@ class LateFacts:
         self._readers = readers
         self._blobs = blobs
         self._lane = lane
+        self._placed = False
         self.linking = Linking(runtime, readers, blobs, lane)
+
+    async def prepare_labels(self) -> None:
+        """Make what finds the labels of a message. Raises `Unavailable`."""
+        if self._placed or labels.is_prepared(self._readers.event):
+            self._placed = True
+            return
+
+        def work(database: Database) -> Outcome[None]:
+            labels.prepare(database)
+            return Outcome(None)
+
+        await self._lane.write(work)
+        self._placed = True
 
     async def find(
         self, column: Column, messages: Sequence[int]

@@ -30,6 +30,7 @@ from mailstore.model import (
     Changes,
     Column,
     Copied,
+    Filing,
     FlagChange,
     Forest,
     MailboxId,
@@ -52,6 +53,7 @@ from mailstore.search.lookups import has_thread
 from mailstore.service.annotations import MailboxAnnotations
 from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
+from mailstore.service.filing import file
 from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import Opened
 from mailstore.service.searching import relevancy, search
@@ -476,6 +478,29 @@ class Mailbox:
             if delta.mailbox == state.id:
                 await self._caught_up(delta.modseq)
         return Copied(done.uidvalidity, done.source, done.target)
+
+    async def file(
+        self,
+        uids: Sequence[int],
+        filing: Filing,
+        *,
+        unchanged_since: int | None = None,
+        seen_at: int,
+    ) -> Stored:
+        """Put messages (ascending UIDs) into other mailboxes too, or take them out.
+
+        Raises as `mailstore.service.filing`, and `ReadOnly`.
+        """
+        self._check_writable()
+        return await file(
+            self._account,
+            self._state,
+            uids,
+            filing,
+            unchanged_since=unchanged_since,
+            seen_at=seen_at,
+            caught_up=self._caught_up,
+        )
 
     async def close(self) -> None:
         """Leave the mailbox; nothing is expunged."""

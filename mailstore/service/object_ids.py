@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 _NUMBER = re.compile(r"0|[1-9a-f][0-9a-f]{0,15}")
+_WHOLE = 2**63
 _MAILBOX, _EMAIL, _THREAD = "F", "M", "T"
 
 
@@ -31,6 +32,18 @@ class ObjectIds:
     def thread(self, number: int) -> str:
         """Give a thread's identifier."""
         return f"{_THREAD}{self.token}-{number:x}"
+
+    def as_number(self, number: int) -> int:
+        """Give a message's or thread's identifier as a number of 63 bits."""
+        return (self._start + number) % _WHOLE
+
+    def of_number(self, value: int) -> int:
+        """Read such a number; one of another account is none that is given here."""
+        return (value - self._start) % _WHOLE
+
+    @property
+    def _start(self) -> int:
+        return int(self.token or "0", 16) >> 1
 
     def email_number(self, text: str) -> int | None:
         """Read a message's identifier; None when it is none of this account's."""

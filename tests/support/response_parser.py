@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.support import annotation_reader, mailbox_data, url_reader
+from tests.support import annotation_reader, gmail_reader, mailbox_data, url_reader
 from tests.support import responses as r
 from tests.support.body_reader import BodyReader
 from tests.support.esearch_reader import esearch, in_progress, uid_batches
@@ -471,7 +471,7 @@ def _msg_att(reader: ResponseReader) -> Mapping[str, object]:
         reader.take(b" ")
 
 
-_ITEM = re.compile(rb"[A-Za-z][A-Za-z0-9.]*")
+_ITEM = re.compile(rb"[A-Za-z][A-Za-z0-9.-]*")
 _SECTIONED: dict[str, Callable[[ResponseReader], object]] = {
     "BODY": ResponseReader.nstring,
     "BINARY": ResponseReader.nstring8,
@@ -495,5 +495,6 @@ FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "PREVIEW": ResponseReader.nstring,
     "DIGEST.SHA1": ResponseReader.atom,
     "ANNOTATION": annotation_reader.annotation_data,
+    **gmail_reader.ITEMS,
 }
 """Items of FETCH by name; what follows name and space is read."""

@@ -1,0 +1,76 @@
+"""Messages that are put into other mailboxes too, seen by who has these open."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstore.errors import NotPermitted, Unavailable
+from mailstore.model import Column, Filing, Label, SpecialUse
+from mailstore.service import filing
+from mailstore.service.readonly import ReadOnlyAccount
+from tests.mailstore.stores import Home
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Home(tmp_path / "store")
+    yield made
+    made.close()
+
+
+def file(home, mailbox, uids, **what):
+    return home.run(mailbox.file(uids, Filing(**what), seen_at=mailbox.modseq))
+
+
+def labels(home, mailbox):
+    found: dict[int, list[Label]] = {}
+    for batch in home.fetch(mailbox, mailbox.uids, Column.LABELS):
+        rows = zip(batch.uids, batch.columns[Column.LABELS], strict=True)
+        found.update((uid, list(some)) for uid, some in rows)
+    return found
+
+
+def test_all_who_look_are_told(home):
+    home.append("INBOX", b"a", b"b")
+    inbox, sent = home.open(), home.open("Sent")
+    done = file(home, inbox, [1, 2, 9], add=("Sent", "New"))
+    assert list(done.missing) == [9]
+    assert [uid for uid, _ in done.updated] == [1, 2]
+    assert list(sent.uids) == [1, 2]
+    both = [Label("New"), Label("Sent", SpecialUse.SENT)]
+    assert labels(home, inbox) == {1: both, 2: both}
+    file(home, inbox, [1], only=True)
+    assert list(sent.uids) == [2]
+    assert labels(home, inbox) == {1: [], 2: both}
+    assert list(file(home, inbox, [9], add=("Sent",)).missing) == [9]
+
+
+def test_who_may_only_read_files_nothing(home):
+    home.append("INBOX", b"a")
+    account = ReadOnlyAccount(home.account)
+    mailbox = home.open()
+    with pytest.raises(NotPermitted):
+        home.run(
+            filing.file(
+                account,
+                mailbox._state,
+                [1],
+                Filing(add=("Sent",)),
+                unchanged_since=None,
+                seen_at=0,
+                caught_up=mailbox._caught_up,
+            )
+        )
+
+
+def test_a_full_disk_takes_no_copies(home, monkeypatch):
+    home.append("INBOX", b"a")
+    mailbox = home.open()
+
+    def full(_: int) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(home.account, "check_space", full)
+    with pytest.raises(Unavailable):
+        file(home, mailbox, [1], add=("Sent",))
+    assert labels(home, mailbox) == {1: []}
