@@ -9,7 +9,7 @@ from mailstore.changes import who_acts
 from mailstore.index.database import Database
 from mailstore.index.labels import Filed, file_messages
 from mailstore.index.selection import Selection
-from mailstore.model import Filing, Stored
+from mailstore.model import AccountId, Filing, Stored
 from mailstore.state import MailboxState
 from mailstore.writer import Outcome
 
@@ -17,54 +17,74 @@ if TYPE_CHECKING:
     from mailstore.service.account import Account
 
 
-async def file(
-    account: Account,
-    state: MailboxState,
-    uids: Sequence[int],
-    filing: Filing,
-    *,
-    unchanged_since: int | None,
-    seen_at: int,
-    caught_up: Callable[[int], Awaitable[None]],
-) -> Stored:
-    """Do it, all or nothing; when it returns it is durable.
+class MailboxLabels:
+    """Made by `Mailbox.labels`."""
 
-    Raises `NotPermitted`, `NotFound` when the mailbox is gone, `TooMany`,
-    `InvalidName`, `Unavailable`.
-    """
-    account.check_writable()
-    account.check_space(0)
-    among = Selection.of(uids, state.uids)
-    if not among:
-        return Stored(state.modseq, (), missing=tuple(uids))
-    await account.late.prepare_labels()
-    now, most = account.now(), account.options.max_mailboxes
-    me, by = account.annotator, who_acts()
+    def __init__(
+        self,
+        account: Account,
+        state: MailboxState,
+        check: Callable[[], None],
+        caught_up: Callable[[int], Awaitable[None]],
+    ) -> None:
+        self._account = account
+        self._state = state
+        self._check = check
+        self._caught_up = caught_up
 
-    def work(database: Database) -> Outcome[Filed]:
-        done = file_messages(
-            database,
-            state.id,
-            among,
-            filing,
-            now,
-            most,
-            me=me,
-            by=by,
-            unchanged_since=unchanged_since,
-            seen_at=seen_at,
+    @property
+    def owner(self) -> AccountId:
+        """Whose mailboxes they are: nobody else is to see or change them."""
+        return self._account.id
+
+    async def file(
+        self,
+        uids: Sequence[int],
+        filing: Filing,
+        *,
+        unchanged_since: int | None = None,
+        seen_at: int,
+    ) -> Stored:
+        """Put messages into other mailboxes too, or take them out: all or nothing.
+
+        UIDs ascend. When it returns it is durable. Raises `ReadOnly`, `NotPermitted`,
+        `NotFound` when the mailbox is gone, `TooMany`, `InvalidName`, `Unavailable`.
+        """
+        self._check()
+        account, state = self._account, self._state
+        account.check_writable()
+        account.check_space(0)
+        among = Selection.of(uids, state.uids)
+        if not among:
+            return Stored(state.modseq, (), missing=tuple(uids))
+        await account.late.prepare_labels()
+        now, most = account.now(), account.options.max_mailboxes
+        me, by = account.annotator, who_acts()
+
+        def work(database: Database) -> Outcome[Filed]:
+            done = file_messages(
+                database,
+                state.id,
+                among,
+                filing,
+                now,
+                most,
+                me=me,
+                by=by,
+                unchanged_since=unchanged_since,
+                seen_at=seen_at,
+            )
+            return Outcome(done, done.deltas, names_changed=done.made)
+
+        done = await account.lane.write(work)
+        for delta in done.deltas:
+            if delta.mailbox == state.id:
+                await self._caught_up(delta.modseq)
+        rows, refused = state.rows(uids), set(done.failed)
+        there = {uid for uid, _ in rows}
+        return Stored(
+            state.modseq,
+            [row for row in rows if row[0] not in refused],
+            failed=[row for row in rows if row[0] in refused],
+            missing=[uid for uid in uids if uid not in there],
         )
-        return Outcome(done, done.deltas, names_changed=done.made)
-
-    done = await account.lane.write(work)
-    for delta in done.deltas:
-        if delta.mailbox == state.id:
-            await caught_up(delta.modseq)
-    rows, refused = state.rows(uids), set(done.failed)
-    there = {uid for uid, _ in rows}
-    return Stored(
-        state.modseq,
-        [row for row in rows if row[0] not in refused],
-        failed=[row for row in rows if row[0] in refused],
-        missing=[uid for uid in uids if uid not in there],
-    )

@@ -30,7 +30,6 @@ from mailstore.model import (
     Changes,
     Column,
     Copied,
-    Filing,
     FlagChange,
     Forest,
     MailboxId,
@@ -53,7 +52,7 @@ from mailstore.search.lookups import has_thread
 from mailstore.service.annotations import MailboxAnnotations
 from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
-from mailstore.service.filing import file
+from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import Opened
 from mailstore.service.searching import relevancy, search
@@ -329,6 +328,12 @@ class Mailbox:
         """Give the quota roots of the mailbox that have a limit (RFC 9208 §3.2)."""
         return await self._account.quota.roots(self.name, limited=True)
 
+    @property
+    def labels(self) -> MailboxLabels:
+        """The other mailboxes that its messages are in."""
+        check, caught_up = self._check_writable, self._caught_up
+        return MailboxLabels(self._account, self._state, check, caught_up)
+
     # -- writing
 
     def _check_annotating(self, _: Sequence[AnnotationChange]) -> None:
@@ -478,29 +483,6 @@ class Mailbox:
             if delta.mailbox == state.id:
                 await self._caught_up(delta.modseq)
         return Copied(done.uidvalidity, done.source, done.target)
-
-    async def file(
-        self,
-        uids: Sequence[int],
-        filing: Filing,
-        *,
-        unchanged_since: int | None = None,
-        seen_at: int,
-    ) -> Stored:
-        """Put messages (ascending UIDs) into other mailboxes too, or take them out.
-
-        Raises as `mailstore.service.filing`, and `ReadOnly`.
-        """
-        self._check_writable()
-        return await file(
-            self._account,
-            self._state,
-            uids,
-            filing,
-            unchanged_since=unchanged_since,
-            seen_at=seen_at,
-            caught_up=self._caught_up,
-        )
 
     async def close(self) -> None:
         """Leave the mailbox; nothing is expunged."""

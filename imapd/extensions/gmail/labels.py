@@ -27,7 +27,9 @@ from imapd.extensions.gmail.names import (
     IMPORTANT_KEYWORD,
     INBOX_LABEL,
     STARRED,
+    check_own,
     flag_of,
+    is_own,
     label_of,
     mailbox_of,
     parse_label,
@@ -69,6 +71,7 @@ _FLAG_NAMES = {STARRED: "\\Flagged", IMPORTANT: IMPORTANT_KEYWORD}
 def _labels(environment: FetchEnvironment) -> Values:
     utf8 = uses_utf8(environment.context)
     mailbox = environment.mailbox
+    own = is_own(environment.context, mailbox)
 
     def values(batch: Batch) -> Iterable[object]:
         important = _bit_of(mailbox.keywords)
@@ -76,7 +79,7 @@ def _labels(environment: FetchEnvironment) -> Values:
             batch.columns[Column.LABELS], batch.columns[Column.FLAGS], strict=True
         )
         for found, mask in rows:
-            labels = [label_of(one, utf8=utf8) for one in found]
+            labels = [label_of(one, utf8=utf8) for one in found] if own else []
             for bit, label in ((FLAGGED, STARRED), (important, IMPORTANT)):
                 if mask & bit:
                     labels.append(string(label.encode("ascii")))
@@ -119,7 +122,8 @@ class StoreLabels:
     async def store(self, context: Context, request: StoreRequest) -> Stored:
         """Change the messages' places, all or nothing. Raises `No`, store errors."""
         selected = context.selected
-        stored = await selected.mailbox.file(
+        check_own(context, selected.mailbox)
+        stored = await selected.mailbox.labels.file(
             request.uids,
             await self._filing(context),
             unchanged_since=request.unchanged_since,
@@ -222,6 +226,7 @@ class LabelKey:
 
     def lower(self, environment: SearchEnvironment) -> Predicate:
         """Say it in the store's terms. Raises `No` for what can be no label."""
+        check_own(environment.context, environment.view.mailbox)
         label = system_label(self.label)
         if label is not None:
             return with_label(label)

@@ -21,6 +21,7 @@ from imapd.syntax.mailbox import render_name
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring, string
 from mailstore.model import INBOX, Label, MailboxEntry, SpecialUse
+from mailstore.service import Mailbox
 
 INBOX_LABEL = "\\Inbox"
 STARRED = "\\Starred"
@@ -44,6 +45,17 @@ _FLAGS: Mapping[str, str] = {
     "\\important": IMPORTANT,
 }
 _SYSTEM = re.compile(rb"\\[A-Za-z]{1,32}")
+
+
+def is_own(context: Context, mailbox: Mailbox) -> bool:
+    """Tell whether a mailbox is one's own: the others beside it are too."""
+    return mailbox.labels.owner == context.account.id
+
+
+def check_own(context: Context, mailbox: Mailbox) -> None:
+    """Refuse what would tell of somebody else's mailboxes. Raises `No`."""
+    if not is_own(context, mailbox):
+        raise No("labels are told and changed in your own mailboxes", "CANNOT")
 
 
 def parse_label(cursor: Cursor) -> bytes:

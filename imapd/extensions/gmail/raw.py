@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imapd.extensions.gmail.names import check_own
 from imapd.extensions.gmail.query import NoQuery, NotPossible, read_query
 from imapd.session.faults import Bad, No
 from imapd.session.plugs import SearchEnvironment
 from imapd.session.registry import Registry
+from imapd.session.search_program import leaves
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring
-from mailstore.query import Predicate
+from mailstore.query import AlsoIn, Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,14 @@ class RawKey:
         """Say it in the store's terms. Raises `Bad`, `No`."""
         text = environment.decode(self.query)
         try:
-            return read_query(text, environment.now())
+            found = read_query(text, environment.now())
         except NotPossible as error:
             raise No(_ascii(error), "CANNOT") from None
         except NoQuery as error:
             raise Bad(f"X-GM-RAW: {_ascii(error)}") from None
+        if any(isinstance(term, AlsoIn) for term in leaves(found)):
+            check_own(environment.context, environment.view.mailbox)
+        return found
 
 
 def _ascii(error: Exception) -> str:

@@ -23,6 +23,7 @@ from imapd.session.registry import Registry
 from imapd.syntax.sequence import SequenceSet
 from mailstore.mime.bodystructure import has_attachment
 from mailstore.mime.ingest import ingest
+from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
 from tests.support.framing import read_frame
 from tests.support.responses import Fetch, SearchResult
@@ -253,6 +254,19 @@ def test_no_message_loses_its_last_place(gm):
     assert search(ann, b"ALL") == (1,)
     ann.ok(b"EXAMINE INBOX")
     ann.no(b"STORE 1 +X-GM-LABELS (Archive)", "READ-ONLY")
+
+
+def test_nobody_else_is_told_of_them(gm, monkeypatch):
+    """Whose mailbox it is that somebody else has opened: its owner's other ones."""
+    gm.deliver(b"a")
+    ann = gm.session(mailbox=b"INBOX")
+    ann.ok(b"STORE 1 +X-GM-LABELS (Secret \\Starred)")
+    monkeypatch.setattr(MailboxLabels, "owner", "somebody else")
+    assert labels(ann) == {"\\Starred"}
+    ann.no(b"STORE 1 +X-GM-LABELS (Secret)", "CANNOT")
+    ann.no(b"SEARCH X-GM-LABELS Secret", "CANNOT")
+    ann.no(b'SEARCH X-GM-RAW "a OR -label:secret"', "CANNOT")
+    assert raw(ann, "is:starred") == (1,)
 
 
 def test_conditions_hold_for_labels_too(gm):

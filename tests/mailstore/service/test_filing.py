@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mailstore.errors import NotPermitted, Unavailable
+from mailstore.errors import NotPermitted, ReadOnly, Unavailable
 from mailstore.model import Column, Filing, Label, SpecialUse
-from mailstore.service import filing
+from mailstore.service.filing import MailboxLabels
 from mailstore.service.readonly import ReadOnlyAccount
 from tests.mailstore.stores import Home
 
@@ -19,7 +19,7 @@ def home(tmp_path):
 
 
 def file(home, mailbox, uids, **what):
-    return home.run(mailbox.file(uids, Filing(**what), seen_at=mailbox.modseq))
+    return home.run(mailbox.labels.file(uids, Filing(**what), seen_at=mailbox.modseq))
 
 
 def labels(home, mailbox):
@@ -28,6 +28,12 @@ def labels(home, mailbox):
         rows = zip(batch.uids, batch.columns[Column.LABELS], strict=True)
         found.update((uid, list(some)) for uid, some in rows)
     return found
+
+
+def test_they_are_the_owners(home):
+    found = home.open().labels
+    assert isinstance(found, MailboxLabels)
+    assert found.owner == home.account.id
 
 
 def test_all_who_look_are_told(home):
@@ -48,19 +54,12 @@ def test_all_who_look_are_told(home):
 def test_who_may_only_read_files_nothing(home):
     home.append("INBOX", b"a")
     account = ReadOnlyAccount(home.account)
-    mailbox = home.open()
+    mailbox = home.run(account.open("INBOX"))
+    with pytest.raises(ReadOnly):
+        file(home, mailbox, [1], add=("Sent",))
+    mailbox.readonly = False
     with pytest.raises(NotPermitted):
-        home.run(
-            filing.file(
-                account,
-                mailbox._state,
-                [1],
-                Filing(add=("Sent",)),
-                unchanged_since=None,
-                seen_at=0,
-                caught_up=mailbox._caught_up,
-            )
-        )
+        file(home, mailbox, [1], add=("Sent",))
 
 
 def test_a_full_disk_takes_no_copies(home, monkeypatch):
