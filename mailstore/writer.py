@@ -27,6 +27,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from mailstore.blobs import BlobStore
 from mailstore.boot import boot_id
 from mailstore.changes import actor
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, DiskFull, StoreError, Unavailable
 from mailstore.index import upkeep
 from mailstore.index.database import Database
@@ -300,6 +301,8 @@ class Lane:
                     upkeep.mark_loose(self._database, self._owner, self._boot)
                 self._run_jobs(jobs)
                 self._announce(jobs)
+                reached(CrashPoint.JOBS_DONE)
+            reached(CrashPoint.COMMITTED)
             group.committed = True
         except StoreError as error:
             group.fail(jobs, error)
@@ -322,6 +325,7 @@ class Lane:
         except StoreError as error:
             group.fail(group.with_blobs, error)
             self._blobs.rollback()
+        reached(CrashPoint.BLOBS_DURABLE)
 
     def _run_jobs(self, jobs: Sequence[_Waiting]) -> None:
         for one in jobs:
@@ -385,7 +389,9 @@ class Lane:
         if self._database.wal_pages < _CHECKPOINT_PAGES:
             return
         try:
+            reached(CrashPoint.CHECKPOINTING)
             self._database.checkpoint()
+            reached(CrashPoint.CHECKPOINTED)
         except DiskFull:
             return  # the commits themselves are safe in the WAL
         except StoreError:
@@ -406,6 +412,7 @@ class Lane:
                         if self.committing.get(delta.mailbox) == delta.modseq:
                             del self.committing[delta.mailbox]
             self._deliver(outcomes)
+            reached(CrashPoint.PUBLISHED)
         for one in group.waiting:
             if one.error is not None:
                 one.future.fail(one.error)

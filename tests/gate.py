@@ -47,6 +47,10 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
         "random sessions over worker processes for an hour, by hand",
         (("tests.soak",),),
     ),
+    "crash": (
+        "kills, power cuts and faults of the disk for an hour, by hand",
+        (("tests.crash",),),
+    ),
     "perf": ("comparisons of speed, by hand", (("pytest", "-q", "-m", "perf"),)),
 }
 """Name, what it proves, and its command lines (a module and its arguments)."""

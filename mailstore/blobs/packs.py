@@ -27,6 +27,7 @@ from mailstore.blobs.segment import (
     records,
 )
 from mailstore.blobs.writer import BlobWriter
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Corrupt, NotFound, StoreError, Unavailable
 from mailstore.model import InternalDate
 
@@ -84,6 +85,7 @@ class Packs:
             self._cut(writing, start)
             raise
         writing.end = start + len(data)
+        reached(CrashPoint.RECORD_WRITTEN)
         return f"pack:{writing.number}:{start}:{len(data)}"
 
     def _begin(self) -> _Writing:
@@ -112,6 +114,7 @@ class Packs:
         try:
             for writing in self._dirty():
                 self._files.sync(writing.fd)
+                reached(CrashPoint.SEGMENT_SYNCED)
             if self._new_names:
                 self._files.sync_folder(self._folder)
         except StoreError:
@@ -214,6 +217,7 @@ class Packs:
         dead = [n for n, _ in self._settled(before) if not self._live(n, live)]
         for number in dead:
             self.drop(number)
+            reached(CrashPoint.SEGMENT_DROPPED)
         return len(dead)
 
     def _settled(self, before: float) -> Iterator[tuple[int, int]]:
@@ -250,6 +254,7 @@ class Packs:
                 _, start, length = _parse(ref)
                 data = os.pread(self._segment(number).fd, length, start)
             moves[ref] = self._append(data)
+        reached(CrashPoint.LIVING_COPIED)
         return moves
 
     def drop(self, number: int) -> None:

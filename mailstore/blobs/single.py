@@ -17,6 +17,7 @@ from mailstore.blobs.filesystem import FileSystem, Folders
 from mailstore.blobs.port import BlobEntry
 from mailstore.blobs.reader import BlobReader, OpenFile
 from mailstore.blobs.writer import BlobWriter
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.model import InternalDate
 
@@ -56,10 +57,12 @@ class Files:
         try:
             for one in self._pending:
                 self._files.sync(one.fd)
+                reached(CrashPoint.FILE_SYNCED)
             for one in self._pending:
                 self._folders.need(one.target.parent)
                 self._files.rename(one.spooled, one.target)
                 folders.add(one.target.parent)
+                reached(CrashPoint.FILE_NAMED)
             for folder in sorted(folders):
                 self._files.sync_folder(folder)
         except StoreError:

@@ -15,6 +15,7 @@ from mailstore.blobs.port import BlobEntry, Engine, StoredBlob
 from mailstore.blobs.reader import BlobReader
 from mailstore.blobs.single import Files
 from mailstore.blobs.writer import SMALL, BlobWriter
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import NotFound, StoreError
 from mailstore.model import InternalDate
 
@@ -111,6 +112,7 @@ class BlobStore:
                 if path.stat().st_mtime < before:
                     self.files.unlink(path)
                     removed += 1
+                    reached(CrashPoint.SPOOL_SWEPT)
             except FileNotFoundError:
                 continue
         return removed
@@ -127,6 +129,7 @@ class BlobStore:
                 if entry.ref not in live and entry.changed < before:
                     engine.delete(entry.ref)
                     removed += 1
+                    reached(CrashPoint.FILE_DROPPED)
         return removed
 
     def _engine(self, ref: str) -> Engine:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import NotFound, StoreError, Unavailable
 from mailstore.mime.header import Buffer
 
@@ -69,6 +70,7 @@ class BlobWriter:
                 self._parts.append(bytes(chunk))
             else:
                 self._files.write(self._descriptor(), chunk, self._size)
+                reached(CrashPoint.SPOOLING)
         except StoreError as error:
             self._fault = error
         self._size += len(chunk)

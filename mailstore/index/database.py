@@ -20,7 +20,9 @@ from typing import Any, Self
 
 import apsw
 
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, Corrupt, DiskFull, StoreError, Unavailable
+from mailstore.index.snapshot import keep_copy
 
 Value = int | str | bytes | None
 
@@ -29,6 +31,7 @@ Value = int | str | bytes | None
 OLDEST_SQLITE = 3_051_003
 SUPPORTED = 1  # the newest `compat_version` that this program understands
 _BUSY_MS = 10_000
+_MIGRATION_MS = 120_000  # another process may be copying a large index
 _MIGRATION = re.compile(r"(\d{4})_([a-z]+)\w*\.sql")
 
 
@@ -313,14 +316,19 @@ def migrate(database: Database, schema: str) -> None:
         )
     if version >= steps[-1][0]:
         return
-    snapshot = database.path.with_name(f"{database.path.name}.version{version}")
-    if version and not snapshot.exists():
-        database.execute("VACUUM INTO ?", (str(snapshot),))
+    database.connection.set_busy_timeout(_MIGRATION_MS)
     with database.transaction():
         version = _version(database)  # another process may have been faster
+        if 0 < version < steps[-1][0]:
+            try:
+                keep_copy(database.path, version)
+            except apsw.Error as error:
+                raise store_error(error) from error
         for number, script in steps:
             if number > version:
                 database.execute(script)
+        reached(CrashPoint.MIGRATED)
+    database.connection.set_busy_timeout(_BUSY_MS)
 
 
 def _version(database: Database) -> int:

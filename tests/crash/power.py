@@ -25,10 +25,6 @@ from tests.mailstore.stores import Home
 Rows = Mapping[str, Sequence[tuple[object, ...]]]
 """All tables of a database."""
 
-_SHM = Path("/dev/shm")
-IN_MEMORY = str(_SHM) if _SHM.is_dir() else None
-"""Where temporary files cost no disk; None: where they always are."""
-
 _HIGHEST = "SELECT id, highestmodseq FROM mailbox"
 _UIDNEXT = "SELECT id, uidnext FROM mailbox"
 

@@ -3,13 +3,179 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
 from functools import partial
 
-from mailstore.model import Column, FlagChange, FlagOperation
+import apsw
+import pytest
+
+from mailstore.crashpoints import VARIABLE, CrashPoint
+from mailstore.errors import NotFound, Unavailable
+from mailstore.index.database import Database, migrations
+from mailstore.maintenance.check import account_folders, check
+from mailstore.model import SEEN, Column, FlagChange, FlagOperation
+from tests.crash.cut import LUCKS, Image
+from tests.crash.disk import DiskFiles, recorded
 from tests.mailstore.index.older import make_older
 from tests.mailstore.stores import Home
+from tests.support.server import ROOT
 
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
+
+STORES = sorted((ROOT / "tests" / "data" / "stores").glob("*.zip"))
+LAST = migrations("mail")[-1][0]
+
+
+def unpacked(archive, folder):
+    """Give the folder of the one account of a store of an older program."""
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(folder)
+    return next(account_folders(folder))
+
+
+def message(number, size=100):
+    """The messages of those stores."""
+    return (
+        "From: Ann <ann@example.org>\r\nTo: ben@example.org\r\n"
+        f"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= {number}\r\n"
+        f"Message-ID: <{number}@example.org>\r\n"
+        f"Date: Tue, 14 Nov 2023 10:00:0{number} +0100\r\n\r\n"
+        + f"text {number}\r\n"
+        * (size // 8)
+    ).encode()
+
+
+def contents(home, name):
+    """Give flags and bytes of a mailbox's messages by UID."""
+    mailbox = home.open(name)
+    wanted = Column.FLAGS, Column.BLOB
+    found = {}
+    for batch in home.fetch(mailbox, mailbox.uids, *wanted):
+        columns = [batch.columns[column] for column in wanted]
+        for uid, flags, ref in zip(batch.uids, *columns, strict=True):
+            with mailbox.blob(ref) as blob:
+                found[uid] = flags, blob.pread(0, blob.size)
+    home.run(mailbox.close())
+    return found
+
+
+@pytest.mark.parametrize("archive", STORES, ids=lambda path: path.stem)
+def test_a_store_of_every_version_opens_and_has_everything(archive, tmp_path):
+    account = unpacked(archive, tmp_path)
+    home = Home(tmp_path)
+    inbox, copies = contents(home, "INBOX"), contents(home, "a/b")
+    assert [inbox[uid][1] for uid in (1, 4, 5)] == [
+        message(1),
+        message(4),
+        message(5, 6_000),
+    ]
+    assert list(inbox) == [1, 4, 5]
+    assert [one[1] for one in copies.values()] == [
+        message(1),
+        message(5, 6_000),
+        message(2),
+    ]
+    assert [one[0] for one in copies.values()] == [inbox[1][0], inbox[5][0], 0]
+    assert inbox[1][0] & SEEN
+    assert home.open().keywords == ("$Label",)
+    with pytest.raises(NotFound):
+        home.open("gone")
+    appended = home.append("INBOX", message(7))
+    assert appended.uids == (6,)
+    home.close()
+    report = check(tmp_path)
+    assert report.whole, report
+    version = archive.stem.partition("-")[0].removeprefix("mail")
+    kept = [path.name for path in account.glob("index.db.*")]
+    assert kept == [f"index.db.version{version}"]
+
+
+@pytest.mark.parametrize("version", range(1, LAST))
+def test_the_schema_of_every_version_is_taken_to_the_present_one(version, tmp_path):
+    home = Home(tmp_path)
+    home.append("INBOX", message(1), message(2))
+    home.close()
+    home = older(tmp_path, version)
+    assert [body for _, body in contents(home, "INBOX").values()] == [
+        message(1),
+        message(2),
+    ]
+    home.append("INBOX", message(3))
+    home.close()
+    assert check(tmp_path).whole
+
+
+def test_a_power_cut_while_a_store_is_upgraded_is_harmless(memory):
+    folder = memory / "store"
+    unpacked(STORES[0], folder)
+    with recorded(folder) as disk:
+        before = len(disk.log)
+        home = Home(folder, files=DiskFiles(disk))
+        home.append("INBOX", message(8))
+        answered = len(disk.log)
+        home.close()
+    dice = random.Random(8)
+    image, fed = Image(), 0
+    for at in sorted(dice.sample(range(before, answered + 1), 24)):
+        for entry in disk.log[fed:at]:
+            image.feed(entry)
+        fed = at
+        image.leave(memory / "left", dice.choice(LUCKS), dice)
+        home = Home(memory / "left")
+        assert len(contents(home, "INBOX")) in (3, 4)
+        home.close()
+        assert check(memory / "left").whole
+        shutil.rmtree(memory / "left")
+
+
+@pytest.mark.parametrize(
+    ("point", "left"),
+    [
+        (CrashPoint.SNAPSHOT_WRITTEN, {"index.db.version1.part"}),
+        (CrashPoint.SNAPSHOT_TAKEN, {"index.db.version1"}),
+        (CrashPoint.MIGRATED, {"index.db.version1"}),
+    ],
+)
+def test_a_killed_upgrade_is_done_again(point, left, tmp_path):
+    account = unpacked(STORES[0], tmp_path)
+    program = "import sys; from pathlib import Path;"
+    program += "from mailstore.index.database import Database;"
+    program += "Database.open(Path(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(account / "index.db")],
+        cwd=ROOT,
+        env={**os.environ, VARIABLE: str(point.value)},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in account.glob("index.db.*")} == left
+    home = Home(tmp_path)
+    assert list(contents(home, "INBOX")) == [1, 4, 5]
+    home.close()
+    assert {path.name for path in account.glob("index.db.*")} == {"index.db.version1"}
+    assert check(tmp_path).whole
+
+
+def test_without_a_copy_nothing_is_upgraded(tmp_path, monkeypatch):
+    account = unpacked(STORES[0], tmp_path)
+
+    def full(*_):
+        raise OSError(28, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(Unavailable, match="no room for a copy"):
+            Database.open(account / "index.db")
+    database = apsw.Connection(str(account / "index.db"))
+    assert database.pragma("user_version") == 1
+    database.close()
+    Database.open(account / "index.db").close()
 
 
 def older(folder, version=1):

@@ -92,6 +92,7 @@ class ServerProcess:
     ) -> None:
         self.folder = folder
         self.arguments = tuple(arguments)
+        self.environment: dict[str, str] = {}
         self.config = folder / "imapd.toml"
         self.log_file = folder / "stderr.log"
         self.accounts: dict[str, Account] = {}
@@ -125,7 +126,7 @@ class ServerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self.folder,
-                env=_environment(),
+                env={**_environment(), **self.environment},
                 process_group=0,
             )
         self.ready_line = self._wait_until_ready()
