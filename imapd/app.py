@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +20,7 @@ from imapd.config import (
 from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
+from imapd.protocols import protocols
 from mailstore.model import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from imapd.net.bus import DatagramBus
     from imapd.net.certificates import Pair
     from imapd.net.control import Control
-    from imapd.net.door import Door, SocketProtocol
+    from imapd.net.door import Door
     from imapd.net.lanes import TwistedRuntime
     from imapd.net.loop import Loop
     from imapd.net.server import Server
@@ -232,27 +231,8 @@ class Application:
     def _make_server(self, loop: Loop, door: Door) -> Server:
         from imapd.net.server import Server
 
-        numbers, protocols = self._metrics.text, self._protocols()
-        return Server(loop, self.runtime, door, numbers, protocols)
-
-    def _protocols(self) -> Mapping[str, Callable[[Door], SocketProtocol]]:
-        """Give what makes a connection, by the word of what is spoken."""
-        from imapd.doors.names import mailbox_of
-        from imapd.doors.transfer import House
-        from imapd.net.imap import ImapProtocol
-        from imapd.net.transfer import TransferProtocol
-        from mailstore.delivery import Delivery
-
-        delivery = Delivery(self.store, self.runtime, mailbox_of)
-        host = self.config.delivery.host or socket.gethostname()
-        refuse = self.config.delivery.over_quota == "refuse"
-        lmtp = House(delivery, host, lmtp=True, refuse_over_quota=refuse)
-        smtp = House(delivery, host, lmtp=False, refuse_over_quota=refuse)
-        return {
-            "imap": ImapProtocol,
-            "lmtp": partial(TransferProtocol, lmtp),
-            "smtp": partial(TransferProtocol, smtp),
-        }
+        spoken = protocols(self.config, self.store, self.runtime, self._bus)
+        return Server(loop, self.runtime, door, self._metrics.text, spoken)
 
     def _make_control(self, loop: Loop, door: Door) -> Control:
         from imapd.net.control import Control

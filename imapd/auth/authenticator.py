@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from imapd.auth.apop import digest
 from imapd.auth.cache import ProofCache
 from imapd.auth.cram_md5 import CramMd5
 from imapd.auth.desk import AuthOptions, Desk, Elsewhere, Event, silent
@@ -16,7 +17,14 @@ from imapd.auth.oauth import OAuthBearer, XOAuth2
 from imapd.auth.password_mechanisms import Login, Plain
 from imapd.auth.scram import Scram
 from imapd.auth.throttle import Throttle
-from imapd.session.credentials import Channel, Client, Credentials, Exchange, Grant
+from imapd.session.credentials import (
+    Channel,
+    Client,
+    Credentials,
+    DigestAnswer,
+    Exchange,
+    Grant,
+)
 from imapd.session.mechanisms import MECHANISMS
 from mailstore.directory import Directory
 from mailstore.lanes import Runtime
@@ -95,6 +103,10 @@ class DirectoryAuthenticator:
     def login(self, credentials: Credentials, client: Client) -> Awaitable[Grant]:
         """Give what name and password prove. Raises `LoginRefused`."""
         return self._desk.password(credentials, client, "password")
+
+    def digest(self, stamp: bytes, answer: DigestAnswer) -> Awaitable[Grant]:
+        """Give what APOP's digest proves. Raises `LoginRefused`."""
+        return digest(self._desk, stamp, answer)
 
     def mechanisms(self, channel: Channel) -> tuple[str, ...]:
         """Give the names of the SASL mechanisms for a connection, best first."""

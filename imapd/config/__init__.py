@@ -4,6 +4,7 @@
 """
 
 from imapd.config.delivering import DeliverySettings
+from imapd.config.door_settings import Pop3Settings
 from imapd.config.login_settings import AuthSettings
 from imapd.config.reading import (
     ConfigError,
@@ -34,6 +35,7 @@ __all__ = [
     "FeatureSettings",
     "Listen",
     "LogSettings",
+    "Pop3Settings",
     "Problem",
     "ServerSettings",
     "StoreSettings",

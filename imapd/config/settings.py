@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imapd.config.delivering import DeliverySettings
+from imapd.config.door_settings import Pop3Settings
 from imapd.config.login_settings import (
     AuthSettings,
     ExternalSettings,
@@ -108,10 +109,10 @@ class Listen:
 
     protocol: str = _setting(
         "imap",
-        Choice(("imap", "lmtp", "smtp", "metrics")),
-        "what is spoken there; `lmtp` brings mail from an MTA, `smtp` from anywhere, "
-        "for our own people alone; `metrics` is HTTP for Prometheus, `/metrics`, and "
-        'wants `tls = "none"`',
+        Choice(("imap", "pop3", "lmtp", "smtp", "metrics")),
+        "what is spoken there; `pop3` is INBOX alone, for programs that fetch mail; "
+        "`lmtp` brings mail from an MTA, `smtp` from anywhere, for our own people "
+        'alone; `metrics` is HTTP for Prometheus, `/metrics`, and wants `tls = "none"`',
     )
     address: tuple[str, int] = _setting(
         ("127.0.0.1", 1143),
@@ -292,6 +293,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     mail: MailSettings = field(default_factory=MailSettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
+    pop3: Pop3Settings = field(default_factory=Pop3Settings)
     log: LogSettings = field(default_factory=LogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     features: FeatureSettings = field(default_factory=FeatureSettings)
@@ -316,6 +318,7 @@ TABLES: dict[str, type[Any]] = {
     "limits": Limits,
     "mail": MailSettings,
     "quota": QuotaSettings,
+    "pop3": Pop3Settings,
     "log": LogSettings,
     "server": ServerSettings,
     "features": FeatureSettings,

@@ -1,4 +1,4 @@
-"""Doors beside IMAP, as sessions without sockets: LMTP and SMTP.
+"""Doors beside IMAP, as sessions without sockets.
 
 They know their protocols and the store's public names, and no event loop.
 """

@@ -1,28 +1,53 @@
-"""The life of one LMTP or SMTP connection, without a socket: lines in, answers out.
+"""The life of a connection that isn't IMAP, without a socket: lines in, answers out.
 
 One coroutine takes a line, has it obeyed, takes the next one: answers keep the order
-of pipelined commands (RFC 2920) and leave together when nothing more is here to be
-read. Subclasses obey. Everything is bounded: a line, what is read ahead, silence, the
-number of errors and of commands that lead to nothing.
+of pipelined commands (RFC 2920, RFC 2449 §6.6) and leave together when nothing more is
+here to be read. Subclasses obey, and have the words of their protocol. Everything is
+bounded: a line, what is read ahead, silence, the number of errors.
 """
 
 from __future__ import annotations
 
+import enum
 import itertools
+from collections.abc import Awaitable
+from typing import Protocol
 
 from imapd.doors.intake import Intake, LineError
-from imapd.doors.replies import DEFECT, Answer
 from imapd.session.context import Services
 from imapd.session.facts import SessionFacts
 from imapd.session.faults import ConnectionGone
 from imapd.session.reply import Transport
 from imapd.session.state import Peer
+from mailstore.changes import acting
 from mailstore.lanes import Future, Timer, give_way
+from mailstore.model import Acting
 
 _numbers = itertools.count(1)
 _WATCH = 30.0  # seconds between looks at the clock, at most
 _IN_A_ROW = 4  # commands that are obeyed before others have the loop
 _GATHERED = 16_384
+_CHUNK = 65_536
+
+
+class Rendered(Protocol):
+    """Something that can be said."""
+
+    def render(self) -> bytes:
+        """Write it."""
+        ...
+
+
+class Why(enum.Enum):
+    """Why the server ends a conversation, or refuses a line."""
+
+    STOPPING = enum.auto()
+    SILENT = enum.auto()
+    SLOW = enum.auto()
+    ERRORS = enum.auto()
+    DEFECT = enum.auto()
+    NO_LINE = enum.auto()  # it goes on
+    HOSTILE = enum.auto()  # nothing that follows can be trusted
 
 
 class Conversation:
@@ -31,47 +56,63 @@ class Conversation:
     protocol = ""
 
     def __init__(
-        self, services: Services, transport: Transport, peer: Peer, *, secure: bool
+        self,
+        services: Services,
+        transport: Transport,
+        peer: Peer,
+        intake: Intake,
+        *,
+        secure: bool,
     ) -> None:
         self.services = services
         self.peer = peer
         self.secure = secure
         self.id = f"{services.run:x}-d{next(_numbers):x}"
-        self._transport = transport
-        self.intake = Intake(services.limits().transfer_line)
+        self.user = ""
+        self.admin: str | None = None
+        self.intake = intake
+        self.transport = transport
+        self.ending = False
+        self.storing = False  # what runs is answered, whoever wishes to end
+        self.speaking = False  # an answer is half said: no other word may follow
+        self.errors = 0
         self._out = bytearray()
         self._more: Future[None] | None = None
         self._signalled = False
         self._gone = False
-        self.ending = False
         self._paused = False
         self._timer: Timer | None = None
         runtime = services.runtime
-        self._active = runtime.monotonic()
+        self.began = self._active = runtime.monotonic()
         self._since = runtime.now()
         self._running: tuple[str, float] | None = None
-        self.storing = False  # a message that is whole: it is answered, come what may
         self._farewell: str | None = None  # why the server wishes to end
-        self.errors = 0
-        self.idle_commands = 0  # since the last message
-        self._commands = 0
+        self.commands = 0
         self._octets_in = self._octets_out = 0
 
     # -- what subclasses do
 
-    def greeting(self) -> Answer:
+    def greeting(self) -> Rendered | None:
         """Give the first answer."""
         raise NotImplementedError
 
-    async def obey(self, line: bytes) -> None:
+    def obey(self, line: bytes) -> Awaitable[None]:
         """Do what a line says, and answer."""
         raise NotImplementedError
 
-    def late(self) -> bool:
-        """Tell whether what is going on has lasted too long."""
-        return False
+    def words(self, why: Why, text: str) -> Rendered | None:
+        """Say in the protocol's words why it ends, or why a line is none."""
+        raise NotImplementedError
 
-    def left(self) -> None:
+    def most_errors(self) -> int:
+        """Give how many errors end the conversation."""
+        raise NotImplementedError
+
+    def time_left(self) -> tuple[float, Why, str]:
+        """Give the seconds until the client has taken too long, and for what."""
+        raise NotImplementedError
+
+    async def left(self) -> None:
         """Free what the conversation held."""
 
     # -- called by the owner
@@ -81,8 +122,10 @@ class Conversation:
         self.services.log.event(
             "connect", id=self.id, address=self.peer.address, protocol=self.protocol
         )
-        self.say(self.greeting())
-        self.flush()
+        greeting = self.greeting()
+        if greeting is not None:
+            self.say(greeting)
+            self.flush()
         self._watch_time()
         self.services.runtime.spawn(self._live())
 
@@ -99,73 +142,104 @@ class Conversation:
         self._resume_live()
 
     def closed(self) -> None:
-        """The connection is gone; a message that is whole is stored all the same."""
+        """The connection is gone; what is being stored is stored all the same."""
         self._gone = True
         self._resume_live()
 
     def shutdown(self, text: str = "the server is stopping") -> None:
-        """Close, as the server wishes to end (RFC 5321 §3.8).
-
-        A message that is being stored is answered first.
-        """
+        """Close, as the server wishes to end; what is being stored is answered."""
         if self._gone or self.ending:
             return
         self._farewell = text
         if not self.storing:
-            self._say_farewell()
+            self._end_for(Why.STOPPING, text)
 
     def facts(self) -> SessionFacts:
         """Tell an administrator what there is to know."""
         now = self.services.runtime.monotonic()
         name, began = self._running or (None, now)
+        mailbox, readonly = self.selected()
         return SessionFacts(
             id=self.id,
-            user="",
-            admin=None,
+            user=self.user,
+            admin=self.admin,
             address=self.peer.address,
             protocol=self.protocol,
             secure=self.secure,
             tls=None,
             since=self._since,
             idle=round(now - self._active, 3),
-            mailbox=None,
-            readonly=False,
+            mailbox=mailbox,
+            readonly=readonly,
             command=name,
             command_seconds=None if name is None else round(now - began, 3),
-            commands=self._commands,
+            commands=self.commands,
             octets_in=self._octets_in,
             octets_out=self._octets_out,
         )
 
+    def selected(self) -> tuple[str | None, bool]:
+        """Give the mailbox that is open, and whether it is for reading only."""
+        return None, False
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._gone or self.ending
+
+    @property
+    def octets_out(self) -> int:
+        """Octets that were answered so far."""
+        return self._octets_out + len(self._out)
+
+    def idle(self) -> float:
+        """Give the seconds since the client was last heard."""
+        return self.services.runtime.monotonic() - self._active
+
     # -- answers
 
-    def say(self, answer: Answer) -> None:
+    def say(self, answer: Rendered) -> None:
         """Answer; what is said to pipelined commands leaves together."""
         self._out += answer.render()
 
-    def fail(self, answer: Answer) -> None:
+    def fail(self, answer: Rendered) -> None:
         """Answer what the client did wrong; too much of it ends the conversation."""
         self.say(answer)
         self.errors += 1
-        if self.errors >= self.services.limits().transfer_errors:
-            self.end(Answer(421, "4.7.0", "too many errors"))
+        if self.errors >= self.most_errors():
+            self._end_for(Why.ERRORS, "too many errors")
 
-    def end(self, answer: Answer) -> None:
+    def end(self, answer: Rendered | None) -> None:
         """Say the last word and close."""
         if self.ending or self._gone:
             return
-        self.say(answer)
+        if answer is not None and not self.speaking:
+            self.say(answer)
         self.flush()
         self.ending = True
-        self._transport.close()
+        self.transport.close()
         self._resume_live()
 
     def flush(self) -> None:
         """Send what was said."""
         if self._out and not self._gone:
             self._octets_out += len(self._out)
-            self._transport.write(bytes(self._out))
+            self.transport.write(bytes(self._out))
         self._out.clear()
+
+    async def pour(self, data: bytes) -> None:
+        """Say a piece of a long answer, at the client's pace.
+
+        Raises `ConnectionGone`.
+        """
+        if self.gone:
+            raise ConnectionGone
+        self._out += data
+        if len(self._out) >= _CHUNK:
+            self.flush()
+            if self.transport.crowded():
+                await self.transport.room()
+                self._active = self.services.runtime.monotonic()
 
     # -- reading
 
@@ -174,27 +248,44 @@ class Conversation:
         while not self.intake.waiting:
             await self._wait()
         await give_way(self.services.runtime)
-        if self._gone or self.ending:
+        if self.gone:
             raise ConnectionGone
         return self.intake.take()
+
+    async def line(self) -> bytes:
+        """Give the next line; waits for it.
+
+        Raises `ConnectionGone`, and `LineError` where there is none.
+        """
+        while (line := self.intake.line()) is None:
+            await self._wait()
+        if self.gone:
+            raise ConnectionGone
+        return line
 
     def start_tls(self) -> None:
         """Begin TLS behind what was said. Nothing learnt before it may be kept."""
         self.flush()
         self.intake.clear()
-        self._transport.start_tls()
+        self.transport.start_tls()
         self.secure = True
 
     # -- its life
 
+    def acting(self) -> Acting | None:
+        """Tell whose removals these are (`mailstore.changes.acting`)."""
+        if not self.user:
+            return None
+        return Acting(
+            self.id, int(self._since), self.admin or self.user, self.peer.address
+        )
+
     async def _live(self) -> None:
+        acting.set(self.acting)
         in_a_row = 0
         try:
             while not self.ending:
-                line = await self._next_line()
-                if line is None:
-                    continue
-                await self._one(line)
+                await self._next()
                 in_a_row += 1
                 if in_a_row >= _IN_A_ROW:
                     in_a_row = 0
@@ -203,59 +294,55 @@ class Conversation:
             pass
         except Exception as error:  # noqa: BLE001 - a defect ends one conversation only
             self.services.log.failure(error, id=self.id, protocol=self.protocol)
-            self.end(Answer(421, DEFECT.status, DEFECT.text))
+            self._end_for(Why.DEFECT, "something is wrong here, try again later")
         finally:
             self.ending = True
             if self._timer is not None:
                 self._timer.cancel()
-            self.left()
-            self.services.log.event(
-                "disconnect",
-                id=self.id,
-                user="",
-                commands=self._commands,
-                octets=self._octets_out,
-            )
+            try:
+                await self.left()
+            finally:
+                self.services.log.event(
+                    "disconnect",
+                    id=self.id,
+                    user=self.user,
+                    commands=self.commands,
+                    octets=self._octets_out,
+                )
 
-    async def _one(self, line: bytes) -> None:
-        self._commands += 1
-        self.idle_commands += 1
-        # The verb alone: what stands behind it is an address.
-        verb = line[:8].split(b" ")[0].decode("ascii", "replace").upper()
+    async def _next(self) -> None:
+        try:
+            line = await self.line()
+        except LineError as error:
+            if error.fatal:
+                self._end_for(Why.HOSTILE, error.text)
+            else:
+                answer = self.words(Why.NO_LINE, error.text)
+                if answer is not None:
+                    self.fail(answer)
+            return
+        if len(self._out) >= _GATHERED:
+            self.flush()
+            await self.transport.room()
+        self.commands += 1
+        # The verb alone: what stands behind it may be a secret.
+        verb = line[:16].split(b" ")[0].decode("ascii", "replace").upper()
         self._running = verb, self.services.runtime.monotonic()
         try:
             await self.obey(line)
         finally:
             self._running = None
         if self._farewell is not None:
-            self._say_farewell()
-        elif self.idle_commands > self.services.limits().transfer_commands:
-            self.end(Answer(421, "4.7.0", "too many commands without a message"))
-
-    async def _next_line(self) -> bytes | None:
-        try:
-            while (line := self.intake.line()) is None:
-                await self._wait()
-        except LineError as error:
-            if error.fatal:
-                # What follows may be a message in somebody else's eyes.
-                self.end(Answer(521, "5.5.2", error.text))
-            else:
-                self.fail(Answer(500, "5.5.2", error.text))
-            return None
-        if len(self._out) >= _GATHERED:
-            self.flush()
-            await self._transport.room()
-        return line
+            self._end_for(Why.STOPPING, self._farewell)
 
     async def _wait(self) -> None:
         self.flush()
         self._resume_reading()
-        if not self._signalled and not self._gone and not self.ending:
+        if not self._signalled and not self.gone:
             self._more = self.services.runtime.future()
             await self._more
         self._signalled = False
-        if self._gone or self.ending:
+        if self.gone:
             raise ConnectionGone
 
     def _resume_live(self) -> None:
@@ -266,28 +353,25 @@ class Conversation:
     def _pause(self) -> None:
         if not self._paused:
             self._paused = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
         if self._paused and not self._gone:
             self._paused = False
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
-    def _say_farewell(self) -> None:
-        self.end(Answer(421, "4.3.2", self._farewell or ""))
+    def _end_for(self, why: Why, text: str) -> None:
+        self.end(self.words(why, text))
 
     def _watch_time(self) -> None:
-        """End a conversation that is silent or too slow (RFC 5321 §4.5.3.2.7)."""
-        if self._gone or self.ending:
+        """End a conversation that is silent or too slow."""
+        if self.gone:
             return
-        runtime, limits = self.services.runtime, self.services.limits()
-        left = self._active + limits.transfer_idle_seconds - runtime.monotonic()
+        left, why, text = self.time_left()
         if self.storing:
             left = _WATCH  # it waits for us
         elif left <= 0:
-            self.end(Answer(421, "4.4.2", "nothing was heard for too long"))
+            self._end_for(why, text)
             return
-        elif self.late():
-            self.end(Answer(421, "4.4.2", "the message takes too long"))
-            return
+        runtime = self.services.runtime
         self._timer = runtime.later(min(left, _WATCH) + 0.01, self._watch_time)

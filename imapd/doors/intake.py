@@ -19,10 +19,15 @@ class LineError(Exception):
 
 
 class Intake:
-    """A bounded buffer is its owner's affair; a line has ``most`` octets at most."""
+    """A bounded buffer is its owner's affair; a line has ``most`` octets at most.
 
-    def __init__(self, most: int) -> None:
+    With ``bare`` a line may end in LF alone, as people type at servers and as some
+    protocols want; without, that is an error.
+    """
+
+    def __init__(self, most: int, *, bare: bool = False) -> None:
         self.most = most
+        self._bare = bare
         self._data = bytearray()
         self._searched = 0  # octets in which no line ends
         self._skipping = False  # the rest of a line that was too long
@@ -54,7 +59,7 @@ class Intake:
         return made
 
     def line(self) -> bytes | None:
-        """Give the next line without its CRLF, None while it isn't whole.
+        """Give the next line without its end, None while it isn't whole.
 
         Raises `LineError` for a line that is too long, once, and for one that has a
         bare CR or LF: whoever sends that speaks to a server that reads it otherwise.
@@ -63,9 +68,10 @@ class Intake:
         if at < 0:
             self._skip()
             return None
-        if at == 0 or self._data[at - 1] != 0x0D:
+        ends = at > 0 and self._data[at - 1] == 0x0D
+        if not ends and not self._bare:
             raise LineError("a line ends in CRLF, not in a bare LF", fatal=True)
-        line = bytes(self._data[: max(0, at - 1)])
+        line = bytes(self._data[: at - 1 if ends else at])
         del self._data[: at + 1]
         self._searched = 0
         if self._skipping:

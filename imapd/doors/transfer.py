@@ -11,8 +11,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from imapd.doors.conversation import Conversation
 from imapd.doors.dots import DotStream
+from imapd.doors.mta_conversation import MtaConversation
 from imapd.doors.paths import (
     Envelope,
     PathError,
@@ -63,7 +63,7 @@ class Transaction:
     broken: bool = False  # its chunks are refused
 
 
-class Transfer(Conversation):
+class Transfer(MtaConversation):
     """One connection."""
 
     def __init__(
@@ -123,11 +123,11 @@ class Transfer(Conversation):
         most = self.services.limits().transfer_seconds
         return self.services.runtime.monotonic() > self._transaction.began + most
 
-    def left(self) -> None:
+    async def left(self) -> None:
         """Drop a message that didn't become whole."""
         self._reset()
 
-    async def obey(self, line: bytes) -> None:
+    async def run(self, line: bytes) -> None:
         """Do what a line says."""
         verb, _, argument = line.partition(b" ")
         run = self._verbs.get(verb.upper())

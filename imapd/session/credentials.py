@@ -56,6 +56,15 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestAnswer:
+    """A name, and what its owner makes of a stamp (RFC 1939 §7)."""
+
+    name: str
+    digest: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What a login gives: an account, whole or to be read only.
 
@@ -111,6 +120,13 @@ class Authenticator(Protocol):
 
         May take its time on purpose. Raises `LoginRefused`, and store errors when it
         cannot tell.
+        """
+        ...
+
+    def digest(self, stamp: bytes, answer: DigestAnswer) -> Awaitable[Grant]:
+        """Give what the MD5 digest of a stamp and a password proves (APOP).
+
+        As `login`; for accounts whose password is kept in clear.
         """
         ...
 

@@ -84,6 +84,9 @@ class Limits:
     idle_seconds: int = _limit(
         1_800, "seconds", "the least that RFC 3501 §5.4 allows for an autologout"
     )
+    pop3_idle_seconds: int = _limit(
+        600, "seconds", "the least that RFC 1939 §3 allows for an autologout"
+    )
     idle_heartbeat_seconds: int = _limit(
         240,
         "seconds",

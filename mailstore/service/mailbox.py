@@ -410,10 +410,13 @@ class Mailbox:
             wrote=done.delta.modseq != done.delta.base,
         )
 
-    async def expunge(self, uids: Sequence[int] | None = None) -> Changes:
+    async def expunge(
+        self, uids: Sequence[int] | None = None, *, deleted_only: bool = True
+    ) -> Changes:
         """Remove the messages with \\Deleted, all or those among ``uids``.
 
-        Raises `ReadOnly`, `NotFound` when the mailbox is gone.
+        Without ``deleted_only`` those that lack it go too. Raises `ReadOnly`,
+        `NotFound` when the mailbox is gone.
         """
         self._check_writable()
         state = self._state
@@ -423,7 +426,9 @@ class Mailbox:
         now, cause = int(self._account.now()), Cause(by=who_acts())
 
         def work(database: Database) -> Outcome[Delta | None]:
-            delta = expunge(database, state.id, among, now, cause=cause)
+            delta = expunge(
+                database, state.id, among, now, deleted_only=deleted_only, cause=cause
+            )
             return Outcome(delta, (delta,) if delta is not None else ())
 
         delta = await self._account.lane.write(work, durable=False)

@@ -31,6 +31,15 @@ def test_a_line_with_a_bare_end_or_a_nul_is_fatal(wrong: bytes):
     assert caught.value.fatal
 
 
+def test_a_line_may_end_in_lf_alone_where_that_is_allowed():
+    intake = Intake(20, bare=True)
+    intake.feed(b"one\ntwo\r\n\nthr")
+    assert [intake.line() for _ in range(4)] == [b"one", b"two", b"", None]
+    intake.feed(b"ee\rx\n")
+    with pytest.raises(LineError):
+        intake.line()
+
+
 def test_a_line_that_is_too_long_is_told_once_and_passed_over():
     intake = fed(b"x" * 18 + b"\r\n" + b"y" * 19 + b"\r\nNOOP\r\n")
     assert intake.line() == b"x" * 18

@@ -38,6 +38,9 @@ class NoMechanisms:
     def login(self, credentials: Any, client: Any) -> Any:
         raise NotImplementedError
 
+    def digest(self, stamp: bytes, answer: Any) -> Any:
+        raise NotImplementedError
+
     def exchange(self, mechanism: str, client: Any) -> Any:
         raise KeyError(mechanism)
 

@@ -1,0 +1,71 @@
+"""What is spoken at each kind of address: a part of the composition root."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from imapd.config import Config
+from mailstore.lanes import Runtime
+from mailstore.service import Store
+
+if TYPE_CHECKING:
+    from imapd.net.door import Door, SocketProtocol
+    from mailstore.changes import ChangeBus
+
+
+def protocols(
+    config: Config, store: Store, runtime: Runtime, bus: ChangeBus
+) -> Mapping[str, Callable[[Door], SocketProtocol]]:
+    """Give what makes a connection, by the word of what is spoken."""
+    from imapd.net.imap import ImapProtocol
+
+    return {
+        "imap": ImapProtocol,
+        "pop3": _pop3(config, runtime, bus),
+        **_transfers(config, store, runtime),
+    }
+
+
+def _transfers(
+    config: Config, store: Store, runtime: Runtime
+) -> Mapping[str, Callable[[Door], SocketProtocol]]:
+    from imapd.doors.names import mailbox_of
+    from imapd.doors.transfer import House
+    from imapd.net.transfer import TransferProtocol
+    from mailstore.delivery import Delivery
+
+    delivery = Delivery(store, runtime, mailbox_of)
+    host = config.delivery.host or socket.gethostname()
+    refuse = config.delivery.over_quota == "refuse"
+    lmtp = House(delivery, host, lmtp=True, refuse_over_quota=refuse)
+    smtp = House(delivery, host, lmtp=False, refuse_over_quota=refuse)
+    return {
+        "lmtp": partial(TransferProtocol, lmtp),
+        "smtp": partial(TransferProtocol, smtp),
+    }
+
+
+def _pop3(
+    config: Config, runtime: Runtime, bus: ChangeBus
+) -> Callable[[Door], SocketProtocol]:
+    from imapd.doors.pop3.delays import LoginDelays
+    from imapd.doors.pop3.options import Pop3Options, Pop3Service
+    from imapd.net.bus import DatagramBus
+    from imapd.net.pop3 import Pop3Protocol
+
+    settings = config.pop3
+    options = Pop3Options(
+        host=socket.gethostname(),
+        apop=settings.apop,
+        mark_seen=settings.mark_seen,
+        login_delay_seconds=settings.login_delay_seconds,
+        expire_days=settings.expire_days,
+    )
+    delays = LoginDelays(runtime.monotonic)
+    if isinstance(bus, DatagramBus):
+        delays.share(lambda note: bus.tell(b"pop3", note))
+        bus.hear(b"pop3", delays.hear)
+    return partial(Pop3Protocol, Pop3Service(options, delays))
