@@ -29,10 +29,11 @@ from mailstore.errors import (
     TooMany,
     Unavailable,
 )
+from mailstore.index.quota import Coming
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.mime.ingest import Ingested, ingest
 from mailstore.mime.sections import locate
-from mailstore.model import AccountId
+from mailstore.model import INBOX, AccountId
 from mailstore.service import Store
 from mailstore.service.delivering import (
     Delivered,
@@ -266,6 +267,22 @@ class Delivery:
             if local[place] in separators
         ]
         return forms[: _TRIES + 1]
+
+    async def check_room(self, recipient: Recipient, octets: int) -> None:
+        """Refuse early a recipient whose account is full (RFC 9208 §4.3.2).
+
+        ``octets`` may be 0: not known. The quota holds when the message is stored. Of
+        a group, or of a mailbox that an address names, nothing is asked before. Raises
+        `OverQuota`, `Unavailable`.
+        """
+        first, *others = recipient.places
+        if others or first.detail is not None:
+            return
+        account = await self._store.account(first.account)
+        try:
+            await account.quota.check_room(Coming(INBOX, octets))
+        finally:
+            await account.close()
 
     # -- messages
 

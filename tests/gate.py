@@ -36,8 +36,12 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
         (("tests.docs.rfc_coverage",),),
     ),
     "unit": (
-        "all tests but soak and perf, on two processes",
+        "all tests but mta, soak and perf, on two processes",
         (("pytest", "-q", "-n", "2", "--dist", "loadfile"),),
+    ),
+    "mta": (
+        "mail through Postfix, and kill -9 while it comes in",
+        (("pytest", "-q", "-m", "mta"),),
     ),
     "soak": (
         "long runs of the random tests, by hand",

@@ -57,6 +57,7 @@ class Transaction:
     body: str
     utf8: bool
     began: float
+    size: int = 0  # as the client says; 0: it doesn't
     recipients: list[Recipient] = field(default_factory=list)
     places: int = 0  # accounts that they lead to
     receiving: Receiving | None = None  # once its first octets are announced
@@ -205,7 +206,7 @@ class Transfer(MtaConversation):
         try:
             envelope = read_sender(argument)
             self._transaction = self._begun(envelope)
-            self._house.delivery.check(_size(envelope.parameters))
+            self._house.delivery.check(self._transaction.size)
         except PathError as error:
             self._transaction = None
             self.fail(Answer(error.code, error.status, str(error)))
@@ -227,9 +228,8 @@ class Transfer(MtaConversation):
             raise PathError("SMTPUTF8 has no value")
         utf8 = "SMTPUTF8" in given
         _check_ascii(envelope.address, utf8=utf8)
-        return Transaction(
-            envelope.address, body, utf8, self.services.runtime.monotonic()
-        )
+        began = self.services.runtime.monotonic()
+        return Transaction(envelope.address, body, utf8, began, _size(given))
 
     async def _rcpt(self, argument: bytes) -> None:
         transaction = self._transaction
@@ -242,10 +242,12 @@ class Transfer(MtaConversation):
                 raise PathError("that parameter is not offered", 555, "5.5.4")
             _check_ascii(envelope.address, utf8=transaction.utf8)
             found = self._house.delivery.recipient(envelope.address)
+            await self._house.delivery.check_room(found, transaction.size)
         except PathError as error:
             self.fail(Answer(error.code, error.status, str(error)))
         except StoreError as error:
-            self._refuse_recipient(of_error(error))
+            refuse = self._house.refuse_over_quota
+            self._refuse_recipient(of_error(error, refuse_over_quota=refuse))
         else:
             self._add(transaction, found)
 
@@ -262,7 +264,7 @@ class Transfer(MtaConversation):
         self.say(Answer(250, "2.1.5", "OK"))
 
     def _refuse_recipient(self, answer: Answer) -> None:
-        if self._house.lmtp:
+        if self._house.lmtp or answer.transient:
             self.say(answer)  # an MTA asks for whom it was told to
         else:
             self.fail(answer)  # a stranger may be trying names

@@ -1,8 +1,8 @@
 """Server contexts from certificate files; OpenSSL, without Twisted.
 
 TLS 1.2 and later with forward secrecy and authenticated encryption only. A client
-that names its protocol by ALPN (RFC 7301) must name ``imap``: a browser that was
-sent here by somebody else's page is refused before it says a word (ALPACA, 2021).
+that names its protocol by ALPN (RFC 7301) must name that of the door: a browser that
+was sent here by somebody else's page is refused before it says a word (ALPACA, 2021).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
 PROTOCOLS = (b"imap",)
+"""What may be named where a connection says nothing else of itself."""
 
 # RFC 9325 §4.2: ephemeral keys, authenticated encryption. TLS 1.3 has no others.
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -33,8 +34,10 @@ class _ForeignProtocol(SSL.Error):
     """The client speaks something else (it gets alert 120, RFC 7301 §3.2)."""
 
 
-def _choose_protocol(_: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401 - pyOpenSSL's
-    for name in PROTOCOLS:
+def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401 - pyOpenSSL's
+    # Twisted's layer over the connection, and what it delivers to.
+    inside = getattr(connection.get_app_data(), "wrappedProtocol", None)
+    for name in getattr(inside, "protocols", PROTOCOLS):
         if name in offered:
             return name
     # pyOpenSSL ends the handshake with the alert when the callback raises.

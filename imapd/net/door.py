@@ -12,13 +12,14 @@ import ipaddress
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 from typing import Protocol as Port
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from imapd.net.certificates import PROTOCOLS
 from imapd.net.output import Output
 from imapd.net.proxy_header import ProxyHeader, ProxyHeaderError, read_header
 from imapd.net.tls import Certificates, TlsLayer
@@ -110,6 +111,8 @@ class SocketProtocol(Protocol):
     """One socket and its session."""
 
     transport: Any
+    alpn: ClassVar[tuple[bytes, ...]] = PROTOCOLS
+    """What a client may call it in its TLS handshake (RFC 7301)."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -297,7 +300,7 @@ class SocketProtocol(Protocol):
             next(iter(door.shaking)).abort()
         door.shaking[self] = None
         self._start_handshake_timer()
-        self._tls = TlsLayer(door.certificates, self.decrypted, self._shaken)
+        self._tls = TlsLayer(door.certificates, self.decrypted, self._shaken, self.alpn)
         return self._tls
 
     def _shaken(self) -> None:

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from imapd.net.certificates import Pair, load_contexts
+from imapd.net.certificates import PROTOCOLS, Pair, load_contexts
 from imapd.net.channel import channel_of
 from imapd.session.credentials import NO_CHANNEL, Channel
 
@@ -54,10 +54,14 @@ class _Inside(Protocol):
     """What TLS delivers to: the plain side."""
 
     def __init__(
-        self, received: Callable[[bytes], None], ready: Callable[[], None]
+        self,
+        received: Callable[[bytes], None],
+        ready: Callable[[], None],
+        protocols: Sequence[bytes],
     ) -> None:
         self._received = received
         self._ready = ready
+        self.protocols = protocols
 
     def dataReceived(self, data: bytes) -> None:
         self._received(data)
@@ -70,7 +74,7 @@ class TlsLayer:
     """TLS between one socket and one session.
 
     ``received`` takes what the client said, ``ready`` is called after the
-    handshake.
+    handshake. ``protocols`` are those that the client may name (ALPN).
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class TlsLayer:
         certificates: Certificates,
         received: Callable[[bytes], None],
         ready: Callable[[], None],
+        protocols: Sequence[bytes] = PROTOCOLS,
     ) -> None:
         self.done = False
         self._channel: Channel | None = None
@@ -85,7 +90,9 @@ class TlsLayer:
         # Plain, not Twisted's gathering kind: the session has gathered already, and
         # gathering again costs a turn of the loop.
         layer: Any = TLSMemoryBIOProtocol
-        self._bio = layer(certificates.factory, _Inside(received, self._shaken))
+        self._bio = layer(
+            certificates.factory, _Inside(received, self._shaken, protocols)
+        )
 
     def channel(self) -> Channel:
         """What is known of the connection; nothing before the handshake's end."""

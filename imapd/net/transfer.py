@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from imapd.doors.transfer import House, Transfer
 from imapd.net.door import Door, SocketProtocol, Talk
 from imapd.session.state import Peer
@@ -9,6 +11,8 @@ from imapd.session.state import Peer
 
 class TransferProtocol(SocketProtocol):
     """One socket and its conversation."""
+
+    alpn: ClassVar[tuple[bytes, ...]] = (b"smtp", b"lmtp")
 
     def __init__(self, house: House, door: Door) -> None:
         super().__init__(door)

@@ -14,7 +14,7 @@ from imapd.config import Listen
 from imapd.testing import RunningServer
 from tests.support.postfix import Postfix, running_postfix
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.mta]
 
 # Postfix would add what is missing.
 COMPLETE = (

@@ -21,7 +21,7 @@ from tests.process.test_workers import sessions
 from tests.support.responses import Exists
 from tests.support.server import ACCOUNTS, ServerProcess, running_server
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.mta]
 
 CLIENTS = 3
 ROUNDS = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailstore.errors import OverQuota
+from mailstore.model import QuotaLimits
 from tests.support.session import PASSWORD, World
 from tests.support.transfer import Mta, stored, without_way
 
@@ -173,6 +174,30 @@ def test_a_full_account_is_tried_again_or_refused(world: World, monkeypatch):
     strict = Mta(world, refuse_over_quota=True)
     strict.hello()
     assert strict.send(b"ann", message=HI) == ["552 5.2.2 there is no room"]
+
+
+def test_who_is_full_is_told_of_before_the_message_comes(world: World):
+    async def limit() -> None:
+        found = world.store.directory.find("bob")
+        assert found is not None
+        account = await world.store.account(found.id)
+        await account.quota.set("", QuotaLimits(storage=1))
+        await account.close()
+
+    world.runtime.run(limit())
+    mta = Mta(world)
+    mta.hello()
+    codes = mta.say(
+        b"MAIL FROM:<> SIZE=1100", b"RCPT TO:<ann>", b"RCPT TO:<bob>", b"RSET"
+    )
+    assert codes == [250, 250, 452, 250]
+    codes = mta.say(b"MAIL FROM:<>", b"RCPT TO:<bob>", b"RCPT TO:<bob+x>", b"RSET")
+    assert codes == [250, 250, 250, 250]
+    answers = mta.send(b"bob", b"ann", message=HI + b"x" * 1_100 + b"\r\n")
+    assert [answer[:9] for answer in answers] == ["452 4.2.2", "250 2.0.0"]
+    strict = Mta(world, lmtp=False, refuse_over_quota=True)
+    strict.hello()
+    assert strict.say(b"MAIL FROM:<> SIZE=1100", b"RCPT TO:<bob>") == [250, 552]
 
 
 def test_what_is_logged_of_a_delivery(mta: Mta, world: World):

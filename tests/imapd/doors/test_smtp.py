@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailstore.delivery import Delivery
 from mailstore.errors import OverQuota, Unavailable
 from tests.support.session import World
 from tests.support.transfer import Mta, stored, without_way
@@ -52,17 +53,16 @@ def test_old_smtp_is_told(world: World):
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
-    from mailstore.service import Store
+    """Have nothing be stored for somebody."""
+    real = Delivery._store_in
 
-    real = Store.account
-
-    async def account(self: Store, id_, **how):
-        found = self.directory.by_id(id_)
+    async def store_in(self: Delivery, incoming, task, fields):
+        found = self._store.directory.by_id(task.place.account)
         if found is not None and found.name == name:
             raise error
-        return await real(self, id_, **how)
+        return await real(self, incoming, task, fields)
 
-    monkeypatch.setattr(Store, "account", account)
+    monkeypatch.setattr(Delivery, "_store_in", store_in)
 
 
 def test_who_has_it_does_not_get_it_again(world: World, stranger: Mta, monkeypatch):

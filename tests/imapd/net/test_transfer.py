@@ -92,6 +92,21 @@ def test_smtp_with_starttls(server: RunningServer):
     assert b" with ESMTPS id " in last(server)
 
 
+@pytest.mark.parametrize(("name", "good"), [("smtp", True), ("imap", False)])
+def test_a_client_may_name_smtp_in_its_handshake(
+    server: RunningServer, name: str, *, good: bool
+):
+    context = trusting(server)
+    context.set_alpn_protocols([name])
+    if not good:
+        with pytest.raises(ssl.SSLError):
+            smtplib.SMTP_SSL("localhost", port(server, 3), context=context)
+        return
+    with smtplib.SMTP_SSL("localhost", port(server, 3), context=context) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        assert client.sock.selected_alpn_protocol() == "smtp"
+
+
 def test_octets_behind_starttls_are_not_obeyed(server: RunningServer):
     with socket.create_connection(("127.0.0.1", port(server, 2)), 20) as tcp:
         tcp.sendall(b"EHLO x\r\n")
