@@ -269,7 +269,7 @@ class Delivery:
         return forms[: _TRIES + 1]
 
     async def check_room(self, recipient: Recipient, octets: int) -> None:
-        """Refuse early a recipient whose account is full (RFC 9208 §4.3.2).
+        """Refuse early a recipient whose account is full (RFC 9208).
 
         ``octets`` may be 0: not known. The quota holds when the message is stored. Of
         a group, or of a mailbox that an address names, nothing is asked before. Raises
