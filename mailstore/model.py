@@ -334,7 +334,7 @@ class Changes:
 
     modseq: int
     new: Sequence[int]
-    changed: Sequence[tuple[int, int]]  # (uid, mask); never one of `new`
+    changed: Sequence[tuple[int, int]]  # (uid, mask); some may be new, too
     vanished: Sequence[int]
 
 

@@ -161,10 +161,9 @@ class MailboxState:
         new: list[int] = []
         for start, stop, _ in runs(step.new, self.uids):
             new += self.uids[start:stop]
+        # Not without those that are new: the caller may know them, who asks for what
+        # came behind a part of a folded step.
         changed = step.changed
-        if new:
-            # UIDs ascend as time does: from the first new one on all are new.
-            changed = changed[: bisect_left(changed, new[0])]
         rows = Masks(self, changed) if len(changed) > _MANY else self.rows(changed)
         return Changes(self.modseq, new, rows, step.vanished)
 

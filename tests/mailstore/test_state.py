@@ -142,6 +142,33 @@ def test_a_deleted_mailbox_has_nothing(tmp_path):
     database.close()
 
 
+def test_who_is_far_behind_is_told_what_happened_to_a_message_he_knew(tmp_path):
+    """A session that missed some hundred commits lost a flag of a young message.
+
+    The oldest steps are folded, and tell again of messages that it knows as new.
+    """
+    database = new_index(tmp_path)
+    state = state_of(database)
+    for _ in range(2):
+        assert state.apply(add(database).delta)
+    known = state.modseq
+    for at in range(600):
+        operation = FlagOperation.REMOVE if at % 2 else FlagOperation.ADD
+        uid = 1 if at else 2
+        with database.transaction():
+            done = store_flags(
+                database,
+                state.id,
+                Selection(((uid, uid),)),
+                FlagChange(operation, ("\\Flagged",)),
+                unchanged_since=None,
+                seen_at=known,
+            )
+        assert state.apply(done.delta)
+    assert {uid for uid, _ in state.changes(known).changed} == {1, 2}
+    database.close()
+
+
 # -- history
 
 
