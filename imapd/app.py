@@ -23,6 +23,7 @@ from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from imapd.protocols import protocols
 from mailstore.model import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
+from mailstore.service.namespaces import Namespaces
 
 if TYPE_CHECKING:
     from imapd.auth import Throttle
@@ -53,6 +54,7 @@ def store_options(config: Config) -> StoreOptions:
         free_space_floor=config.store.free_space_floor,
         retention=config.store.retention_days * 86_400,
         open_accounts=config.store.open_accounts,
+        namespaces=Namespaces(config.namespaces.other_users, config.namespaces.shared),
         metadata_octets=config.store.metadata_octets,
         metadata_entries=config.store.metadata_entries,
         annotation_octets=config.store.annotation_octets,

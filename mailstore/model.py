@@ -80,6 +80,7 @@ class MailboxEntry:
     subscribed: bool
     special_use: SpecialUse | None = None
     id: MailboxId | None = None
+    personal: bool = True  # False: it is in somebody else's namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,20 @@
-"""``imapd mailbox``: an account's mailboxes, without a mail program."""
+"""``imapd mailbox``: mailboxes of an account or of all, without a mail program."""
 
 from __future__ import annotations
 
 import click
 
-from imapd.cli.people import account_option, mailbox_name, open_account
+from imapd.cli.people import mailbox_name, open_account, owner_option
 from imapd.cli.settings import Settings, json_option, pass_settings
 
 
 @click.group()
 def command() -> None:
-    """List, create, rename and delete the mailboxes of an account."""
+    """List, create, rename and delete mailboxes, of an account or public ones."""
 
 
 @command.command(name="list")
-@account_option
+@owner_option
 @json_option
 @pass_settings
 def list_(settings: Settings, account: str, as_json: bool) -> None:
@@ -44,7 +44,7 @@ def list_(settings: Settings, account: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@account_option
+@owner_option
 @pass_settings
 def create(settings: Settings, name: str, account: str) -> None:
     """Create the mailbox NAME, and the parents that it lacks."""
@@ -56,7 +56,7 @@ def create(settings: Settings, name: str, account: str) -> None:
 @command.command()
 @click.argument("old")
 @click.argument("new")
-@account_option
+@owner_option
 @pass_settings
 def rename(settings: Settings, old: str, new: str, account: str) -> None:
     """Rename the mailbox OLD, and all below it, to NEW."""
@@ -67,7 +67,7 @@ def rename(settings: Settings, old: str, new: str, account: str) -> None:
 
 @command.command()
 @click.argument("name")
-@account_option
+@owner_option
 @pass_settings
 def delete(settings: Settings, name: str, account: str) -> None:
     """Delete the mailbox NAME with its messages; those below it stay."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
 account_option = click.option(
     "--account", "account", required=True, metavar="NAME", help="Whose mail."
 )
+PUBLIC = ""
+"""The owner of the public mailboxes, where an account is wanted."""
+
+
+def owner_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Take ``--account NAME`` or ``--shared``, and call the command with one of both.
+
+    The argument is ``account``: a name, or `PUBLIC`.
+    """
+
+    @click.option("--account", metavar="NAME", help="Whose mail.")
+    @click.option("--shared", is_flag=True, help="The mailboxes of no person.")
+    @wraps(command)
+    def run(*args: object, account: str | None, shared: bool, **more: object) -> None:
+        if shared == bool(account):
+            raise click.UsageError("say --account NAME, or --shared")
+        command(*args, account=account or PUBLIC, **more)
+
+    return run
 
 
 def existing_account(store: Store, name: str) -> AccountRow:
@@ -37,10 +57,15 @@ def when(seconds: int | None) -> str | None:
 
 @contextmanager
 def open_account(settings: Settings, name: str) -> Iterator[Account]:
-    """Open an account of the configured store. Raises `Stop` if there is none."""
+    """Open an account of the configured store, or that of all if it is `PUBLIC`.
+
+    Raises `Stop` if there is none.
+    """
     with settings.store() as store:
-        found = existing_account(store, name)
-        account = settings.run(store.account(found.id))
+        if name == PUBLIC:
+            account = settings.run(store.public())
+        else:
+            account = settings.run(store.account(existing_account(store, name).id))
         try:
             yield account
         finally:

@@ -13,9 +13,12 @@ async def run_check(context: Context, _: Bare) -> Completed:  # noqa: ARG001
 
 
 async def run_close(context: Context, _: Bare) -> Completed:
-    """Expunge without a word, then deselect; EXAMINE's mailbox stays as it is."""
+    """Expunge without a word, then deselect; EXAMINE's mailbox stays as it is.
+
+    So does one of which the right to expunge is missing (RFC 4314 §4).
+    """
     mailbox = context.selected.mailbox
-    if not mailbox.readonly and not mailbox.gone:
+    if mailbox.may_expunge:
         with context.at_work():
             await mailbox.expunge()
     await context.deselect()

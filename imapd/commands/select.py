@@ -28,6 +28,7 @@ from imapd.session.parameters import (
     parse_parameters,
     unparse_parameters,
 )
+from imapd.session.permissions import permanent_flags_response
 from imapd.session.registry import (
     CommandSpec,
     Completed,
@@ -115,10 +116,7 @@ def _tell(context: Context, mailbox: Mailbox, view: View) -> None:
     say(b"%d EXISTS" % view.exists)
     if view.telling.recent:
         _tell_recent(context, mailbox, view)
-    kept = () if mailbox.readonly else flags
-    more = () if mailbox.readonly or mailbox.keywords_full else ("\\*",)
-    names = flag_names((*kept, *more)).decode("ascii")
-    say(context.status(b"OK", "flags that are kept", f"PERMANENTFLAGS {names}"))
+    say(permanent_flags_response(context, mailbox))
     say(context.status(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}"))
     say(context.status(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}"))
 

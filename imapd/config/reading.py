@@ -117,6 +117,8 @@ class _Reader:
         config = Config(**parts, path=self._path)
         self._check_listen(config.listen)
         self._check_tls(config)
+        if not config.namespaces.differ:
+            self._problem(("namespaces",), "[namespaces] the two have one name")
         if feature_names is not None:
             self._check_features("off", config.features.off, feature_names)
             self._check_features("on", config.features.on, feature_names)

@@ -21,6 +21,7 @@ from imapd.config.login_settings import (
     LdapSettings,
     OAuthSettings,
 )
+from imapd.config.namespaces import NamespaceSettings
 from imapd.config.wanted import (
     Address,
     Choice,
@@ -290,6 +291,7 @@ class Config:
     ldap: LdapSettings = field(default_factory=LdapSettings)
     oauth: OAuthSettings = field(default_factory=OAuthSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    namespaces: NamespaceSettings = field(default_factory=NamespaceSettings)
     limits: Limits = field(default_factory=Limits)
     mail: MailSettings = field(default_factory=MailSettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
@@ -315,6 +317,7 @@ TABLES: dict[str, type[Any]] = {
     "ldap": LdapSettings,
     "oauth": OAuthSettings,
     "delivery": DeliverySettings,
+    "namespaces": NamespaceSettings,
     "limits": Limits,
     "mail": MailSettings,
     "quota": QuotaSettings,

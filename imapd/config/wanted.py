@@ -185,6 +185,26 @@ class Mode:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a mailbox's name, or nothing."""
+
+    @property
+    def text(self) -> str:
+        """What is wanted, in words."""
+        return "one level of a mailbox's name, not INBOX, or nothing"
+
+    def read(self, value: object, base: Path) -> object:  # noqa: ARG002
+        """Give the level."""
+        if not isinstance(value, str) or len(value) > 100:
+            raise NotWanted(self.text)
+        if value and (not value.isprintable() or value.upper() == "INBOX"):
+            raise NotWanted(self.text)
+        if any(letter in value for letter in "/*%"):
+            raise NotWanted(self.text)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class Networks:
     """A list of IP networks or addresses, as texts in their usual form."""
 

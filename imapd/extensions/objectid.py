@@ -83,7 +83,7 @@ class ObjectIdKey:
 
     def lower(self, environment: SearchEnvironment) -> Predicate:
         """Say it in the store's terms; what is none of ours matches nothing."""
-        ids = environment.context.account.object_ids
+        ids = environment.view.mailbox.object_ids
         if self.name == "EMAILID":
             number = ids.email_number(self.text)
             return Nothing() if number is None else MessageIn(frozenset({number}))
@@ -99,14 +99,13 @@ def _parse(name: str, cursor: Cursor, _: Registry) -> SearchKey:
 
 async def _selected(context: Context, selected: Selected) -> bytes:
     """Give the response of SELECT and EXAMINE (§4.2)."""
-    mailbox = selected.mailbox
-    code = f"MAILBOXID ({mailbox.object_ids.mailbox(mailbox.id)})"
+    code = f"MAILBOXID ({selected.mailbox.object_id})"
     return context.status(b"OK", "what it is called for ever", code)
 
 
 def _created(context: Context, mailbox: MailboxId) -> str:
     """Give the code of CREATE (§4.1)."""
-    return f"MAILBOXID ({context.account.object_ids.mailbox(mailbox)})"
+    return f"MAILBOXID ({context.account.object_id(mailbox)})"
 
 
 FEATURE = Feature(

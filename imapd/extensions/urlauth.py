@@ -50,7 +50,7 @@ from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.bodystructure import leaves, of_part
 from mailstore.mime.sections import encoding, media_type
 from mailstore.mime.transfer import IDENTITY, decode_exactly
-from mailstore.service import Account
+from mailstore.service import Access
 
 _INTERNAL = "INTERNAL"
 _VERSION = "01"  # of the signature: HMAC-SHA-256
@@ -243,7 +243,7 @@ async def run_urlfetch(context: Context, node: UrlFetch) -> Completed:
 
 async def _fetch(context: Context, wanted: Wanted) -> None:
     """Answer with one URL's content. Raises `ConnectionGone`."""
-    account: Account | None = None
+    account: Access | None = None
     content: UrlContent | None = None
     url = MessageUrl(1)
     try:
@@ -276,8 +276,8 @@ async def _fetch(context: Context, wanted: Wanted) -> None:
             await account.close()
 
 
-async def _owner(context: Context, url: MessageUrl) -> Account:
-    """Open the account of a URL. Raises `NoSuchContent`, store errors."""
+async def _owner(context: Context, url: MessageUrl) -> Access:
+    """Open what who signed a URL reaches now. Raises `NoSuchContent`, store errors."""
     directory = context.services.store.directory
     authority, auth = url.authority, url.auth
     if authority is None or authority.user is None or auth is None:
@@ -285,7 +285,7 @@ async def _owner(context: Context, url: MessageUrl) -> Account:
     owner = directory.find(authority.user)
     if owner is None or owner.disabled or not _may_fetch(context, auth):
         raise NoSuchContent
-    return await context.services.store.account(owner.id, readonly=True)
+    return await context.services.store.access(owner.id, readonly=True)
 
 
 def _may_fetch(context: Context, auth: UrlAuth) -> bool:
@@ -308,9 +308,7 @@ def _may_fetch(context: Context, auth: UrlAuth) -> bool:
             return context.session.admin is not None or (own is not None and own.admin)
 
 
-async def _authorized(
-    runtime: Runtime, account: Account, url: MessageUrl
-) -> UrlContent:
+async def _authorized(runtime: Runtime, account: Access, url: MessageUrl) -> UrlContent:
     """Prove a signature and open what it is for. Raises `NoSuchContent`."""
     assert url.auth is not None
     assert url.mailbox is not None

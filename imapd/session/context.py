@@ -18,7 +18,7 @@ from imapd.session.state import Selected, SessionState
 from mailstore.errors import StoreError
 from mailstore.lanes import Runtime
 from mailstore.model import AccountId
-from mailstore.service import Account, Store
+from mailstore.service import Access, Store
 
 
 class Admission(Protocol):
@@ -120,8 +120,8 @@ class Context:
         return self.services.registry
 
     @property
-    def account(self) -> Account:
-        """The account that is logged in."""
+    def account(self) -> Access:
+        """The account that is logged in, and what it reaches of others."""
         if self.session.account is None:
             raise Bad("log in first")
         return self.session.account

@@ -72,7 +72,7 @@ class Plan:
         unique = tuple(dict.fromkeys(items))
         renderings = tuple([item.compile(environment) for item in unique])
         # A mailbox that is open for reading only keeps its flags (RFC 3501 §6.3.2).
-        sets_seen = not environment.mailbox.readonly and any(
+        sets_seen = bool(environment.mailbox.settable & SEEN) and any(
             item.sets_seen for item in unique
         )
         columns = {column for item in unique for column in item.columns}

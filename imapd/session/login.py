@@ -11,7 +11,7 @@ from imapd.session.credentials import Grant, LoginRefused
 from imapd.session.faults import Bad, Bye, No
 from imapd.session.registry import Completed
 from mailstore.errors import NotFound
-from mailstore.service import Account
+from mailstore.service import Access
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ async def enter(context: Context, grant: Grant, command: str) -> Completed:
     return Completed(f"{command} completed", f"CAPABILITY {capabilities}")
 
 
-async def open_granted(services: Services, visitor: Visitor, grant: Grant) -> Account:
+async def open_granted(services: Services, visitor: Visitor, grant: Grant) -> Access:
     """Open the account that was granted, count the session and log the login.
 
     The session gives both back at its end. Raises `No` when the account has too many
@@ -104,7 +104,7 @@ async def open_granted(services: Services, visitor: Visitor, grant: Grant) -> Ac
         )
         raise No("too many connections of this account", "LIMIT")
     try:
-        account = await services.store.account(grant.account, readonly=grant.readonly)
+        account = await services.store.access(grant.account, readonly=grant.readonly)
     except BaseException as error:
         services.admission.logout(grant.account, visitor.address)
         if isinstance(error, NotFound):

@@ -45,7 +45,7 @@ class MailboxScope:
             case FilterKind.INBOXES | FilterKind.PERSONAL:
                 # RFC 5465 §6.3: rules of delivery may choose any mailbox, so the
                 # inboxes are all of them.
-                return True
+                return entry.personal
             case FilterKind.SUBSCRIBED:
                 return entry.subscribed
             case FilterKind.MAILBOXES:

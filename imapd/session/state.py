@@ -13,7 +13,7 @@ from imapd.session.telling import Telling
 from imapd.session.view import View
 from imapd.session.watching import Watch
 from mailstore.query import DEFAULT_COMPARATOR, Comparator
-from mailstore.service import Account, Mailbox
+from mailstore.service import Access, Mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class SessionState:
     starttls: bool = False  # the listener offers it
     refers: bool = False  # some people's mail is on other servers
     compressed: bool = False  # by a COMPRESS of this connection
-    account: Account | None = None
+    account: Access | None = None
     user: str = ""  # whose account it is
     admin: str | None = None  # who acts for them
     login_failures: int = 0

@@ -34,11 +34,9 @@ async def no_destination(context: Context, name: str, error: NotFound) -> No | N
     The selected mailbox may have been deleted too: a client that creates the
     destination then, and tries again, would never end.
     """
-    try:
-        await context.account.status(name)
-    except NotFound:
-        return No(error.text, "TRYCREATE")
-    return error
+    if await context.account.accepts(name):
+        return error
+    return No(error.text, "TRYCREATE")
 
 
 def copyuid(copied: Copied) -> str | None:

@@ -14,7 +14,7 @@ from imapd.session.reply import CHUNK
 from imapd.syntax.section import Section, SectionText
 from imapd.syntax.url import MessageUrl
 from mailstore.blobs import BlobReader
-from mailstore.errors import Corrupt, NotFound
+from mailstore.errors import Corrupt, NotFound, NotPermitted
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.header import select_fields
 from mailstore.mime.sections import contains_nul, locate
@@ -131,7 +131,7 @@ async def open_own(context: Context, url: MessageUrl) -> UrlContent:
         return await open_content(runtime, selected.mailbox, url)
     try:
         mailbox = await context.account.open(url.mailbox, readonly=True)
-    except NotFound:
+    except (NotFound, NotPermitted):
         raise NoSuchContent from None
     try:
         return await open_content(runtime, mailbox, url)

@@ -11,6 +11,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from imapd.session.permissions import keep_to_rights
 from mailstore.model import MailboxEntry
 
 if TYPE_CHECKING:
@@ -111,15 +112,21 @@ def watch(context: Context, wake: Callable[[], None]) -> Callable[[], None]:
 async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> None:
     """Tell a session what is due at this moment.
 
-    Raises `ConnectionGone`, and store errors.
+    Raises `ConnectionGone`, `Bye` for whom may no longer read his mailbox, and store
+    errors.
     """
     for news in context.registry.news:
         await news.tell(context, moment)
+    selected = context.session.selected
+    if selected is not None and not selected.mailbox.gone:
+        if moment in (Moment.IDLE, Moment.BETWEEN):
+            keep_to_rights(context, selected)
+        elif not selected.mailbox.readable:
+            return  # the next command is told so
     watch = context.session.watch
     if watch is not None:
         await watch.tell(context, moment, with_uid=with_uid)
         return
-    selected = context.session.selected
     if selected is None or moment is Moment.BETWEEN:
         return
     removals = moment is not Moment.HOLD
@@ -127,7 +134,13 @@ async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> N
 
 
 async def catch_up(context: Context) -> None:
-    """See what other processes have committed to the selected mailbox."""
+    """See what other processes have committed to the selected mailbox.
+
+    Raises `Bye` for whom may no longer read it.
+    """
     selected = context.session.selected
-    if selected is not None and selected.mailbox.stale():
+    if selected is None:
+        return
+    keep_to_rights(context, selected)
+    if selected.mailbox.stale():
         await selected.mailbox.refresh()

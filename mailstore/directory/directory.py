@@ -29,9 +29,10 @@ from mailstore.directory.passwords import (
     prepared,
     scram_keys,
 )
+from mailstore.directory.sharing import Sharing
 from mailstore.errors import Busy, InvalidName, NotFound, NotPermitted
 from mailstore.index import accounts, credentials
-from mailstore.index.accounts import AccountRow
+from mailstore.index.accounts import PUBLIC, AccountRow
 from mailstore.index.credentials import PASSWORD, AppPasswordRow, KeyRow, SaltRow
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
@@ -92,11 +93,12 @@ class Directory:
         self.addresses = Addresses(self._database, self._options.default_domain)
         self.groups = Groups(self._database)
         self.metadata = ServerMetadata(self._database, runtime)
+        self.sharing = Sharing(self._database)
 
     # -- reading
 
     def accounts(self) -> list[AccountRow]:
-        """Give all accounts, by name."""
+        """Give all people's accounts, by name."""
         return accounts.accounts(self._database.reader)
 
     def find(self, name: str) -> AccountRow | None:
@@ -128,6 +130,23 @@ class Directory:
         """Give those of some accounts that are not disabled, in their order."""
         there = accounts.enabled(self._database.reader, ids)
         return [id_ for id_ in ids if id_ in there]
+
+    def public(self) -> AccountRow | None:
+        """Give who owns the public mailboxes; None: there never were any."""
+        return accounts.account_with_key(self._database.reader, PUBLIC)
+
+    def make_public(self) -> AccountId:
+        """Give who owns the public mailboxes, made if it is missing."""
+        now = int(self._runtime.now())
+        row = AccountRow(AccountId(secrets.token_hex(16)), PUBLIC, "", now)
+
+        def work(database: Database) -> AccountId:
+            found = accounts.account_with_key(database, PUBLIC)
+            if found is None:
+                accounts.add(database, row, PUBLIC)
+            return (found or row).id
+
+        return self._database.write(work)
 
     def version(self) -> int:
         """Give a number that differs after a change that may end a proof.

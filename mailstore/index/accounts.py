@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailstore.errors import AlreadyExists, NotFound
+from mailstore.index import acl
 from mailstore.index.database import Database
 from mailstore.model import AccountId
+from mailstore.rights import of_user
 
 _COLUMNS = "id, name, password, created, disabled, admin, recoverable"
 _OF_ACCOUNT = ("scram_salt", "scram_key", "app_password", "alias", "membership")
+
+
+PUBLIC = "/public"
+"""The name of who owns what no person owns. Nobody can have it, or log in as it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,11 @@ class AccountRow:
     disabled: bool = False
     admin: bool = False
     recoverable: bytes | None = field(default=None, repr=False)
+
+    @property
+    def public(self) -> bool:
+        """Whether it is no person, but the owner of the public mailboxes."""
+        return self.name == PUBLIC
 
 
 def _row(values: tuple[Any, ...]) -> AccountRow:
@@ -42,8 +53,10 @@ def _row(values: tuple[Any, ...]) -> AccountRow:
 
 
 def accounts(database: Database) -> list[AccountRow]:
-    """Give all accounts, by name."""
-    rows = database.all(f"SELECT {_COLUMNS} FROM account ORDER BY key")
+    """Give all people's accounts, by name."""
+    rows = database.all(
+        f"SELECT {_COLUMNS} FROM account WHERE key <> ? ORDER BY key", (PUBLIC,)
+    )
     return [_row(values) for values in rows]
 
 
@@ -133,6 +146,7 @@ def remove(database: Database, id_: AccountId) -> None:
     for table in _OF_ACCOUNT:
         database.execute(f"DELETE FROM {table} WHERE account = ?", (id_,))
     database.execute("DELETE FROM metadata WHERE owner = ?", (id_,))
+    acl.forget_account(database, id_, of_user(id_))
 
 
 def _changed(database: Database, sql: str, values: tuple[Any, ...]) -> None:

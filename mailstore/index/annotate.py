@@ -302,17 +302,20 @@ def copy(
     pairs: Iterable[tuple[int, int]],
     modseq: int,
     me: str | None,
+    *,
+    shared: bool = True,
 ) -> None:
     """Give copies of messages their annotations: shared ones, and one's own (§4.6).
 
     ``pairs`` are UIDs there and here; None as ``me``: those of everybody.
     """
+    also = SHARED if shared else me
     database.execute(
         "INSERT INTO annotation (mailbox, uid, owner, entry, value, modseq)"
         " SELECT ?, j.value ->> 1, a.owner, a.entry, a.value, ? FROM json_each(?) j"
         " CROSS JOIN annotation a ON a.mailbox = ? AND a.uid = j.value ->> 0"
         " WHERE a.value IS NOT NULL AND (? IS NULL OR a.owner IN (?, ?))",
-        (target, modseq, json.dumps(list(pairs)), source, me, SHARED, me),
+        (target, modseq, json.dumps(list(pairs)), source, me, also, me),
     )
 
 

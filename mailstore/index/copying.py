@@ -44,12 +44,15 @@ def copy(
     me: str | None = "",
     move: bool = False,
     by: Acting | None = None,
+    settable: int = -1,
+    shared: bool = True,
 ) -> CopyDone:
     """Copy messages to a mailbox, or move them there, in the order of their UIDs.
 
-    Flags, keywords and INTERNALDATE are kept, and annotations that are shared or
-    ``me``'s; with None all of them. What is gone already is left out. Raises `NotFound`
-    when either mailbox is gone, `TooMany`.
+    Flags, keywords and INTERNALDATE are kept, of flags those in ``settable``, and
+    annotations that are shared or ``me``'s, with None all of them; without ``shared``
+    none that are shared. What is gone already is left out. Raises `NotFound` when
+    either mailbox is gone, `TooMany`.
     """
     annotated = _look_at(database, source)
     target = open_target(database, to)
@@ -63,10 +66,11 @@ def copy(
         values,
     )
     uids = array("I", [row[0] for row in found])
-    if not found:
-        return CopyDone(int(uidvalidity[0]) if uidvalidity else 0, uids, uids, ())
+    if not found or uidvalidity is None:
+        return CopyDone(uidvalidity[0] if uidvalidity else 0, uids, uids, ())
     rows = [
-        EntryRow(uid, to_mask(flags, more), *rest) for uid, flags, more, *rest in found
+        EntryRow(uid, to_mask(flags, more) & settable, *rest)
+        for uid, flags, more, *rest in found
     ]
     rows, known = translate(database, rows, source, target)
     arrived = add_entries(database, target, rows, known, now)
@@ -74,17 +78,11 @@ def copy(
     made = array("I", [row.uid for row in arrived.delta.new])
     if annotated:
         pairs = zip(uids, made, strict=True)
-        annotate.copy(database, source, target, pairs, arrived.delta.modseq, me)
+        modseq = arrived.delta.modseq
+        annotate.copy(database, source, target, pairs, modseq, me, shared=shared)
     if move:
-        first = arrived.delta.new[0].uid
-        removed = expunge(
-            database,
-            source,
-            among,
-            now,
-            deleted_only=False,
-            cause=Cause(How.MOVED, by, (target, first)),
-        )
+        cause = Cause(How.MOVED, by, (target, made[0]))
+        removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from mailstore.index.database import Database
 from mailstore.index.records import LOW_KEYWORDS, EntryRow, to_mask
+from mailstore.index.selection import Selection
 from mailstore.model import MailboxId
 
 _ENTRY = "uid, flags, more, modseq, size, internaldate, zone, message"
@@ -51,6 +52,34 @@ class Loaded:
     zones: Sequence[int]
     messages: Sequence[int]
     more: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One message of a mailbox with where its bytes are."""
+
+    uid: int
+    mask: int
+    size: int
+    epoch: int
+    zone: int
+    blob: str
+
+
+def selected(
+    database: Database, mailbox: MailboxId, among: Selection, most: int
+) -> list[Selected]:
+    """Give messages, ascending by UID; no more than ``most``."""
+    where, values = among.where(mailbox)
+    rows = database.all(
+        "SELECT entry.uid, flags, more, entry.size, internaldate, zone, blob"
+        " FROM entry JOIN message ON message.id = entry.message"
+        f" WHERE {where} ORDER BY entry.uid LIMIT ?",
+        [*values, most],
+    )
+    return [
+        Selected(uid, to_mask(flags, more), *rest) for uid, flags, more, *rest in rows
+    ]
 
 
 def load(database: Database, mailbox: MailboxId) -> Loaded:

@@ -43,8 +43,11 @@ def store_flags(
     *,
     unchanged_since: int | None,
     seen_at: int,
+    settable: int = -1,
 ) -> FlagsStored:
     """Change flags; ``seen_at`` is the mod-sequence that the caller knew.
+
+    Flags that are not in ``settable`` stay as they are; ``change`` has none of them.
 
     Raises `NotFound` when the mailbox is gone, `TooMany` keywords.
     """
@@ -67,9 +70,14 @@ def store_flags(
         if base > unchanged_since:
             failed = _uids(database, f"{where} AND {too_new}", [*values, *limits])
         where, values = f"{where} AND NOT ({too_new})", [*values, *limits]
-    if mask >> LOW_BITS and operation is not FlagOperation.REPLACE:
+    replaces = operation is FlagOperation.REPLACE
+    if (mask >> LOW_BITS and not replaces) or (settable != -1 and replaces):
+        clears = settable if replaces else mask
+        sets = 0 if operation is FlagOperation.REMOVE else mask
+        if operation is FlagOperation.ADD:
+            clears = 0
         changed = _store_wide(
-            database, mailbox, where, values, mask, operation, base + 1
+            database, mailbox, where, values, (clears, sets), base + 1
         )
     else:
         changed = _store(database, mailbox, where, values, mask, operation, base + 1)
@@ -161,11 +169,14 @@ def _store_wide(
     mailbox: MailboxId,
     where: str,
     values: list[Value],
-    mask: int,
-    operation: FlagOperation,
+    bits: tuple[int, int],
     modseq: int,
 ) -> list[tuple[int, int]]:
-    """Write row by row: SQLite has no operators for the bitmap of the rest."""
+    """Write row by row: SQLite has no operators for the bitmap of the rest.
+
+    ``bits`` are those that are cleared, and then those that are set.
+    """
+    clears, sets = bits
     rows = database.all(
         f"SELECT uid, flags, more FROM entry WHERE {where} ORDER BY uid",
         values,
@@ -174,8 +185,7 @@ def _store_wide(
     unseen = deleted = 0
     for uid, flags, more in rows:
         before = to_mask(flags, more)
-        adds = operation is FlagOperation.ADD
-        after = before | mask if adds else before & ~mask
+        after = before & ~clears | sets
         if after != before:
             changed.append((uid, after))
             unseen += not before & SEEN

@@ -18,6 +18,7 @@ from mailstore.errors import (
     NotPermitted,
     TooMany,
 )
+from mailstore.index import acl
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, MailboxRow
 from mailstore.index.removal import bury, note_remover
@@ -52,6 +53,12 @@ def names_version(database: Database) -> int:
     """Give the number that grows whenever the list of names changes."""
     row = database.one("SELECT names_version FROM account")
     return int(row[0]) if row else 0
+
+
+def versions(database: Database) -> tuple[int, int]:
+    """Give `names_version`, and that of the lists of rights."""
+    row = database.one("SELECT names_version, acl_version FROM account")
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def mailboxes(database: Database) -> list[MailboxRow]:
@@ -189,7 +196,7 @@ def create_defaults(database: Database, now: int) -> bool:
     for name, use in DEFAULT_MAILBOXES:
         _insert(database, name, use, now)
         subscribe(database, name)
-    _touch_names(database)
+    touch_names(database)
     return True
 
 
@@ -199,23 +206,21 @@ def create(
     """Make a mailbox, and the parents that it lacks (RFC 3501 §6.3.3).
 
     All are subscribed: clients that show subscribed mailboxes alone would lose
-    sight of what they just made. Raises `AlreadyExists`, `InvalidName` for a child
-    of INBOX's name in another case, `TooMany`.
+    sight of what they just made. Each has the rights of its superior. Raises
+    `AlreadyExists`, `InvalidName` for a child of INBOX's name in another case,
+    `TooMany`.
     """
     found = database.one("SELECT selectable FROM mailbox WHERE name = ?", (name,))
     if found is not None and found[0]:
         raise AlreadyExists
-    for parent in _parents(name):
-        if not _exists(database, parent):
-            _insert(database, parent, None, now)
-            subscribe(database, parent)
+    _make_parents(database, name, now)
     if found is not None:
         _make_selectable(database, name, use, now)
     else:
         _insert(database, name, use, now)
     subscribe(database, name)
     _check_count(database, most)
-    _touch_names(database)
+    touch_names(database)
     return mailbox_named(database, name)
 
 
@@ -233,6 +238,7 @@ def delete(database: Database, name: str, now: int, by: Acting | None = None) ->
     if parent and not row.selectable:
         raise HasChildren
     delta = bury(database, row.id, now, by)
+    acl.forget(database, row.id)
     database.execute("DELETE FROM url_key WHERE mailbox = ?", (row.id,))
     database.execute(
         "UPDATE mailbox SET name = NULL, was = name, gone_at = ?, remover = ?"
@@ -242,7 +248,7 @@ def delete(database: Database, name: str, now: int, by: Acting | None = None) ->
     if parent:
         # A new id: sessions that had it selected must not see its successor.
         _insert(database, name, None, now, selectable=False)
-    _touch_names(database)
+    touch_names(database)
     return delta
 
 
@@ -262,10 +268,7 @@ def rename(database: Database, old: str, new: str, now: int, most: int) -> None:
     moved = {n: new + n[len(old) :] for n in taken if n == old or n.startswith(below)}
     if not (taken - moved.keys()).isdisjoint(moved.values()):
         raise AlreadyExists
-    for parent in _parents(new):
-        if not _exists(database, parent):
-            _insert(database, parent, None, now)
-            subscribe(database, parent)
+    _make_parents(database, new, now)
     subscribed = subscriptions(database)
     for before, after in sorted(moved.items()):
         # RFC 3501 §6.3.5: a name's UIDVALIDITY must not repeat; a renamed mailbox
@@ -275,7 +278,7 @@ def rename(database: Database, old: str, new: str, now: int, most: int) -> None:
             subscribe(database, after)
             unsubscribe(database, before)
     _check_count(database, most)
-    _touch_names(database)
+    touch_names(database)
 
 
 def subscribe(database: Database, name: str) -> None:
@@ -296,7 +299,22 @@ def set_subscribed(database: Database, name: str, subscribed: bool) -> None:
         subscribe(database, name)
     else:
         raise NotFound
-    _touch_names(database)
+    touch_names(database)
+
+
+def subscribe_elsewhere(database: Database, name: str) -> None:
+    """Subscribe to a mailbox of another account."""
+    subscribe(database, name)
+    touch_names(database)
+
+
+def move_subscriptions(database: Database, old: str, new: str) -> None:
+    """Have subscriptions of a name, and of those below it, be of another name."""
+    for name in subscriptions(database):
+        if name == old or name.startswith(old + DELIMITER):
+            unsubscribe(database, name)
+            subscribe(database, new + name[len(old) :])
+    touch_names(database)
 
 
 def set_special_use(
@@ -314,7 +332,7 @@ def set_special_use(
         " RETURNING id",
         (wanted, mailbox, wanted),
     )
-    _touch_names(database)
+    touch_names(database)
     return [MailboxId(row[0]) for row in (*made, *gone)]
 
 
@@ -336,6 +354,13 @@ def _parents(name: str) -> list[str]:
 
 def _exists(database: Database, name: str) -> bool:
     return database.one("SELECT 1 FROM mailbox WHERE name = ?", (name,)) is not None
+
+
+def _make_parents(database: Database, name: str, now: int) -> None:
+    for parent in _parents(name):
+        if not _exists(database, parent):
+            _insert(database, parent, None, now)
+            subscribe(database, parent)
 
 
 def _has_children(database: Database, name: str) -> bool:
@@ -390,6 +415,9 @@ def _insert(
         " SELECT last_mailbox, ?, ?, ?, ? FROM account",
         (name, int(selectable), use and use.value, next_uidvalidity(database, now)),
     )
+    parent = name.rpartition(DELIMITER)[0]
+    if parent and selectable:
+        acl.inherit(database, parent, name)
 
 
 def _make_selectable(
@@ -400,7 +428,9 @@ def _make_selectable(
         " WHERE name = ?",
         (use and use.value, next_uidvalidity(database, now), name),
     )
+    acl.inherit(database, name.rpartition(DELIMITER)[0], name)
 
 
-def _touch_names(database: Database) -> None:
+def touch_names(database: Database) -> None:
+    """Note that LIST would answer otherwise than before."""
     database.execute("UPDATE account SET names_version = names_version + 1")

@@ -31,7 +31,12 @@ class Annotation:
 
 def owner_of(entry: str, me: str) -> str:
     """Give whose an entry is: everybody's, or mine."""
-    return SHARED if entry.lower().startswith("/shared") else me
+    return SHARED if is_shared(entry) else me
+
+
+def is_shared(entry: str) -> bool:
+    """Tell whether an entry is everybody's."""
+    return entry.lower().startswith("/shared")
 
 
 def named(

@@ -14,14 +14,14 @@ from typing import Any
 
 from mailstore.blobs import BlobStore, Folders, open_blobs
 from mailstore.changes import ChangeNotice, who_acts
-from mailstore.errors import AlreadyExists, NotFound, TooBig
-from mailstore.index import entries, mailboxes, metadata, quota, upkeep
-from mailstore.index.copying import CopyDone, move_all
+from mailstore.errors import InvalidName, NotFound, TooBig
+from mailstore.index import entries, mailboxes, quota, upkeep
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.lanes import Pool, in_pool
 from mailstore.maintenance.reclaim import ReclaimJob
 from mailstore.model import (
+    DELIMITER,
     INBOX,
     AccountId,
     Appended,
@@ -32,8 +32,9 @@ from mailstore.model import (
     MessageSink,
     SpecialUse,
 )
+from mailstore.service.acls import FULL, Acls, Permit
 from mailstore.service.annotations import bounds_of, check_sizes
-from mailstore.service.arrivals import AppendJob
+from mailstore.service.arrivals import AppendJob, Terms
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
@@ -45,12 +46,14 @@ from mailstore.service.options import StoreOptions, Surroundings
 from mailstore.service.overview import Follower, Overview
 from mailstore.service.quota import Quota
 from mailstore.service.readers import Readers
+from mailstore.service.renaming import rename
 from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
 from mailstore.service.space import check_space
 from mailstore.service.statuses import count_recent, with_deleted_octets
 from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
+from mailstore.service.versions import Versions
 from mailstore.writer import Lane, Outcome
 
 _NAMES = MailboxId(0)  # of a notice: the list of names
@@ -64,34 +67,27 @@ class Account:
     """Whether who opened it may change nothing."""
 
     def __init__(
-        self, id_: AccountId, name: str, folder: Path, around: Surroundings
+        self,
+        id_: AccountId,
+        name: str,
+        folder: Path,
+        around: Surroundings,
+        *,
+        public: bool = False,
     ) -> None:
         self.id = id_
         self.name = name
+        self.public = public  # the owner is no person
         self.users = 0
         self._folder = folder
-        self._runtime = runtime = around.runtime
+        self.runtime = self._runtime = runtime = around.runtime
         self._around = around
-        options = around.options
-        if not (folder / "index.db").exists():
-            # Nobody has come further than this: its names may not be durable yet.
-            Folders(around.files, folder.parents[2]).need(folder)
-        database = Database.open(folder / "index.db")
-        self.blobs: BlobStore = open_blobs(
-            folder / "blobs", options.blob_engine, around.files
-        )
         self.bounds = quota.Bounds(lambda: self.options.quota)
-        self.lane = Lane(
-            database,
-            self.blobs,
-            runtime,
-            self._delivered,
-            bounds=self.bounds.around,
-            durable_flags=options.durable_flags,
-            make_room=around.reserve.give,
-        )
+        self.lane = self._open_lane()
         self.lane.recover()
         self.readers = Readers(folder / "index.db")
+        versions = Versions(self.readers.event)
+        self.acls = Acls(runtime, self.readers, versions)
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.object_ids = ObjectIds(upkeep.token(self.readers.event))
         elsewhere = around.index_elsewhere
@@ -109,10 +105,29 @@ class Account:
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
         self.surrogates = Surrogates(self.readers.event)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
-        self._names = Names(self.readers.event)
+        self._names = Names(self.readers.event, versions)
         self._overview = Overview(runtime, self.readers, self._names)
         self._watchers: dict[object, Callable[[], None]] = {}
         self._looked = -1  # the database's version at the last `look`
+
+    def _open_lane(self) -> Lane:
+        """Open what is written to."""
+        folder, around = self._folder, self._around
+        if not (folder / "index.db").exists():
+            # Nobody has come further than this: its names may not be durable yet.
+            Folders(around.files, folder.parents[2]).need(folder)
+        database = Database.open(folder / "index.db")
+        engine, durable = around.options.blob_engine, around.options.durable_flags
+        self.blobs: BlobStore = open_blobs(folder / "blobs", engine, around.files)
+        return Lane(
+            database,
+            self.blobs,
+            self._runtime,
+            self._delivered,
+            bounds=self.bounds.around,
+            durable_flags=durable,
+            make_room=around.reserve.give,
+        )
 
     @property
     def options(self) -> StoreOptions:
@@ -158,7 +173,7 @@ class Account:
                     return read_names(database, known)
 
             names.take(await in_pool(self._runtime, Pool.READ, read))
-        return names.entries()
+        return names.looked_up()
 
     async def create(
         self,
@@ -172,6 +187,8 @@ class Account:
         Raises `AlreadyExists`, `TooMany`, `Unavailable`, `OverQuota` if ``bounded``.
         """
         self.check_writable()
+        if self.public and name.partition(DELIMITER)[0] == INBOX:
+            raise InvalidName("nobody's mail arrives in a public INBOX")
         now, most = self.now(), self.options.max_mailboxes
 
         def work(database: Database) -> Outcome[MailboxRow]:
@@ -202,38 +219,29 @@ class Account:
         `OverQuota` where the names are that they get.
         """
         self.check_writable()
-        now, most = self.now(), self.options.max_mailboxes
-        by = who_acts()
+        await rename(self, old, new)
 
-        def work(database: Database) -> Outcome[None]:
-            mailboxes.rename(database, old, new, now, most)
-            return Outcome(None, names_changed=True)
+    async def subscribe(self, name: str, *, elsewhere: bool = False) -> None:
+        """Put an existing name on the list of LSUB, ``elsewhere`` any name.
 
-        def empty_inbox(database: Database) -> Outcome[None]:
-            inbox = mailboxes.mailbox_named(database, INBOX)
-            mailboxes.create(database, new, None, now, most)
-            made = mailboxes.mailbox_named(database, new)
-            metadata.copy(database, inbox.id, made.id, now)
-            done: CopyDone = move_all(database, inbox.id, new, now, by)
-            return Outcome(None, done.deltas, names_changed=True)
-
-        if new == INBOX:
-            raise AlreadyExists
-        await self.lane.write(empty_inbox if old == INBOX else work)
-
-    async def subscribe(self, name: str) -> None:
-        """Put an existing name on the list of LSUB. Raises `NotFound`."""
-        await self._set_subscribed(name, subscribed=True)
+        Raises `NotFound`.
+        """
+        await self._set_subscribed(name, subscribed=True, elsewhere=elsewhere)
 
     async def unsubscribe(self, name: str) -> None:
         """Take a name off the list of LSUB; no error if it isn't there."""
         await self._set_subscribed(name, subscribed=False)
 
-    async def _set_subscribed(self, name: str, *, subscribed: bool) -> None:
+    async def _set_subscribed(
+        self, name: str, *, subscribed: bool, elsewhere: bool = False
+    ) -> None:
         self.check_writable()
 
         def work(database: Database) -> Outcome[None]:
-            mailboxes.set_subscribed(database, name, subscribed=subscribed)
+            if not elsewhere:
+                mailboxes.set_subscribed(database, name, subscribed=subscribed)
+            else:
+                mailboxes.subscribe_elsewhere(database, name)
             return Outcome(None, names_changed=True)
 
         await self.lane.write(work)
@@ -337,13 +345,18 @@ class Account:
         *,
         instead_of: tuple[MailboxId, int] | None = None,
         bounded: bool = True,
+        permit: Permit = FULL,
+        me: str = "",
+        token: str = "",
     ) -> Appended:
         """Store messages in a mailbox, in order: all of them or none.
 
         With ``instead_of`` the message of that mailbox and UID goes at the same
-        moment. ``bounded``: the quota holds. When it returns they are durable. Raises
-        `NotFound`, `InvalidContent`, `TooBig`, `TooMany` keywords or annotations,
-        `NoSuchPart`, `OverQuota`, `Unavailable`, `Expunged` when the other one is gone
+        moment. ``bounded``: the quota holds. ``me``: whose private annotations come.
+        ``token`` is noted with them (`mailstore.service.transfer`). When it returns
+        they are durable. Raises `NotFound`, `InvalidContent`, `TooBig`, `TooMany`
+        keywords or annotations, `NoSuchPart`, `OverQuota`, `Unavailable`, `Expunged`
+        when the other one is gone
         already.
         """
         self.check_writable()
@@ -355,9 +368,9 @@ class Account:
             arrivals,
             self._runtime.now(),
             self.options.max_message,
-            instead_of,
-            annotating=(self.annotator, bounds_of(self.options)),
-            bounded=bounded,
+            instead_of=instead_of,
+            annotating=(me or self.annotator, bounds_of(self.options)),
+            terms=Terms(permit.guard, bounded, token),
         )
         arrived = await self.lane.submit(job)
         delta = arrived.delta
@@ -421,18 +434,6 @@ class Account:
             await self.lane.write(work, durable=False)
 
         self._runtime.spawn(write())
-
-    async def ensure_defaults(self) -> None:
-        """Make a new account's first mailboxes."""
-        if self._names.entries():
-            return
-        now = self.now()
-
-        def work(database: Database) -> Outcome[None]:
-            made = mailboxes.create_defaults(database, now)
-            return Outcome(None, names_changed=made)
-
-        await self.lane.write(work, bounded=False)
 
     # -- following
 

@@ -69,6 +69,7 @@ class MailboxAnnotations:
         self,
         account: Account,
         state: MailboxState,
+        me: str,
         *,
         check: Callable[[Sequence[AnnotationChange]], None],
         stored: Callable[[Sequence[int], FlagsStored], Awaitable[Stored]],
@@ -79,7 +80,7 @@ class MailboxAnnotations:
         self._check = check
         self._stored = stored
         self._parts = parts
-        self._me = account.annotator
+        self._me = me  # whose private ones
         self._reader = account.readers.event
 
     @property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, InvalidContent, TooBig
-from mailstore.index import annotate
+from mailstore.index import annotate, leaving
 from mailstore.index.annotate import Bounds
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
@@ -24,6 +24,26 @@ from mailstore.mime.ingest import Ingested, ingest
 from mailstore.model import Arrival, How, InternalDate, MailboxId
 from mailstore.service.annotations import check_parts
 from mailstore.writer import Outcome
+
+
+def _all_names(_: Database, __: str) -> None:
+    """Refuse no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms messages are stored.
+
+    ``guard`` refuses, inside the transaction, a name that isn't meant any more;
+    ``bounded``: the quota holds; ``token`` is noted with them.
+    """
+
+    guard: Callable[[Database, str], None] = _all_names
+    bounded: bool = True
+    token: str = ""
+
+
+ANY_TERMS = Terms()
 
 
 class AppendJob:
@@ -40,15 +60,16 @@ class AppendJob:
         arrivals: Sequence[Arrival],
         now: float,
         most: int,
+        *,
         instead_of: tuple[MailboxId, int] | None = None,
         annotating: tuple[str, Bounds] | None = None,
-        *,
-        bounded: bool = True,
+        terms: Terms = ANY_TERMS,
     ) -> None:
-        self.bounded = bounded
+        self.bounded = terms.bounded
         self._instead_of = instead_of
         self._by = who_acts()
         self._annotating = annotating  # by whom, and how much
+        self._terms = terms
         self._name = name
         self._arrivals = arrivals
         self._now = int(now)
@@ -74,6 +95,9 @@ class AppendJob:
 
     def run(self, database: Database) -> Outcome[Arrived]:
         """Insert the rows."""
+        self._terms.guard(database, self._name)
+        if self._terms.token:
+            leaving.note_arrival(database, self._terms.token, self._now)
         arrived = append(database, self._name, self._new, self._now)
         deltas = [arrived.delta]
         self._annotate(database, arrived.delta)

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 from mailstore.blobs import BlobReader
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, NotFound, ReadOnly
-from mailstore.index import mailboxes
-from mailstore.index.copying import CopyDone, copy
 from mailstore.index.database import Database
 from mailstore.index.flags import FlagsStored, store_flags
 from mailstore.index.records import Delta
@@ -47,7 +45,13 @@ from mailstore.query import (
     Threading,
 )
 from mailstore.ranges import Range, intersection, without
-from mailstore.runs import runs
+from mailstore.rights import (
+    NEEDS,
+    Operation,
+    allowed_change,
+    changes_nothing,
+    settable_mask,
+)
 from mailstore.search.lookups import has_thread
 from mailstore.service.annotations import MailboxAnnotations
 from mailstore.service.catching_up import changed_among, vanished_among
@@ -55,8 +59,11 @@ from mailstore.service.fetching import batches
 from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import Opened
+from mailstore.service.places import Place, all_of
 from mailstore.service.searching import relevancy, search
 from mailstore.service.sorting import Sorting
+from mailstore.service.storing import modseqs_of, stored
+from mailstore.service.transfer import Source, replace, send
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
@@ -67,25 +74,41 @@ _SMALL = 64  # messages whose flags are changed on the event thread
 
 
 class Mailbox:
-    """One session's handle; made by `Account.open`, ended by `close`."""
+    """One session's handle; made by `Access.open`, ended by `close`.
+
+    Each call raises `NotPermitted` or `NotFound` to whom may not do that any more.
+    """
 
     def __init__(
-        self, account: Account, name: str, opened: Opened, *, readonly: bool
+        self,
+        account: Account,
+        name: str,
+        opened: Opened,
+        *,
+        readonly: bool,
+        place: Place | None = None,
     ) -> None:
         self._account = account
         self._opened = opened
         self._state = opened.state
-        self._claimed = False
+        self._place = place or Place(account, opened.state.id)
+        self._permit = self._place.permit
+        self._me = self._place.me or account.annotator
         self.name = name
-        self.readonly = readonly
+        self.readonly = readonly or changes_nothing(self._permit.rights())
         opened.told[self] = self._state.modseq
 
     # -- memory
 
     @property
     def id(self) -> MailboxId:
-        """The mailbox's number in its account."""
-        return self._state.id
+        """The mailbox's number, as who opened it knows it."""
+        return self._place.number
+
+    @property
+    def object_id(self) -> str:
+        """Its identifier (RFC 8474)."""
+        return self._account.object_ids.mailbox(self._state.id)
 
     @property
     def object_ids(self) -> ObjectIds:
@@ -131,6 +154,22 @@ class Mailbox:
         """Whether the mailbox was deleted under this session."""
         return self._state.gone
 
+    @property
+    def readable(self) -> bool:
+        """Whether the right to read it is still there."""
+        return NEEDS[Operation.READ].met(self._permit.rights())
+
+    @property
+    def may_expunge(self) -> bool:
+        """Whether `expunge` would be allowed."""
+        allowed = NEEDS[Operation.EXPUNGE].met(self._permit.rights())
+        return allowed and not (self.readonly or self.gone)
+
+    @property
+    def settable(self) -> int:
+        """The flags that may be set and cleared, as a mask; -1 means all."""
+        return 0 if self.readonly else settable_mask(self._permit.rights())
+
     def flags(self, uid: int) -> int | None:
         """Give a message's mask, None if it isn't there."""
         at = self._state.position(uid)
@@ -145,11 +184,7 @@ class Mailbox:
 
         One that is gone has changed by now: it gets the mailbox's own.
         """
-        state = self._state
-        found = [state.modseq] * len(uids)
-        for start, stop, at in runs(uids, state.uids):
-            found[at : at + stop - start] = state.modseqs[start:stop].tolist()
-        return found
+        return modseqs_of(self._state, uids)
 
     def rows(self, uids: Sequence[int]) -> list[tuple[int, int]]:
         """Give (uid, mask) of those of ascending UIDs that are there."""
@@ -165,8 +200,11 @@ class Mailbox:
         return self._state.changes(since)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call ``wake`` on the event thread after each change; gives the end of it."""
-        return self._state.watch(wake)
+        """Call ``wake`` on the event thread after each change; gives the end of it.
+
+        That rights were changed may be one.
+        """
+        return all_of(self._state.watch(wake), self._account.watch(wake))
 
     def stale(self) -> bool:
         """Tell whether another process has committed something (microseconds)."""
@@ -177,9 +215,9 @@ class Mailbox:
         await self._account.opened.catch_up(self._opened)
 
     def claim_recent(self) -> tuple[int, int]:
-        """Give (low, high), the UIDs that are \\Recent here and nowhere later.
+        """Give (low, high), the UIDs that are \\Recent here, and nowhere later.
 
-        A read-only session sees them and leaves them (RFC 3501 §6.3.2).
+        Unless the session is read-only (RFC 3501 §6.3.2).
         """
         low, high = self._state.claim_recent(claim=not self.readonly)
         if low <= high and not self.readonly:
@@ -201,6 +239,7 @@ class Mailbox:
         altogether is left out. With ``ascii_headers`` one with UTF-8 in its headers is
         what RFC 6858 makes of it, in all columns of its octets.
         """
+        self._permit.check(Operation.READ)
         since = min(self._opened.told.values(), default=0)
         account = self._account
         return batches(
@@ -225,11 +264,12 @@ class Mailbox:
 
         None, when it was cancelled. Raises `TooMany` when it took too long.
         """
+        self._permit.check(Operation.READ)
         if has_thread(predicate):
             await self._account.late.linking.finish()
         account = self._account
         return await search(
-            account.searching, self._state, predicate, following, account.annotator
+            account.searching, self._state, predicate, following, self._me
         )
 
     async def relevancy(
@@ -278,22 +318,15 @@ class Mailbox:
         return await self._sorting(comparator, following).thread(found, algorithm)
 
     def _sorting(self, comparator: Comparator, following: Following) -> Sorting:
-        table = self._opened.sorting
-        account = self._account
-        return Sorting(
-            account.sorting,
-            table,
-            self._state,
-            comparator,
-            following,
-            account.annotator,
-        )
+        parts, table = self._account.sorting, self._opened.sorting
+        return Sorting(parts, table, self._state, comparator, following, self._me)
 
     async def changed(self, uids: Sequence[int], since: int) -> Sequence[int]:
         """Give those of ascending UIDs whose flags changed after a mod-sequence.
 
         Arrival is a change too (RFC 7162 §3.1); what is gone did not change.
         """
+        self._permit.check(Operation.READ)
         parts = self._account.searching
         return await changed_among(parts.runtime, self._state, uids, since)
 
@@ -306,11 +339,10 @@ class Mailbox:
         are told (RFC 7162 §3.2.6). ``known`` are ascending UIDs that the session still
         numbers: it will be told of them apart.
         """
-        parts = self._account.searching
-        asked = intersection(among, ((1, self._state.uidnext - 1),))
-        found = await vanished_among(
-            parts.runtime, parts.readers, self._state, asked, since
-        )
+        self._permit.check(Operation.READ)
+        parts, state = self._account.searching, self._state
+        asked = intersection(among, ((1, state.uidnext - 1),))
+        found = await vanished_among(parts.runtime, parts.readers, state, asked, since)
         return without(found, known)
 
     @property
@@ -319,6 +351,7 @@ class Mailbox:
         return MailboxAnnotations(
             self._account,
             self._state,
+            self._me,
             check=self._check_annotating,
             stored=self._stored,
             parts=partial(self.fetch, columns=(Column.PARTS,)),
@@ -326,21 +359,23 @@ class Mailbox:
 
     async def limits(self) -> tuple[QuotaRoot, ...]:
         """Give the quota roots of the mailbox that have a limit (RFC 9208 §3.2)."""
-        return await self._account.quota.roots(self.name, limited=True)
+        return await self._place.limits(self.name)
 
     @property
     def labels(self) -> MailboxLabels:
         """The other mailboxes that its messages are in."""
-        check, caught_up = self._check_writable, self._caught_up
-        return MailboxLabels(self._account, self._state, check, caught_up)
+        check = partial(self._check, Operation.MOVE_OUT)
+        return MailboxLabels(self._account, self._state, check, self._caught_up)
 
     # -- writing
 
-    def _check_annotating(self, _: Sequence[AnnotationChange]) -> None:
+    def _check_annotating(self, changes: Sequence[AnnotationChange]) -> None:
         """Refuse who may not annotate messages so (RFC 5257 §3.4)."""
-        self._check_writable()
+        private = all(change.name.private for change in changes)
+        self._check(Operation.READ if private else Operation.ANNOTATE_MESSAGES)
 
-    def _check_writable(self) -> None:
+    def _check(self, operation: Operation) -> None:
+        self._permit.check(operation)
         if self.readonly:
             raise ReadOnly
         if self._state.gone:
@@ -360,11 +395,13 @@ class Mailbox:
     ) -> Stored:
         """Change flags of messages (ascending UIDs).
 
-        ``seen_at`` is the mod-sequence up to which the session was told. Raises
-        `ReadOnly`, `NotFound` when the mailbox is gone, `TooMany` keywords.
+        ``seen_at`` is the mod-sequence up to which the session was told. Flags that
+        may not be changed stay. Raises `NotPermitted` if none may, `ReadOnly`,
+        `NotFound` when the mailbox is gone, `TooMany` keywords.
         """
-        self._check_writable()
-        state = self._state
+        self._check(Operation.SET_FLAGS)
+        state, rights = self._state, self._permit.rights()
+        change, settable = allowed_change(change, rights), settable_mask(rights)
         among = Selection.of(uids, state.uids)
         if not among:
             return Stored(state.modseq, (), missing=tuple(uids))
@@ -377,6 +414,7 @@ class Mailbox:
                 change,
                 unchanged_since=unchanged_since,
                 seen_at=seen_at,
+                settable=settable,
             )
             return Outcome(done, (done.delta,))
 
@@ -386,39 +424,18 @@ class Mailbox:
         return await self._stored(uids, done)
 
     async def _stored(self, uids: Sequence[int], done: FlagsStored) -> Stored:
-        """Say what became of messages, with what others have done meanwhile."""
-        state = self._state
         await self._caught_up(done.delta.modseq)
-        rows = self.rows(uids)
-        missing: Sequence[int] = ()
-        if len(rows) < len(uids):
-            there = {uid for uid, _ in rows}
-            missing = tuple([uid for uid in uids if uid not in there])
-        refused, external = set(done.failed), set(done.external)
-        if state.modseq > done.delta.modseq:
-            # Others have written since then: the rows are theirs as well.
-            there_now = [uid for uid, _ in rows]
-            modseqs = zip(there_now, self.modseqs(there_now), strict=True)
-            external |= {uid for uid, modseq in modseqs if modseq > done.delta.modseq}
-        updated = [row for row in rows if row[0] not in refused] if refused else rows
-        return Stored(
-            modseq=done.delta.modseq,
-            updated=updated,
-            external=[row for row in updated if row[0] in external] if external else [],
-            failed=[row for row in rows if row[0] in refused] if refused else [],
-            missing=missing,
-            wrote=done.delta.modseq != done.delta.base,
-        )
+        return stored(self._state, uids, done)
 
     async def expunge(
         self, uids: Sequence[int] | None = None, *, deleted_only: bool = True
     ) -> Changes:
         """Remove the messages with \\Deleted, all or those among ``uids``.
 
-        Without ``deleted_only`` those that lack it go too. Raises `ReadOnly`,
-        `NotFound` when the mailbox is gone.
+        Without ``deleted_only`` those that lack it go too. Raises `NotPermitted`,
+        `ReadOnly`, `NotFound` when the mailbox is gone.
         """
-        self._check_writable()
+        self._check(Operation.EXPUNGE)
         state = self._state
         among = EVERYTHING if uids is None else Selection.of(uids, state.uids)
         if not among:
@@ -440,55 +457,44 @@ class Mailbox:
     async def replace(self, uid: int, to: str, arrival: Arrival) -> Appended:
         """Store a message in a mailbox and remove one of this, in one step (RFC 8508).
 
-        Raises `ReadOnly`, `Expunged` when the one to go is gone, `NotFound` when this
-        mailbox or the target is missing, and what `Account.append` raises.
+        Raises `ReadOnly`, `Expunged`, and what `Account.append` raises.
         """
-        self._check_writable()
-        state = self._state
-        if state.position(uid) is None:
+        self._check(Operation.MOVE_OUT)
+        if self._state.position(uid) is None:
             raise Expunged
-        done = await self._account.append(to, (arrival,), instead_of=(state.id, uid))
-        if state.position(uid) is not None:
-            await self.refresh()
+        one = Source(self._account, self._state.id, Selection(((uid, uid),)))
+        async with self._place.target(to) as target:
+            done = await replace(one, uid, target, arrival)
+        await self._look()
         return done
 
     async def copy(self, uids: Sequence[int], to: str) -> Copied:
         """Copy messages (ascending UIDs) to a mailbox, all or none.
 
-        Raises `NotFound` when the target is missing, `TooMany`, `OverQuota`,
-        `Unavailable`.
+        Raises what `send` raises.
         """
+        self._permit.check(Operation.READ)
         self._account.check_writable()
-        self._account.check_space(0)
         return await self._copy(uids, to, move=False)
 
     async def move(self, uids: Sequence[int], to: str) -> Copied:
-        """Move messages (ascending UIDs) to a mailbox, all or none (RFC 6851).
-
-        Raises `ReadOnly`, `NotFound` when the target is missing, `TooMany`,
-        `OverQuota` where a part of the account would hold too much.
-        """
-        self._check_writable()
+        """Move messages as `copy` copies them (RFC 6851). Raises `ReadOnly` too."""
+        self._check(Operation.MOVE_OUT)
         return await self._copy(uids, to, move=True)
 
     async def _copy(self, uids: Sequence[int], to: str, *, move: bool) -> Copied:
         state = self._state
-        among = Selection.of(uids, state.uids)
-        if not among:
-            row = mailboxes.mailbox_named(self._account.readers.event, to)
-            return Copied(row.uidvalidity, array("I"), array("I"))
-        now, by, me = int(self._account.now()), who_acts(), self._account.annotator
+        source = Source(self._account, state.id, Selection.of(uids, state.uids))
+        async with self._place.target(to) as target:
+            copied = await send(source, target, move=move)
+        await self._look()
+        return copied
 
-        def work(database: Database) -> Outcome[CopyDone]:
-            done = copy(database, state.id, among, to, now, me=me, move=move, by=by)
-            return Outcome(done, done.deltas)
-
-        done = await self._account.lane.write(work)
-        for delta in done.deltas:
-            if delta.mailbox == state.id:
-                await self._caught_up(delta.modseq)
-        return Copied(done.uidvalidity, done.source, done.target)
+    async def _look(self) -> None:
+        if self.stale():
+            await self.refresh()
 
     async def close(self) -> None:
         """Leave the mailbox; nothing is expunged."""
         self._account.opened.release(self._opened, self)
+        await self._place.leave()

@@ -7,14 +7,15 @@ value of its own: it is the mailbox's special use (RFC 6154 §4).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mailstore.errors import InvalidUse, NotFound, TooBig
 from mailstore.index import mailboxes, metadata
 from mailstore.index.database import Database
 from mailstore.index.metadata import Annotation
-from mailstore.model import VIRTUAL_USES, Depth, MailboxId, SpecialUse
+from mailstore.model import VIRTUAL_USES, AccountId, Depth, MailboxId, SpecialUse
+from mailstore.service.acls import FULL
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ _USES = {use.value.lower(): use for use in SpecialUse}
 class MailboxMetadata:
     """The annotations that one login sees; made by `Account.metadata`."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, me: AccountId | None = None) -> None:
         self._account = account
-        self._me = str(account.id)
+        self._me = str(me or account.id)  # whose private entries
 
     # -- reading
 
@@ -104,7 +105,12 @@ class MailboxMetadata:
         """The octets that a value may have."""
         return self._account.options.metadata_octets
 
-    async def set(self, name: str, values: Mapping[str, bytes | None]) -> int:
+    async def set(
+        self,
+        name: str,
+        values: Mapping[str, bytes | None],
+        guard: Callable[[Database, str], None] = FULL.guard,
+    ) -> int:
         """Set entries, None to remove one: all or nothing. Gives the change's version.
 
         Raises `NotFound`, `NotPermitted`, `TooBig`, `TooMany`, `InvalidUse`.
@@ -119,6 +125,7 @@ class MailboxMetadata:
         now, most, me = account.now(), account.options.metadata_entries, self._me
 
         def work(database: Database) -> Outcome[int]:
+            guard(database, name)
             row = mailboxes.mailbox_named(database, name)
             if use and not row.selectable:
                 raise NotFound("that name has no mailbox, only inferior names")

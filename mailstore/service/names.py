@@ -8,6 +8,7 @@ from mailstore.index import mailboxes
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.model import DELIMITER, INBOX, MailboxEntry
+from mailstore.service.versions import Versions
 
 _AT_ONCE = 256  # names that may be read on the event thread
 
@@ -15,28 +16,28 @@ _AT_ONCE = 256  # names that may be read on the event thread
 class Names:
     """Reads the list again only when somebody, in any process, has changed it."""
 
-    def __init__(self, reader: Database) -> None:
+    def __init__(self, reader: Database, versions: Versions) -> None:
         self._reader = reader
-        self._seen = -1  # the database's version at the last comparison
+        self._versions = versions
         self.version = -1  # of the list that was read last
         self._entries: tuple[MailboxEntry, ...] = ()
 
     def entries(self) -> tuple[MailboxEntry, ...]:
         """Give all names: INBOX first, parents before their children."""
-        seen = self._reader.data_version()
-        if seen != self._seen:
+        self._versions.look()
+        return self.looked_up()
+
+    def looked_up(self) -> tuple[MailboxEntry, ...]:
+        """Give all names as they were at the last look."""
+        if self._versions.names > self.version:
             self.take(read_names(self._reader, self.version))
-            self._seen = seen
         return self._entries
 
     def long_to_read(self) -> bool:
-        """Tell whether the list has changed and has many names."""
-        if self._reader.data_version() == self._seen:
-            return False
-        return (
-            mailboxes.names_version(self._reader) != self.version
-            and mailboxes.count(self._reader) > _AT_ONCE
-        )
+        """Look whether the list has changed and has many names."""
+        self._versions.look()
+        changed = self._versions.names > self.version
+        return changed and mailboxes.count(self._reader) > _AT_ONCE
 
     def take(self, read: tuple[int, tuple[MailboxEntry, ...]] | None) -> None:
         """Take over what `read_names` gave, unless a newer list is here."""
@@ -78,9 +79,9 @@ def _entries(
         )
         for name in by_name.keys() | set(subscribed)
     ]
-    return tuple(sorted(found, key=_order))
+    return tuple(sorted(found, key=name_order))
 
 
-def _order(entry: MailboxEntry) -> tuple[bool, list[str]]:
+def name_order(entry: MailboxEntry) -> tuple[bool, list[str]]:
     levels = entry.name.split(DELIMITER)
     return levels[0] != INBOX, levels

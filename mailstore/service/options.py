@@ -10,6 +10,7 @@ from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
 from mailstore.model import NO_LIMITS, AccountId, QuotaLimits
+from mailstore.service.namespaces import Namespaces
 from mailstore.service.reserve import Reserve
 
 MIB = 2**20
@@ -39,6 +40,7 @@ class StoreOptions:
     reserve: int = 8 * MIB  # given up when the disk is full, so that mail can go
     retention: int = 14 * DAY  # how long expunged messages are kept
     open_accounts: int = 256  # kept open while nobody uses them
+    namespaces: Namespaces = field(default_factory=Namespaces)
     metadata_octets: int = 65_536  # of one annotation (RFC 5464)
     metadata_entries: int = 1_000  # of one mailbox, or of the server, and one owner
     annotation_octets: int = 65_536  # of one annotation of a message (RFC 5257)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -17,19 +18,25 @@ from mailstore.blobs import FileSystem, Folders, existing
 from mailstore.changes import ChangeBus, ChangeNotice, NoBus
 from mailstore.directory import Directory
 from mailstore.errors import Busy, NotFound, StoreError, Unavailable
-from mailstore.index.database import check_sqlite
+from mailstore.index import acl, leaving, mailboxes
+from mailstore.index.database import Database, check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
-from mailstore.model import AccountId
+from mailstore.model import AccountId, MailboxId
+from mailstore.service.access import Access
 from mailstore.service.account import Account
 from mailstore.service.folders import account_folder
 from mailstore.service.indexing import ARRIVAL_WAIT
+from mailstore.service.object_ids import ObjectIds
 from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.reserve import Reserve
 from mailstore.service.space import check_space
+from mailstore.service.transfer import settle
+from mailstore.writer import Outcome
 
 _LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
 _RESERVE_SECONDS = 60.0  # between looks whether there is room for it again
+_OWNER_BIT = 40  # of `Store.number`: below it stands the mailbox's id
 _DEFAULTS = StoreOptions()
 _NO_BUS = NoBus()
 _FILES = FileSystem()
@@ -46,6 +53,8 @@ class Store:
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
         self._opening: dict[AccountId, list[Future[None]]] = {}
         self._closed = False
+        self._owners: dict[AccountId, int] = {}
+        self._object_ids: dict[int, ObjectIds] = {}
         self.directory = Directory(
             path / "directory.db", runtime, around.options.directory
         )
@@ -116,6 +125,62 @@ class Store:
         self._shrink()
         return ReadOnlyAccount(account) if readonly else account
 
+    async def access(self, id_: AccountId, *, readonly: bool = False) -> Access:
+        """Log an account in: what it reaches, in its own and in others' accounts.
+
+        Every call is answered by one `Access.close`. Raises what `account` does.
+        """
+        own = await self.account(id_, readonly=readonly)
+        if leaving.any_pending(own.readers.event):
+            self._runtime.spawn(_settle(own, self.account))
+        return Access(self, own, readonly=readonly)
+
+    async def public(self) -> Account:
+        """Open the account of the public mailboxes, made if it is missing."""
+        return await self.account(self.directory.make_public())
+
+    def number(self, account: Account, mailbox: MailboxId) -> MailboxId:
+        """Give a mailbox a number that it shares with none of another account."""
+        owner = self._owners.setdefault(account.id, len(self._owners) + 1)
+        self._object_ids[owner] = account.object_ids
+        return MailboxId(owner << _OWNER_BIT | mailbox)
+
+    def id_in(
+        self, account: Account, number: MailboxId, own: Account
+    ) -> MailboxId | None:
+        """Give the id of a mailbox by its `number`; None if it is another account's."""
+        owner = number >> _OWNER_BIT
+        if owner != (0 if account.id == own.id else self._owners.get(account.id)):
+            return None
+        return MailboxId(number & (1 << _OWNER_BIT) - 1)
+
+    def object_id(self, own: Account, number: MailboxId) -> str:
+        """Give the identifier of a mailbox by its `number`, or its id if it is own."""
+        owner, mailbox = number >> _OWNER_BIT, number & (1 << _OWNER_BIT) - 1
+        ids = self._object_ids[owner] if owner else own.object_ids
+        return ids.mailbox(mailbox)
+
+    async def note_shares(self, owner: Account, identifiers: Iterable[str]) -> None:
+        """Note whom an owner's lists name, before and behind their commit."""
+        named = tuple(identifiers)
+
+        def work() -> None:
+            self.directory.sharing.note(owner.id, named)
+
+        await in_pool(self._runtime, Pool.WRITE, work)
+
+    async def tidy_shares(self, owner: Account) -> None:
+        """Forget whom an owner's lists no longer name."""
+
+        def named() -> set[str]:
+            with owner.readers.take() as database:
+                return acl.named(database)
+
+        def work() -> None:
+            self.directory.sharing.tidy(owner.id, named)
+
+        await in_pool(self._runtime, Pool.WRITE, work)
+
     async def _open(self, id_: AccountId) -> Account:
         if self._closed:
             raise Unavailable("the mail store is shutting down")
@@ -126,11 +191,11 @@ class Store:
         folder = self.folder(id_)
 
         def make() -> Account:
-            return Account(id_, record.name, folder, self._around)
+            return Account(id_, record.name, folder, self._around, public=record.public)
 
         try:
             account = await in_pool(self._runtime, Pool.READ, make)
-            await account.ensure_defaults()
+            await _ensure_defaults(account)
             self._accounts[id_] = account
         finally:
             for waiting in self._opening.pop(id_):
@@ -201,6 +266,29 @@ async def _look(account: Account) -> None:
         await account.look()
     except StoreError:
         return  # whoever runs a command is told what is wrong; the next look may work
+
+
+async def _ensure_defaults(account: Account) -> None:
+    """Make a new account's first mailboxes; the owner of public ones has none."""
+    if account.public or await account.mailboxes():
+        return
+    now = account.now()
+
+    def work(database: Database) -> Outcome[None]:
+        made = mailboxes.create_defaults(database, now)
+        return Outcome(None, names_changed=made)
+
+    await account.lane.write(work, bounded=False)
+
+
+async def _settle(
+    account: Account, open_: Callable[[AccountId], Awaitable[Account]]
+) -> None:
+    """Finish what a crash has left of moves between accounts."""
+    try:
+        await settle(account, open_)
+    except StoreError:
+        return  # the next who comes tries again
 
 
 async def _purge(account: Account) -> None:

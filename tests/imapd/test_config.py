@@ -22,6 +22,7 @@ from imapd.config import (
     write_address,
 )
 from imapd.config.lines import find_lines
+from imapd.config.namespaces import NamespaceSettings
 from imapd.config.settings import TABLES, settings_of
 from imapd.session.limits import Limits
 
@@ -286,3 +287,25 @@ def test_any_text_is_a_config_or_a_config_error(key, value):
     for text in (key, f"[store]\n{key} = {value}", f"[store]\npath = '''{value}'''"):
         with suppress(ConfigError):
             parse_config(text, FILE)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('other_users = "a/b"', "one level"),
+        ('shared = "inbox"', "one level"),
+        ('shared = "x*"', "one level"),
+        ("shared = 1", "one level"),
+        ('shared = "People"\nother_users = "People"', "have one name"),
+    ],
+)
+def test_namespaces_are_levels_that_differ(text, wrong):
+    ((line, told),) = problems(f"{TLS}[namespaces]\n{text}\n")
+    assert line is not None
+    assert wrong in told
+
+
+def test_namespaces_may_be_switched_off():
+    settings = NamespaceSettings("", "")
+    assert settings.differ
+    assert not NamespaceSettings("a", "a").differ

@@ -26,7 +26,9 @@ from imapd.session.state import Peer
 from mailstore.changes import ChangeBus, NoBus
 from mailstore.directory import DirectoryOptions
 from mailstore.model import Arrival
+from mailstore.rights import parse_rights
 from mailstore.service import Store, StoreOptions
+from mailstore.service.rights_lists import Change, RightsLists
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import Continuation, Response, Status
 from tests.support.stepping import SteppingRuntime
@@ -123,6 +125,28 @@ class World:
             return done.uids
 
         return self.runtime.run(work())
+
+    def share(
+        self, mailbox: str, identifier: str, rights: str, owner: str | None = "ann"
+    ) -> None:
+        """Give an identifier rights; without an owner the mailbox is a public one."""
+
+        async def work() -> None:
+            found = None if owner is None else self.store.directory.find(owner)
+            account = await (
+                self.store.public() if found is None else self.store.account(found.id)
+            )
+            lists = RightsLists(self.store, account)
+            if account.public and mailbox not in [
+                entry.name for entry in await account.mailboxes()
+            ]:
+                await account.create(mailbox)
+            await lists.change(
+                mailbox, identifier, Change.REPLACE, parse_rights(rights)
+            )
+            await account.close()
+
+        self.runtime.run(work())
 
     def close(self) -> None:
         for session in self.sessions:

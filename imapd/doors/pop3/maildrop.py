@@ -23,7 +23,7 @@ from mailstore.model import (
     FlagChange,
     FlagOperation,
 )
-from mailstore.service import Account, Mailbox
+from mailstore.service import Access, Mailbox
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _LINES = 512  # of a listing in one piece
@@ -47,7 +47,7 @@ class Maildrop:
         self._octets = 0
 
     @classmethod
-    async def open(cls, account: Account, *, ascii_headers: bool) -> Self:
+    async def open(cls, account: Access, *, ascii_headers: bool) -> Self:
         """Look at INBOX. Raises store errors."""
         mailbox = await account.open(INBOX)
         made = cls(mailbox, ascii_headers=ascii_headers)

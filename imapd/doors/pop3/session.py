@@ -28,7 +28,7 @@ from imapd.session.context import Services
 from imapd.session.reply import Transport
 from imapd.session.state import Peer
 from mailstore.errors import StoreError
-from mailstore.service import Account
+from mailstore.service import Access
 
 Command = Callable[[bytes], Awaitable[None]]
 
@@ -68,7 +68,7 @@ class Pop3(Conversation):
         self.plaintext_login = plaintext_login
         self.utf8 = False
         self.login_failures = 0
-        self.account: Account | None = None
+        self.account: Access | None = None
         self.maildrop: Maildrop | None = None
         self.stamp = self._new_stamp() if options.apop else b""
         self._result = ""
@@ -100,7 +100,7 @@ class Pop3(Conversation):
             return None, False
         return "INBOX", self.maildrop.readonly
 
-    def entered(self, account: Account, maildrop: Maildrop, admin: str | None) -> None:
+    def entered(self, account: Access, maildrop: Maildrop, admin: str | None) -> None:
         """Somebody has logged in."""
         self.account, self.maildrop = account, maildrop
         self.user, self.admin = account.name, admin

@@ -112,7 +112,7 @@ class _Group:
         if self.subscribed:
             return entry.subscribed
         if self.names is None:
-            return True
+            return entry.personal
         if entry.name in self.names:
             return True
         return self.inferior and any(n in self.names for n in ancestors(entry.name))

@@ -36,7 +36,7 @@ from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
 from mailstore.errors import NotFound, NotPermitted
 from mailstore.model import QuotaLimits, Resource
-from mailstore.service import Account
+from mailstore.service import Access, Account
 
 _RESOURCE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST = 16  # resources that one SETQUOTA may name
@@ -178,7 +178,9 @@ def _limits(node: SetQuota) -> QuotaLimits:
 
 
 @asynccontextmanager
-async def _account_of(context: Context, name: RootName) -> AsyncIterator[Account]:
+async def _account_of(
+    context: Context, name: RootName
+) -> AsyncIterator[Account | Access]:
     """Open the account that a root is of. Raises `NotFound`, `NotPermitted`."""
     directory = context.services.store.directory
     found = directory.find(name.account)

@@ -182,3 +182,18 @@ def test_a_missing_store_is_told(shell):
         ("mailbox", "list", "--account", "x"),
     ):
         shell.run(*arguments, code=Exit.STORE)
+
+
+def test_public_mailboxes(shell):
+    shell.run("mailbox", "create", "Team/Plans", "--shared")
+    shell.run("mailbox", "create", "INBOX", "--shared", code=Exit.FAILED)
+    names = [row["name"] for row in shell.json("mailbox", "list", "--shared")]
+    assert names == ["Team", "Team/Plans"]
+    shell.run("mailbox", "rename", "Team/Plans", "Team/Old", "--shared")
+    shell.run("mailbox", "delete", "Team/Old", "--shared")
+    shell.run("mailbox", "list", code=Exit.USAGE)
+    shell.run("mailbox", "list", "--shared", "--account", "ann", code=Exit.USAGE)
+    # Their owner is no person.
+    assert [row["name"] for row in shell.json("account", "list")] == ["ann"]
+    shell.run("account", "remove", "/public", "--yes", code=Exit.NAME)
+    shell.run("check")

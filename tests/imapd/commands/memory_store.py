@@ -168,6 +168,8 @@ class MemoryMailbox:
         self.columns: list[frozenset[Column]] = []
         self.fail_writes: errors.StoreError | None = None
         self._batch = batch
+        self.gone, self.readable = False, True
+        self.settable = 0 if readonly else -1
 
     @property
     def uids(self) -> array[int]:
@@ -381,8 +383,8 @@ class World:
             raise errors.NotFound
         return self.boxes[name]
 
-    async def status(self, name: str) -> object:
-        return self.box(name)
+    async def accepts(self, name: str) -> bool:
+        return name in self.boxes
 
     @property
     def quota(self) -> NoQuota:

@@ -213,7 +213,8 @@ def test_status(world, ann):
 def test_namespace_and_enable(ann):
     (found,) = ann.ok(b"NAMESPACE").of(Namespace)
     assert found.personal == (("", "/"),)
-    assert found.other == found.shared == ()
+    assert found.other == (("Other Users/", "/"),)
+    assert found.shared == (("Shared/", "/"),)
     (enabled,) = ann.ok(b"ENABLE X-UNKNOWN condstore-not").of(Enabled)
     assert enabled.names == frozenset()
     ann.bad(b"ENABLE")

@@ -15,7 +15,7 @@ from tests.support.responses import (
     SearchResult,
     SortResult,
 )
-from tests.support.session import OPTIONS, Answer, Session, World
+from tests.support.session import OPTIONS, PASSWORD, Answer, Session, World
 
 Notes = dict[str, dict[str, bytes | None]]
 
@@ -23,7 +23,7 @@ Notes = dict[str, dict[str, bytes | None]]
 def account_of(session: Session) -> Account:
     account = session.connection.session.account
     assert account is not None
-    return account
+    return account.own
 
 
 def code_value(answer: Answer) -> object:
@@ -81,27 +81,37 @@ def test_annotations_survive_the_server(tmp_path):
     again.close()
 
 
-def test_private_ones_are_their_owners(world, monkeypatch):
-    """A store that others read too: their rows are not told, found or copied."""
+def test_private_ones_are_their_owners(world):
+    """A mailbox that others read too: their rows are not told, found or copied."""
     world.deliver(b"a", b"b")
+    world.store.directory.create("bob", PASSWORD)
+    world.share("INBOX", "bob", "lrswin")
+    world.share("Archive", "bob", "lrin")
     ann = world.session(mailbox=b"INBOX")
+    bob = world.session("bob", b'"Other Users/ann/INBOX"')
     annotate(ann, b"1", b'/comment (value.priv "mine" value.shared "ours")')
-    with monkeypatch.context() as patch:
-        patch.setattr(Account, "annotator", "somebody else")
-        assert notes_of(ann, 1) == {
-            "/comment": {"value.priv": None, "value.shared": b"ours"}
-        }
-        annotate(ann, b"2", b'/comment (value.priv "his")')
-        (found,) = ann.ok(b'SEARCH ANNOTATION * value.priv ""').of(SearchResult)
-        assert found.numbers == (2,)
-        ann.ok(b"COPY 1:2 Archive")
-        sort = b"SORT (REVERSE ANNOTATION /comment value.priv) UTF-8 ALL"
-        (order,) = ann.ok(sort).of(SortResult)
-        assert order.numbers == (2, 1)
+    theirs = {"/comment": {"value.priv": None, "value.shared": b"ours"}}
+    bob.ok(b"NOOP")
+    assert notes_of(bob, 1) == theirs
+    annotate(bob, b"2", b'/comment (value.priv "his")')
+    (found,) = bob.ok(b'SEARCH ANNOTATION * value.priv ""').of(SearchResult)
+    assert found.numbers == (2,)
+    bob.ok(b'COPY 1:2 "Other Users/ann/Archive"')
+    sort = b"SORT (REVERSE ANNOTATION /comment value.priv) UTF-8 ALL"
+    (order,) = bob.ok(sort).of(SortResult)
+    assert order.numbers == (2, 1)
+    ann.ok(b"NOOP")
     assert notes_of(ann, 1)["/comment"]["value.priv"] == b"mine"
     ann.ok(b"SELECT Archive")
-    ours = {"/comment": {"value.priv": None, "value.shared": b"ours"}}
-    assert [notes_of(ann, 1), notes_of(ann, 2)] == [ours, {}]
+    assert [notes_of(ann, 1), notes_of(ann, 2)] == [theirs, {}]
+    # RFC 5257 §4.10: shared ones want a right of their own.
+    world.share("INBOX", "bob", "lrswi")
+    bob.no(b'STORE 2 ANNOTATION (/comment (value.shared "x"))', "NOPERM")
+    annotate(bob, b"2", b'/comment (value.priv "again")')
+    world.share("Archive", "bob", "lri")
+    bob.ok(b'COPY 1 "Other Users/ann/Archive"')
+    ann.ok(b"NOOP")
+    assert notes_of(ann, 3) == {}
 
 
 def test_copies_have_their_own(world):

@@ -69,7 +69,7 @@ def test_many_mailboxes_cost_a_constant_number_of_statements(world):
     for at in range(40):
         ann.ok(b"CREATE many/%d" % at)
     ann.ok(b'LIST "" *')
-    reader = ann.connection.session.account.readers.event.connection
+    reader = ann.connection.session.account.own.readers.event.connection
     statements: list[str] = []
 
     def note(_: object, sql: str, __: object) -> bool:

@@ -356,7 +356,7 @@ def test_a_change_is_read_once_whoever_listens(world):
     sessions = [world.session() for _ in range(10)]
     for session in sessions:
         session.ok(ALL)
-    account = sessions[0].connection.session.account
+    account = sessions[0].connection.session.account.own
     with Statements(account.readers.event) as statements:
         world.deliver(MESSAGE, to="Sent")
     assert len(statements) == 1, statements
@@ -367,7 +367,7 @@ def test_the_watch_ends_with_the_connection(world, ann):
     ann.ok(b"SELECT INBOX")
     ann.ok(ALL)
     assert isinstance(ann.connection.session.watch, NotifyWatch)
-    account = ann.connection.session.account
+    account = ann.connection.session.account.own
     ann.drop()
     assert not account._overview.followed
     world.deliver(MESSAGE)

@@ -73,7 +73,7 @@ def test_text_that_is_not_ascii_is_utf8(world):
 
 def forget(world) -> None:
     """Have a mailbox as an older program would have left it."""
-    account = world.sessions[0].connection.session.account
+    account = world.sessions[0].connection.session.account.own
     database = account.lane._database
     with database.transaction():
         database.execute("UPDATE message SET preview = NULL, sha1 = NULL")

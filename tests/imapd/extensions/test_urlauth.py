@@ -238,7 +238,7 @@ def test_who_reads_only_signs_with_a_key_that_is_there(world):
 
     async def reopen() -> None:
         assert state.account is not None
-        state.account = await world.store.account(state.account.id, readonly=True)
+        state.account = await world.store.access(state.account.id, readonly=True)
 
     world.runtime.run(reopen())
     ann.no(b'GENURLAUTH "%b;URLAUTH=anonymous" INTERNAL' % RUMP, "NOPERM")

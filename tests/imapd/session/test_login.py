@@ -180,7 +180,7 @@ def reader(world):
 def test_who_may_only_read_changes_nothing(world, command, code):
     world.deliver(b"Subject: x\r\n\r\nbody")
     session = reader(world)
-    assert isinstance(session.connection.session.account, ReadOnlyAccount)
+    assert isinstance(session.connection.session.account.own, ReadOnlyAccount)
     assert session.ok(b"SELECT INBOX").code == "READ-ONLY"
     before = everything(world)
     session.no(command, code)

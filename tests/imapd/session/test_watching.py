@@ -187,7 +187,7 @@ def test_who_idles_costs_nothing_while_nothing_happens(world):
     sessions = [world.session(mailbox=b"INBOX") for _ in range(20)]
     for session in sessions:
         session.begin(b"IDLE")
-    account = sessions[0].connection.session.account
+    account = sessions[0].connection.session.account.own
     with Statements(account.readers.event) as statements:
         world.runtime.advance(100)
     assert set(statements) == {'pragma "data_version"'}

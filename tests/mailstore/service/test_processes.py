@@ -19,7 +19,7 @@ from mailstore.model import (
     FlagChange,
     FlagOperation,
 )
-from mailstore.service import arrivals, names, opened, readers
+from mailstore.service import arrivals, names, opened, readers, versions
 from mailstore.service.store import Store
 from tests.mailstore.stores import OPTIONS, Home
 
@@ -216,7 +216,8 @@ def test_parts(tmp_path):
     assert arrivals.digest_of(b"x") == arrivals.digest_of(b"x")
     home = Home(tmp_path, dataclasses.replace(OPTIONS, durable_flags=True))
     assert isinstance(home.account.readers, readers.Readers)
-    assert names.Names(home.account.readers.event).entries()
+    reader = home.account.readers.event
+    assert names.Names(reader, versions.Versions(reader)).entries()
     assert audit.structure(home.account.readers.event) == []
     Store.open(tmp_path, home.runtime, options=OPTIONS, bus=NoBus()).close()
     assert AccountId(home.id) == home.account.id

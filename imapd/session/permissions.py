@@ -1,0 +1,52 @@
+"""What a session may do in its selected mailbox, told and kept to (RFC 4314 §5).
+
+Rights may change while a mailbox is selected. Which flags are kept is told again when
+it has changed (§5.1.1); who may no longer read is sent away: every other answer would
+have to hide what the client counts on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapd.session.faults import Bye
+from imapd.session.responses import flag_names
+from mailstore.model import DELETED, SEEN, SYSTEM_FLAGS
+from mailstore.service import Mailbox
+
+if TYPE_CHECKING:
+    from imapd.session.context import Context
+    from imapd.session.state import Selected
+
+_NOTE = "PERMANENTFLAGS"
+
+
+def permanent_flags(mailbox: Mailbox) -> list[str]:
+    """Give the flags that the client can change for good (RFC 3501 §7.1)."""
+    settable = mailbox.settable
+    found = [flag for flag, bit in SYSTEM_FLAGS.items() if settable & bit]
+    if settable & ~(SEEN | DELETED):
+        found += mailbox.keywords
+        if not mailbox.keywords_full:
+            found.append("\\*")
+    return found
+
+
+def permanent_flags_response(context: Context, mailbox: Mailbox) -> bytes:
+    """Render them, without ``* ``, and remember that they are told."""
+    context.session.notes[_NOTE] = (mailbox, mailbox.settable)
+    names = flag_names(permanent_flags(mailbox)).decode("ascii")
+    return context.status(b"OK", "flags that are kept", f"PERMANENTFLAGS {names}")
+
+
+def keep_to_rights(context: Context, selected: Selected) -> None:
+    """Look whether rights are as they were told. Raises `Bye`."""
+    mailbox = selected.mailbox
+    if not mailbox.gone and not mailbox.readable:
+        raise Bye("you may no longer read this mailbox")
+    told = context.session.notes.get(_NOTE)
+    if told is None or told == (mailbox, mailbox.settable):
+        return
+    flags = flag_names((*SYSTEM_FLAGS, *mailbox.keywords))
+    context.reply.untagged(b"FLAGS " + flags)
+    context.reply.untagged(permanent_flags_response(context, mailbox))

@@ -1,0 +1,494 @@
+"""Access: what one login reaches, in its own account and in those of others.
+
+Handlers see this and nothing else of the store. A name leads to its owner's account
+(`Namespaces`) and each call is checked once, here or in the `Mailbox` that it opens,
+against the rights that its person has at that moment. Who lacks the right to know of a
+mailbox is answered as if it weren't there (RFC 4314 §6). Invariants:
+
+* a name that is one's own mailbox's is one's own, also where it begins as a namespace;
+* others' mailboxes have numbers that no mailbox of one's own has;
+* as long as an account has no list, its owner's calls cost nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mailstore.errors import InvalidName, InvalidUse, NotFound, NotPermitted
+from mailstore.index import mailboxes
+from mailstore.index.database import Database
+from mailstore.index.records import MailboxRow
+from mailstore.model import (
+    DELIMITER,
+    INBOX,
+    AccountId,
+    Appended,
+    Arrival,
+    MailboxEntry,
+    MailboxId,
+    MailboxStatus,
+    MessageSink,
+    SpecialUse,
+)
+from mailstore.rights import NEEDS, Operation, Person
+from mailstore.service.account import Account
+from mailstore.service.acls import Permit, PersonPermit
+from mailstore.service.mailbox import Mailbox
+from mailstore.service.namespaces import Elsewhere, Namespaces
+from mailstore.service.options import StoreOptions
+from mailstore.service.overview import Follower
+from mailstore.service.places import Place, Target
+from mailstore.service.visible import Visible
+from mailstore.writer import Outcome
+
+if TYPE_CHECKING:
+    from mailstore.service.access_metadata import AccessMetadata
+    from mailstore.service.access_quota import AccessQuota
+    from mailstore.service.access_urlkeys import AccessUrlKeys
+    from mailstore.service.rights_lists import AccessRights
+    from mailstore.service.store import Store
+
+
+_NOT_THERE = "you may make no mailbox there"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mailbox or a bare name that was found, and what may be done to it."""
+
+    account: Account
+    name: str
+    row: MailboxRow
+    permit: Permit
+
+
+class Access:
+    """One login's view of the store; made by `Store.access`, ended by `close`."""
+
+    def __init__(self, store: Store, own: Account, *, readonly: bool) -> None:
+        self._store = store
+        self.own = own
+        self.readonly = readonly
+        self._person: Person | None = None
+        self._person_version = -1
+        self._visible = Visible(self)
+
+    # -- who, and where
+
+    @property
+    def id(self) -> AccountId:
+        """The account that is logged in."""
+        return self.own.id
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.own.name
+
+    @property
+    def options(self) -> StoreOptions:
+        """How the store keeps mail, as it is configured now."""
+        return self.own.options
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """Which names lead to others."""
+        return self.options.namespaces
+
+    @property
+    def store(self) -> Store:
+        """The store that all accounts are in."""
+        return self._store
+
+    def person(self) -> Person:
+        """Give who is logged in, with the groups of this moment."""
+        version = self._store.directory.version()
+        if self._person is None or version != self._person_version:
+            self._person = self._store.directory.sharing.person(self.own.id)
+            self._person_version = version
+        return self._person
+
+    def now(self) -> int:
+        """Give the time in seconds since the epoch."""
+        return self.own.now()
+
+    def check_writable(self) -> None:
+        """Refuse who may only read. Raises `NotPermitted`."""
+        self.own.check_writable()
+
+    @asynccontextmanager
+    async def enter(self, owner: AccountId) -> AsyncIterator[Account]:
+        """Open somebody's account for the length of a block. Raises `NotFound`."""
+        if owner == self.own.id:
+            yield self.own
+            return
+        account = await self._store.account(owner, readonly=self.readonly)
+        try:
+            yield account
+        finally:
+            await account.close()
+
+    def owner_of(self, place: Elsewhere) -> AccountId | None:
+        """Give the owner of a name, None if there is none."""
+        directory = self._store.directory
+        if place.owner is None:
+            found = directory.public()
+        else:
+            found = directory.find(place.owner)
+        if found is None or found.id == self.own.id:
+            return None
+        return found.id
+
+    def elsewhere(self, name: str) -> Elsewhere | None:
+        """Tell whose a name is; None: one's own."""
+        place = self.namespaces.split(name)
+        if place is None or self._is_own(name):
+            return None
+        return place
+
+    def _is_own(self, name: str) -> bool:
+        return bool(mailboxes.ids_named(self.own.readers.event, [name]))
+
+    def number(self, account: Account, mailbox: MailboxId) -> MailboxId:
+        """Give a mailbox's number among all that this login reaches."""
+        if account.id == self.own.id:
+            return mailbox
+        return self._store.number(account, mailbox)
+
+    def permit(self, account: Account, mailbox: MailboxId) -> Permit:
+        """Give what may be done to a mailbox."""
+        return PersonPermit(account, mailbox, self.person)
+
+    @asynccontextmanager
+    async def find(self, name: str, operation: Operation) -> AsyncIterator[Found]:
+        """Find a name of any owner, and check that something may be done to it.
+
+        Raises `NotFound`, `NotPermitted`.
+        """
+        place = self.elsewhere(name)
+        owner = self.own.id if place is None else self.owner_of(place)
+        if owner is None:
+            raise NotFound
+        local = name if place is None else place.name
+        async with self.enter(owner) as account:
+            row = mailboxes.mailbox_named(account.readers.event, local)
+            permit = self.permit(account, row.id)
+            permit.check(operation)
+            yield Found(account, local, row, permit)
+
+    @asynccontextmanager
+    async def target(self, name: str) -> AsyncIterator[Target]:
+        """Find where messages may go to. Raises `NotFound`, `NotPermitted`."""
+        if self.unlisted(name):
+            yield Target(self.own, name, me=self.own.annotator)
+            return
+        async with self.find(name, Operation.INSERT) as found:
+            me = self.own.annotator
+            yield Target(found.account, found.name, found.permit, me)
+
+    def unlisted(self, name: str) -> bool:
+        """Tell whether a name is one's own in an account that never had a list."""
+        return self.own.acls.version == 0 and self.elsewhere(name) is None
+
+    async def accepts(self, name: str) -> bool:
+        """Tell whether there is a mailbox of that name, as far as one may know."""
+        try:
+            async with self.find(name, Operation.INSERT) as found:
+                return found.row.selectable
+        except NotPermitted:
+            return True
+        except NotFound:
+            return False
+
+    # -- names
+
+    async def mailboxes(self) -> tuple[MailboxEntry, ...]:
+        """Give all names that one may see: `Account.mailboxes`, and those of others."""
+        return await self._visible.entries()
+
+    async def create(
+        self, name: str, special_use: SpecialUse | None = None
+    ) -> MailboxId:
+        """Make a mailbox, with the parents it lacks. In one's own account all are
+        subscribed.
+
+        Raises `AlreadyExists`, `NotPermitted`, `InvalidUse`, `TooMany`.
+        """
+        place = self.elsewhere(name)
+        if place is None:
+            if self.own.acls.version:
+                self._check_parent(self.own, name)
+            return await self.own.create(name, special_use)
+        if special_use is not None:
+            raise InvalidUse("others' mailboxes have no use here")
+        owner = self.owner_of(place)
+        if owner is None or not place.name:
+            raise NotPermitted(_NOT_THERE)
+        async with self.enter(owner) as account:
+            self._check_parent(account, place.name)
+            made = await account.create(place.name)
+            await self.own.subscribe(self.known_as(account, place.name), elsewhere=True)
+            return self.number(account, made)
+
+    def known_as(self, account: Account, name: str) -> str:
+        """Give the name by which this login knows a mailbox of an account."""
+        if account.id == self.own.id:
+            return name
+        if account.public:
+            return self.namespaces.of_public(name)
+        return self.namespaces.of_person(account.name, name)
+
+    def _check_parent(self, account: Account, name: str) -> None:
+        """Check that a name may be made: by its nearest superior that exists.
+
+        RFC 4314 §4. It says nothing of what there is to whom it refuses.
+        """
+        owns = self.person().owns(account.id, public=account.public)
+        reader = account.readers.event
+        above = name.split(DELIMITER)[:-1]
+        names = [DELIMITER.join(above[:depth]) for depth in range(1, len(above) + 1)]
+        found = mailboxes.ids_named(reader, names)
+        nearest = next((found[one] for one in reversed(names) if one in found), None)
+        if nearest is None:
+            allowed = owns
+        else:
+            rights = self.permit(account, nearest).rights()
+            allowed = NEEDS[Operation.MAKE_BELOW].met(rights)
+        if not allowed:
+            raise NotPermitted(_NOT_THERE)
+
+    async def delete(self, name: str) -> None:
+        """Delete a mailbox as `Account.delete`. Raises `NotPermitted` too."""
+        if self.unlisted(name):
+            await self.own.delete(name)
+            return
+        async with self.find(name, Operation.REMOVE) as found:
+            await found.account.delete(found.name)
+            if found.account.acls.version:
+                await self._store.tidy_shares(found.account)
+
+    async def rename(self, old: str, new: str) -> None:
+        """Rename a mailbox as `Account.rename`, within its owner's.
+
+        Raises `NotPermitted` too, and `InvalidName` for a name of another owner.
+        """
+        if self.unlisted(old) and self.elsewhere(new) is None:
+            await self.own.rename(old, new)
+            return
+        async with self.find(old, Operation.REMOVE) as found:
+            account = found.account
+            place = self.elsewhere(new)
+            owner = self.own.id if place is None else self.owner_of(place)
+            if owner != account.id:
+                raise InvalidName("a mailbox stays with its owner; move its messages")
+            to = new if place is None else place.name
+            owns = self.person().owns(account.id, public=account.public)
+            if not to or (found.name == INBOX and not owns):
+                raise NotPermitted
+            self._check_parent(account, to)
+            await self._check_inferior(account, found.name)
+            await account.rename(found.name, to)
+            if account is not self.own:
+                was, now = (self.known_as(account, one) for one in (found.name, to))
+                await self._move_subscriptions(was, now)
+
+    async def _check_inferior(self, account: Account, name: str) -> None:
+        """Check that all that goes along may go. Raises `NotPermitted`."""
+        below = name + DELIMITER
+        for entry in await account.mailboxes():
+            if entry.id is None or not entry.name.startswith(below):
+                continue
+            rights = self.permit(account, entry.id).rights()
+            if not NEEDS[Operation.REMOVE].met(rights):
+                raise NotPermitted
+
+    async def _move_subscriptions(self, old: str, new: str) -> None:
+        """Follow a mailbox of another account to its new name."""
+
+        def work(database: Database) -> Outcome[None]:
+            mailboxes.move_subscriptions(database, old, new)
+            return Outcome(None, names_changed=True)
+
+        await self.own.lane.write(work)
+
+    async def subscribe(self, name: str) -> None:
+        """Put an existing name on one's own list of LSUB. Raises `NotFound`."""
+        if self.elsewhere(name) is None:
+            await self.own.subscribe(name)
+            return
+        async with self.find(name, Operation.SEE) as found:
+            known = self.known_as(found.account, found.name)
+        await self.own.subscribe(known, elsewhere=True)
+
+    async def unsubscribe(self, name: str) -> None:
+        """Take a name off the list of LSUB; no error if it isn't there."""
+        await self.own.unsubscribe(name)
+
+    def follow(self, wake: Callable[[], None]) -> Follower:
+        """Give what tells of changes in one's own mailboxes."""
+        return self.own.follow(wake)
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call ``wake`` when names or annotations may have changed; gives its end."""
+        return self.own.watch(wake)
+
+    # -- mailboxes
+
+    async def status(
+        self, name: str, *, recent: bool = True, deleted_octets: bool = False
+    ) -> MailboxStatus:
+        """Give a mailbox's counters. Raises `NotFound`, `NotPermitted`."""
+        if self.unlisted(name):
+            return await self.own.status(
+                name, recent=recent, deleted_octets=deleted_octets
+            )
+        async with self.find(name, Operation.READ) as found:
+            status = await found.account.status(
+                found.name, recent=recent, deleted_octets=deleted_octets
+            )
+            return replace(status, id=self.number(found.account, status.id))
+
+    async def statuses(
+        self,
+        names: Sequence[str],
+        *,
+        recent: bool = True,
+        deleted_octets: bool = False,
+    ) -> Mapping[str, MailboxStatus]:
+        """Give the counters of mailboxes; those that one can't read are left out."""
+        own = self.all_own(names)
+        if self.own.acls.version:
+            own = [name for name in own if self._readable(name)]
+        done = await self.own.statuses(
+            own, recent=recent, deleted_octets=deleted_octets
+        )
+        found = dict(done)
+        for name in set(names).difference(own):
+            try:
+                found[name] = await self.status(
+                    name, recent=recent, deleted_octets=deleted_octets
+                )
+            except (NotFound, NotPermitted):
+                continue
+        return found
+
+    def all_own(self, names: Sequence[str]) -> list[str]:
+        """Give those names that lead nowhere else."""
+        return [name for name in names if self.namespaces.split(name) is None]
+
+    def _readable(self, name: str) -> bool:
+        found = mailboxes.ids_named(self.own.readers.event, [name])
+        if name not in found:
+            return False
+        rights = self.permit(self.own, found[name]).rights()
+        return NEEDS[Operation.READ].met(rights)
+
+    async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
+        """Select a mailbox. Raises `NotFound`, `NotPermitted`, `Unavailable`."""
+        place = self.elsewhere(name)
+        owner = self.own.id if place is None else self.owner_of(place)
+        if owner is None:
+            raise NotFound
+        local = name if place is None else place.name
+        if owner == self.own.id:
+            return await self._open(self.own, local, name, readonly=readonly)
+        account = await self._store.account(owner, readonly=self.readonly)
+        try:
+            known = self.known_as(account, local)
+            return await self._open(account, local, known, readonly=readonly)
+        except BaseException:
+            await account.close()
+            raise
+
+    async def _open(
+        self, account: Account, local: str, name: str, *, readonly: bool
+    ) -> Mailbox:
+        # Asked first: what is hidden from somebody isn't loaded for him.
+        row = mailboxes.mailbox_named(account.readers.event, local)
+        self.permit(account, row.id).check(Operation.READ)
+        opened = await account.opened.open(local)
+        mailbox = opened.state.id
+        permit = self.permit(account, mailbox)
+        permit.check(Operation.READ)
+        place = Place(
+            account,
+            self.number(account, mailbox),
+            permit,
+            local,
+            self.own.annotator,
+            self.target,
+            *(() if account is self.own else (account.close,)),
+        )
+        readonly = readonly or self.readonly
+        return Mailbox(account, name, opened, readonly=readonly, place=place)
+
+    # -- arrival
+
+    async def admit(
+        self,
+        name: str,
+        size: int,
+        *,
+        waiting: int = 0,
+        instead_of: tuple[MailboxId, int] | None = None,
+        bounded: bool = True,
+    ) -> MessageSink:
+        """Agree to take a message, as `Account.admit`. Raises `NotPermitted` too."""
+        async with self.target(name) as target:
+            account = target.account
+            gone = None
+            if instead_of is not None:
+                mailbox = self._store.id_in(account, instead_of[0], self.own)
+                gone = None if mailbox is None else (mailbox, instead_of[1])
+            return await account.admit(
+                target.name, size, waiting=waiting, instead_of=gone, bounded=bounded
+            )
+
+    async def append(self, name: str, arrivals: Sequence[Arrival]) -> Appended:
+        """Store messages, as `Account.append`. Raises `NotPermitted` too.
+
+        Flags that may not be set there are left off (RFC 4314 §4).
+        """
+        async with self.target(name) as target:
+            return await target.append([target.allowed(one) for one in arrivals])
+
+    # -- what else belongs to mailboxes
+
+    @property
+    def metadata(self) -> AccessMetadata:
+        """The annotations of mailboxes (RFC 5464)."""
+        from mailstore.service.access_metadata import AccessMetadata
+
+        return AccessMetadata(self)
+
+    @property
+    def quota(self) -> AccessQuota:
+        """What may be kept (RFC 9208)."""
+        from mailstore.service.access_quota import AccessQuota
+
+        return AccessQuota(self)
+
+    @property
+    def url_keys(self) -> AccessUrlKeys:
+        """What signs URLs of mailboxes (RFC 4467)."""
+        from mailstore.service.access_urlkeys import AccessUrlKeys
+
+        return AccessUrlKeys(self)
+
+    @property
+    def rights(self) -> AccessRights:
+        """The lists of rights (RFC 4314)."""
+        from mailstore.service.rights_lists import AccessRights
+
+        return AccessRights(self)
+
+    def object_id(self, mailbox: MailboxId) -> str:
+        """Give the identifier of a mailbox by its number here (RFC 8474)."""
+        return self._store.object_id(self.own, mailbox)
+
+    async def close(self) -> None:
+        """End it; accounts stay open for the next who asks."""
+        await self.own.close()

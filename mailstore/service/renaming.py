@@ -1,0 +1,38 @@
+"""RENAME: another name for a mailbox; INBOX gives its mail away (RFC 3501 §6.3.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstore.changes import who_acts
+from mailstore.errors import AlreadyExists
+from mailstore.index import mailboxes, metadata
+from mailstore.index.copying import move_all
+from mailstore.index.database import Database
+from mailstore.model import INBOX
+from mailstore.writer import Outcome
+
+if TYPE_CHECKING:
+    from mailstore.service.account import Account
+
+
+async def rename(account: Account, old: str, new: str) -> None:
+    """Rename a mailbox of an account; raises what `Account.rename` does."""
+    now, most = account.now(), account.options.max_mailboxes
+    by = who_acts()
+
+    def work(database: Database) -> Outcome[None]:
+        mailboxes.rename(database, old, new, now, most)
+        return Outcome(None, names_changed=True)
+
+    def empty_inbox(database: Database) -> Outcome[None]:
+        inbox = mailboxes.mailbox_named(database, INBOX)
+        mailboxes.create(database, new, None, now, most)
+        made = mailboxes.mailbox_named(database, new)
+        metadata.copy(database, inbox.id, made.id, now)
+        done = move_all(database, inbox.id, new, now, by)
+        return Outcome(None, done.deltas, names_changed=True)
+
+    if new == INBOX:
+        raise AlreadyExists
+    await account.lane.write(empty_inbox if old == INBOX else work)

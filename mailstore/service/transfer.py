@@ -1,0 +1,270 @@
+"""Copies and moves: within an account, and from one account to another.
+
+Within one account it is one transaction. Two have indexes of their own, and no commit
+is of both: there a copy is an append, and a move is three commits, each durable:
+
+1. the source notes a token, and which messages are to go;
+2. the target stores the messages together with the token: the move is decided;
+3. the source expunges them and forgets the token, and then so does the target.
+
+Whatever breaks before 2 leaves all as it was; behind it `settle` does the rest when
+somebody next comes to the source. A message is never in neither, and in both only for
+the moment between 2 and 3.
+"""
+
+from __future__ import annotations
+
+import secrets
+from array import array
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mailstore.changes import who_acts
+from mailstore.errors import NotFound, StoreError, TooMany
+from mailstore.index import entries, leaving, mailboxes
+from mailstore.index.copying import CopyDone, copy
+from mailstore.index.database import Database
+from mailstore.index.keywords import flag_names
+from mailstore.index.leaving import Leaving
+from mailstore.index.removal import Cause, expunge
+from mailstore.index.selection import Selection
+from mailstore.lanes import Pool, in_pool
+from mailstore.model import (
+    SYSTEM_FLAGS,
+    AccountId,
+    Appended,
+    Arrival,
+    Copied,
+    How,
+    InternalDate,
+    MailboxId,
+)
+from mailstore.rights import Operation
+from mailstore.service.places import Target
+from mailstore.writer import Outcome
+
+if TYPE_CHECKING:
+    from mailstore.service.account import Account
+
+MOST = 10_000  # messages that one command takes to another account
+_PIECE = 2**18
+_STALE = 3_600  # seconds after which a move that was not decided is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The messages that are copied or moved."""
+
+    account: Account
+    mailbox: MailboxId
+    among: Selection
+
+
+async def send(source: Source, target: Target, *, move: bool) -> Copied:
+    """Copy or move messages to a mailbox, all or none.
+
+    Raises `NotFound`, `NotPermitted`, `TooMany`, `Unavailable`; from one account to
+    another also `TooBig` and `Corrupt`.
+    """
+    target.permit.check(Operation.INSERT)
+    account = target.account
+    account.check_writable()
+    if not source.among:
+        row = mailboxes.mailbox_named(account.readers.event, target.name)
+        return Copied(row.uidvalidity, array("I"), array("I"))
+    account.check_space(0)
+    if account is not source.account:
+        return await _send_there(source, target, move=move)
+    now, settable, by = account.now(), target.settable, who_acts()
+
+    def work(database: Database) -> Outcome[CopyDone]:
+        target.permit.guard(database, target.name)
+        to, among = target.name, source.among
+        done = copy(
+            database,
+            source.mailbox,
+            among,
+            to,
+            now,
+            move=move,
+            by=by,
+            settable=settable,
+            me=target.me or account.annotator,
+            shared=target.annotates,
+        )
+        return Outcome(done, done.deltas)
+
+    done = await account.lane.write(work)
+    return Copied(done.uidvalidity, done.source, done.target)
+
+
+async def _send_there(source: Source, target: Target, *, move: bool) -> Copied:
+    runtime = source.account.runtime
+    uids, arrivals = await in_pool(
+        runtime, Pool.READ, lambda: _read(source, target.account)
+    )
+    try:
+        arrivals = [target.allowed(arrival) for arrival in arrivals]
+        if not arrivals:
+            appended = None
+        elif move:
+            appended = await move_there(source, target, arrivals)
+        else:
+            appended = await target.append(arrivals)
+    finally:
+        _forget(arrivals)
+    if appended is None:
+        status = await target.account.status(target.name, recent=False)
+        return Copied(status.uidvalidity, array("I"), array("I"))
+    return Copied(appended.uidvalidity, array("I", uids), array("I", appended.uids))
+
+
+async def move_there(
+    source: Source, target: Target, arrivals: Sequence[Arrival]
+) -> Appended:
+    """Store messages in another account, and remove those of the source."""
+    token = secrets.token_hex(16)
+    account = source.account
+    move = Leaving(
+        token, target.account.id, source.mailbox, source.among, account.now()
+    )
+
+    def begin(database: Database) -> Outcome[None]:
+        leaving.begin(database, move)
+        return Outcome(None)
+
+    await account.lane.write(begin)
+    try:
+        done = await target.append(arrivals, token=token)
+    except StoreError:
+        await _give_up(account, token)
+        raise
+    await _finish(account, move)
+    await _forget_arrival(target.account, token)
+    return done
+
+
+async def replace(
+    source: Source, uid: int, target: Target, arrival: Arrival
+) -> Appended:
+    """Store a message in place of the source's, which may be another account's."""
+    arrival = target.allowed(arrival)
+    if target.account is source.account:
+        return await target.append((arrival,), instead_of=(source.mailbox, uid))
+    return await move_there(source, target, (arrival,))
+
+
+async def settle(
+    account: Account, open_: Callable[[AccountId], Awaitable[Account]]
+) -> None:
+    """Finish the moves out of an account that a crash has left half done."""
+    for move in leaving.pending(account.readers.event):
+        try:
+            target = await open_(move.target)
+        except NotFound:
+            await _give_up(account, move.token)  # the target's account was removed
+            continue
+        try:
+            if leaving.has_arrived(target.readers.event, move.token):
+                await _finish(account, move)
+                await _forget_arrival(target, move.token)
+            elif move.at < account.now() - _STALE:
+                await _give_up(account, move.token)
+        finally:
+            await target.close()
+
+
+async def _finish(account: Account, move: Leaving) -> None:
+    # To its owner it is lost, whoever took it along: he may want it back.
+    now, cause = account.now(), Cause(How.EXPUNGED, who_acts())
+
+    def work(database: Database) -> Outcome[None]:
+        leaving.finish(database, move.token)
+        try:
+            gone = expunge(
+                database,
+                move.mailbox,
+                move.among,
+                now,
+                deleted_only=False,
+                cause=cause,
+            )
+        except NotFound:
+            gone = None  # with its mailbox
+        return Outcome(None, () if gone is None else (gone,))
+
+    await account.lane.write(work)
+
+
+async def _give_up(account: Account, token: str) -> None:
+    def work(database: Database) -> Outcome[None]:
+        leaving.finish(database, token)
+        return Outcome(None)
+
+    await account.lane.write(work, durable=False)
+
+
+async def _forget_arrival(account: Account, token: str) -> None:
+    def work(database: Database) -> Outcome[None]:
+        leaving.forget_arrival(database, token)
+        return Outcome(None)
+
+    await account.lane.write(work, durable=False)
+
+
+# -- reading
+
+
+def _read(source: Source, into: Account) -> tuple[list[int], list[Arrival]]:
+    """Spool the messages for the other account's blobs, on a thread."""
+    account = source.account
+    with account.readers.take() as database, database.snapshot():
+        rows = entries.selected(database, source.mailbox, source.among, MOST + 1)
+        names = entries.keywords(database, source.mailbox)
+    if len(rows) > MOST:
+        raise TooMany(f"{MOST} messages at once can go to another account")
+    uids: list[int] = []
+    arrivals: list[Arrival] = []
+    octets = 0
+    try:
+        for row in rows:
+            uids.append(row.uid)
+            arrivals.append(_arrival(account, into, row, names, octets))
+            octets += row.size
+    except BaseException:
+        _forget(arrivals)
+        raise
+    return uids, arrivals
+
+
+def _arrival(
+    account: Account,
+    into: Account,
+    row: entries.Selected,
+    names: tuple[str, ...],
+    waiting: int,
+) -> Arrival:
+    sink = into.blobs.writer(row.size, waiting)
+    try:
+        with account.blobs.open(row.blob) as reader:
+            for at in range(0, reader.size, _PIECE):
+                sink.write(reader.pread(at, _PIECE))
+        sink.finish()
+    except BaseException:
+        sink.abort()
+        raise
+    system = [flag for flag, bit in SYSTEM_FLAGS.items() if row.mask & bit]
+    keywords = flag_names(row.mask, names)
+    return Arrival(
+        sink,
+        (*system, *keywords),
+        InternalDate(row.epoch, row.zone),
+        binary=True,
+    )
+
+
+def _forget(arrivals: Sequence[Arrival]) -> None:
+    for arrival in arrivals:
+        if not isinstance(arrival.content, bytes):
+            arrival.content.abort()

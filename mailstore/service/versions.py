@@ -1,0 +1,29 @@
+"""The numbers by which caches of an account know whether they are still right.
+
+One look serves them all: SQLite's own number tells, without reading anything, whether
+some process has committed; only then the account's numbers are read.
+"""
+
+from __future__ import annotations
+
+from mailstore.index import mailboxes
+from mailstore.index.database import Database
+
+
+class Versions:
+    """The numbers as they were at the last `look`."""
+
+    __slots__ = ("_reader", "_seen", "acls", "names")
+
+    def __init__(self, reader: Database) -> None:
+        self._reader = reader
+        self._seen = -1
+        self.names = -1  # of the list of names
+        self.acls = 0  # of the lists of rights; 0: there never was one
+
+    def look(self) -> None:
+        """See whether somebody has changed something."""
+        seen = self._reader.data_version()
+        if seen != self._seen:
+            self.names, self.acls = mailboxes.versions(self._reader)
+            self._seen = seen
