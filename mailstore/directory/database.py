@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from mailstore.errors import StoreError, Unavailable
 from mailstore.index import accounts
 from mailstore.index.database import Database
 
@@ -20,8 +21,7 @@ class DirectoryDatabase:
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = Database.open(path, schema="directory")
-        self._writer.set_durable(True)
+        self._writer = self._open_writer(path)
         self.reader = Database.open(path, writer=False, schema="directory")
         self._writing = threading.Lock()
         self._seen = -1
@@ -39,8 +39,33 @@ class DirectoryDatabase:
 
     def note(self, work: Callable[[Database], T]) -> T:
         """Write something that ends no proof."""
-        with self._writing, self._writer.transaction():
-            return work(self._writer)
+        with self._writing:
+            try:
+                with self._writer.transaction():
+                    return work(self._writer)
+            except Unavailable:
+                self._write_over()
+                raise
+
+    def _write_over(self) -> None:
+        """Keep what a failed sync refused from coming back after a crash.
+
+        It is whole in the log, behind the last commit; another commit takes its place.
+        """
+        path = self._writer.path
+        self._writer.close()
+        try:
+            self._writer = self._open_writer(path)
+            with self._writer.transaction():
+                accounts.next_generation(self._writer)
+        except StoreError:
+            return  # the disk does not write; the next change takes its place
+
+    @staticmethod
+    def _open_writer(path: Path) -> Database:
+        writer = Database.open(path, schema="directory")
+        writer.set_durable(True)
+        return writer
 
     def generation(self) -> int:
         """Give a number that differs after every `write`, also of other processes."""

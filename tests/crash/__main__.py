@@ -24,7 +24,7 @@ from tests.crash import kill
 from tests.crash.cut import LUCKS
 from tests.crash.faults import FAULTS, SWEPT, SYNCING, Fault, Sweep
 from tests.crash.operations import OPERATIONS
-from tests.crash.power import record
+from tests.crash.power import Recorded, record
 from tests.support.memory import IN_MEMORY
 
 _MOST = 20  # problems that are told
@@ -57,7 +57,14 @@ def _kill(folder: Path, wanted: argparse.Namespace) -> int:
 
 
 def _power(folder: Path, wanted: argparse.Namespace) -> int:
-    run = record(folder / "store", OPERATIONS)
+    wrong = 0
+    for workers in (1, 3):
+        run = record(folder / f"store{workers}", OPERATIONS, workers)
+        wrong += _cuts(run, folder, wanted)
+    return wrong
+
+
+def _cuts(run: Recorded, folder: Path, wanted: argparse.Namespace) -> int:
     at = list(run.moments())[:: wanted.step]
     say(f"{len(at)} moments, each with {len(LUCKS)} kinds of luck")
     return _told(run.cuts(at, LUCKS, folder, wanted.seed))

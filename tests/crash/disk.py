@@ -197,15 +197,15 @@ _JOURNALS = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
 class _File(apsw.VFSFile):
     """A file of SQLite on a `Disk`."""
 
-    def __init__(
-        self, disk: Disk, inode: int, path: str, flags: list[int], *, created: bool
-    ) -> None:
+    def __init__(self, disk: Disk, inode: int, path: str, flags: list[int]) -> None:
         super().__init__("unix", path, flags)
         self._disk = disk
         self._inode = inode
         self._path = path
-        # SQLite syncs the folder with a journal's or log's first sync.
-        self._folder = created and bool(flags[0] & _JOURNALS)
+        # With the first sync of a journal or log that it may have made, SQLite syncs
+        # the folder too, whether it was there or not.
+        may_be_new = bool(flags[0] & apsw.SQLITE_OPEN_CREATE)
+        self._folder = may_be_new and bool(flags[0] & _JOURNALS)
 
     def _call(self, what: str) -> None:
         with _as_sqlite(sync=what == "sync"):
@@ -262,12 +262,11 @@ class _Vfs(apsw.VFS):
         if inode is not None and not there:
             self._disk.removed(path)
             inode = None
-        created = inode is None
         if inode is None:
             if not there and not flags[0] & apsw.SQLITE_OPEN_CREATE:
                 return apsw.VFSFile("unix", name, flags)
             inode = self._disk.created(path)
-        return _File(self._disk, inode, path, flags, created=created)
+        return _File(self._disk, inode, path, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
         with _as_sqlite():

@@ -45,16 +45,29 @@ def small_files(boot: str) -> Iterator[None]:
 
 @dataclass
 class Bench:
-    """A store that operations are done to."""
+    """A store that operations are done to, by as many workers, in turn."""
 
     path: Path
     files: FileSystem
     time: float = field(default_factory=InlineRuntime().now)
     count: int = 0
-    home: Home = field(init=False)
+    workers: int = 1
 
     def __post_init__(self) -> None:
-        self.home = self.reopened()
+        self._homes = [self.reopened() for _ in range(self.workers)]
+
+    @property
+    def home(self) -> Home:
+        """The store, as the worker has it whose turn it is."""
+        return self._homes[0]
+
+    def next_worker(self) -> None:
+        """Let the next operation be another worker's."""
+        self._homes.append(self._homes.pop(0))
+
+    def close(self) -> None:
+        for home in self._homes:
+            home.close()
 
     def reopened(self) -> Home:
         home = Home(self.path, files=self.files, time=self.time)
@@ -153,7 +166,8 @@ class Bench:
 
     def purge(self) -> None:
         self.time += _DAYS
-        self.home.runtime.time = self.time
+        for home in self._homes:
+            home.runtime.time = self.time
         now = int(self.time)
 
         def work(database: Database) -> Outcome[None]:
@@ -175,7 +189,7 @@ class Bench:
 
     def reopen(self) -> None:
         self.home.close()
-        self.home = self.reopened()
+        self._homes[0] = self.reopened()
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,17 +162,18 @@ def _last_blob(home: Home) -> str:
     return str(row[0])
 
 
-def record(folder: Path, operations: Sequence[Operation]) -> Recorded:
+def record(folder: Path, operations: Sequence[Operation], workers: int = 1) -> Recorded:
     """Do operations on a new store; gives the log and the ledger."""
     with small_files("before the cut"), recorded(folder) as disk:
-        bench = Bench(folder, DiskFiles(disk))
+        bench = Bench(folder, DiskFiles(disk), workers=workers)
         run = Recorded(disk.log)
         run.ledger.append(_moment(bench, disk, Operation("open", lambda _: None), 0))
         for operation in operations:
             begun = len(disk.log)
             operation.run(bench)
             run.ledger.append(_moment(bench, disk, operation, begun))
-        bench.home.close()
+            bench.next_worker()
+        bench.close()
     return run
 
 

@@ -48,7 +48,7 @@ def bench_and_disk(tmp_path):
         made = Bench(tmp_path / "store", DiskFiles(disk))
         yield made, disk
         disk.fault = lambda *_: None
-        made.home.close()
+        made.close()
 
 
 def full(what, role):

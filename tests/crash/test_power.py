@@ -41,6 +41,14 @@ def test_what_was_promised_survives_a_cut_at_any_moment(run, memory):
         assert list(problems) == []
 
 
+def test_what_several_workers_promised_survives(memory):
+    run = record(memory / "workers", OPERATIONS, workers=3)
+    dice = random.Random(SEED)
+    at = sorted(dice.sample(run.moments(), CUTS // 3))
+    for luck in (LUCKS[0], LUCKS[5]):
+        assert list(run.cuts(at, [luck], memory, SEED)) == []
+
+
 def test_what_was_promised_survives_a_cut_right_after_the_promise(run, memory):
     at = [moment.answered for moment in run.ledger]
     assert list(run.cuts(at, [NOTHING], memory, SEED)) == []

@@ -23,6 +23,7 @@ from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.state import Peer
+from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus, NoBus
 from mailstore.directory import DirectoryOptions
 from mailstore.model import Arrival
@@ -64,10 +65,17 @@ class World:
         auth: AuthOptions | None = None,
         elsewhere: Elsewhere | None = None,
         bus: ChangeBus | None = None,
+        files: FileSystem | None = None,
     ) -> None:
         self.runtime = SteppingRuntime()
         self.limits = limits or Limits()
-        self.store = Store.open(path, self.runtime, options=options, bus=bus or NoBus())
+        self.store = Store.open(
+            path,
+            self.runtime,
+            options=options,
+            bus=bus or NoBus(),
+            files=files or FileSystem(),
+        )
         for name in names or ("ann",):
             if self.store.directory.find(name) is None:
                 self.store.directory.create(name, PASSWORD)

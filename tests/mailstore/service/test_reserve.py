@@ -96,7 +96,7 @@ def full(tmp_path):
         disk.fault = fault
         yield bench
         disk.fault = lambda *_: None
-        bench.home.close()
+        bench.close()
 
 
 def test_new_mail_does_not_use_it(full):
