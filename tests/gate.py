@@ -41,7 +41,7 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
     ),
     "mta": (
         "mail through Postfix, and kill -9 while it comes in",
-        (("pytest", "-q", "-m", "mta"),),
+        (("pytest", "-q", "-m", "mta", "tests/clients", "tests/process"),),
     ),
     "soak": (
         "long runs of the random tests, by hand",
