@@ -80,12 +80,15 @@ def values(
 def changes(
     database: Database, mailbox: MailboxId, me: str, uids: Sequence[int], since: int
 ) -> list[tuple[int, str, int]]:
-    """Give (uid, entry, modseq) of what changed after a mod-sequence, in order."""
+    """Give (uid, entry, modseq) of what changed after a mod-sequence, in order.
+
+    An entry is there twice if its shared and its private value have changed.
+    """
     return database.all(
-        "SELECT a.uid, a.entry, max(a.modseq) FROM json_each(?) j"
+        "SELECT a.uid, a.entry, a.modseq FROM json_each(?) j"
         " CROSS JOIN annotation a ON a.mailbox = ? AND a.uid = j.value"
         " WHERE a.owner IN (?, ?) AND a.modseq > ?"
-        " GROUP BY a.uid, a.entry ORDER BY a.uid, a.entry",
+        " ORDER BY a.uid, a.entry, a.owner",
         (json.dumps(list(uids)), mailbox, SHARED, me, since),
     )
 

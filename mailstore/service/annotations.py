@@ -140,13 +140,13 @@ class MailboxAnnotations:
         changed = self._state.touched(since)
         for at in range(0, len(changed), _SLICE):
             some = changed[at : at + _SLICE]
-            found: dict[int, list[str]] = {}
+            found: dict[int, dict[str, None]] = {}
             for uid, entry, modseq in rows.changes(
                 self._reader, self._state.id, self._me, some, since
             ):
                 if modseq not in own:
-                    found.setdefault(uid, []).append(entry)
-            yield from found.items()
+                    found.setdefault(uid, {})[entry] = None
+            yield from ((uid, list(entries)) for uid, entries in found.items())
 
     # -- writing
 

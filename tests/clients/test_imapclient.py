@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from imapclient import DELETED, FLAGGED, SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
-from tests.support.server import ServerProcess
+from tests.support.server import ACCOUNTS, ServerProcess, running_server
 
 pytestmark = pytest.mark.net
 
@@ -161,3 +162,28 @@ def test_idle_wakes(client: IMAPClient, server: ServerProcess):
         assert heard, found
         found += heard
     client.idle_done()
+
+
+def test_gmail_labels(tmp_path: Path):
+    """A program that asks for X-GM-EXT-1 works with mailboxes as labels."""
+    wanted = '[features]\non = ["X-GM-EXT-1"]\n'
+    carol = ACCOUNTS[2:]
+    with running_server(tmp_path, accounts=carol, more_config=wanted) as server:
+        context = server.certificates.client_context()
+        with IMAPClient("localhost", server.tls_port, ssl_context=context) as client:
+            client.login("carol", server.accounts["carol"].password)
+            assert client.has_capability("X-GM-EXT-1")
+            client.append("INBOX", MESSAGE)
+            client.append("INBOX", b"Subject: another\r\n\r\n")
+            client.select_folder("INBOX")
+            assert client.get_gmail_labels([1, 2]) == {1: [], 2: []}
+            given = ["\\Sent", "\u00c4rger", "a b"]
+            assert sorted(client.add_gmail_labels([1], given)[1]) == sorted(given)
+            assert client.remove_gmail_labels([1], ["a b"]) == {1: given[:2]}
+            assert client.set_gmail_labels([2], ["x"]) == {2: ["x"]}
+            assert client.set_gmail_labels([2], [], silent=True) is None
+            assert client.get_gmail_labels([2]) == {2: []}
+            assert client.gmail_search("label:\u00e4rger subject:round") == [1]
+            assert client.gmail_search("-has:attachment -in:sent") == [2]
+            client.select_folder("\u00c4rger")
+            assert set(client.get_gmail_labels([1])[1]) == {"\\Inbox", "\\Sent"}
