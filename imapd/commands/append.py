@@ -27,7 +27,7 @@ from imapd.session.append_program import (
 from imapd.session.bounds import check_saving
 from imapd.session.context import Context
 from imapd.session.faults import No
-from imapd.session.names import existing_name
+from imapd.session.names import existing_name, tell_normalized
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
@@ -87,6 +87,7 @@ async def run(context: Context, node: Append) -> Completed:
     finally:
         forget(arrivals)
     await context.note_added(name)
+    await tell_normalized(context, name, node.mailbox)
     uids = sequence_set(appended.uids).decode("ascii")
     return Completed("APPEND completed", f"APPENDUID {appended.uidvalidity} {uids}")
 

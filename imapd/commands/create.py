@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from imapd.session.context import Context
 from imapd.session.faults import No
-from imapd.session.names import new_name
+from imapd.session.names import new_name, tell_normalized
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
@@ -70,6 +70,7 @@ async def run(context: Context, node: Create) -> Completed:
     """
     name = new_name(context, node.mailbox, trailing=True)
     made = await context.account.create(name, _special_use(node.uses))
+    await tell_normalized(context, name, node.mailbox)
     codes = [code(context, made) for code in context.registry.create_codes]
     return Completed("CREATE completed", next(filter(None, codes), None))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imapd.session.context import Context
-from imapd.session.names import existing_name, new_name
+from imapd.session.names import existing_name, new_name, tell_normalized
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
@@ -65,14 +65,18 @@ async def run_delete(context: Context, node: Delete) -> Completed:
 
     Raises `No` for INBOX and for a bare name with children.
     """
-    await context.account.delete(existing_name(context, node.mailbox))
+    name = existing_name(context, node.mailbox)
+    await context.account.delete(name)
+    await tell_normalized(context, name, node.mailbox, gone=True)
     return Completed("DELETE completed")
 
 
 async def run_rename(context: Context, node: Rename) -> Completed:
     """Rename a mailbox with all below it; INBOX gives its messages away."""
     old = existing_name(context, node.old)
-    await context.account.rename(old, new_name(context, node.new, trailing=True))
+    new = new_name(context, node.new, trailing=True)
+    await context.account.rename(old, new)
+    await tell_normalized(context, new, node.new)
     return Completed("RENAME completed")
 
 

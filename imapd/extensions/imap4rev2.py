@@ -34,6 +34,7 @@ def enable(session: SessionState) -> None:
     telling.utf8 = True  # 16
     telling.uids = True  # 21
     telling.global_messages = True  # §9
+    telling.old_names = True  # §6.3.9.7
 
 
 async def name_selected(context: Context, selected: Selected) -> bytes | None:

@@ -17,6 +17,7 @@ from imapd.syntax.mailbox import (
     ancestors,
     check_name,
     decode_name,
+    normalized,
 )
 from imapd.syntax.mailbox_filter import FilterKind, MailboxFilter
 from mailstore.model import MailboxEntry
@@ -74,6 +75,9 @@ def _readable(names: Iterable[bytes], *, utf8: bool) -> Iterable[str]:
     for octets in names:
         try:
             # A client may mark a superior name by the delimiter behind it.
-            yield check_name(decode_name(octets, utf8=utf8), trailing=True)
+            name = check_name(decode_name(octets, utf8=utf8), trailing=True)
+            yield name
+            if utf8:  # what it is in Net-Unicode (RFC 9051 §5.1)
+                yield check_name(normalized(name))
         except InvalidMailboxName:
             continue

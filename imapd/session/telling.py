@@ -48,6 +48,9 @@ class Telling:
     global_messages: bool = False
     """A message/global part is told as the message that it is (RFC 9051 §9)."""
 
+    old_names: bool = False
+    """A name that a client wrote in another form is told (RFC 9051 §6.3.9.7)."""
+
     language: str = DEFAULT
     """What people read is told in it (RFC 5255 §3.2)."""
 

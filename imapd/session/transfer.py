@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from imapd.session.context import Context
 from imapd.session.faults import No
-from imapd.syntax.mailbox import InvalidMailboxName, check_name, decode_name
+from imapd.session.names import found_name
+from imapd.syntax.mailbox import InvalidMailboxName
 from imapd.wire.encode import sequence_set
 from mailstore.errors import NotFound
 from mailstore.model import Copied
@@ -23,7 +24,7 @@ def destination(context: Context, octets: bytes) -> str:
     would fail too (RFC 3501 §6.4.7).
     """
     try:
-        return check_name(decode_name(octets, utf8=context.session.telling.utf8))
+        return found_name(context, octets)
     except InvalidMailboxName:
         raise No("no mailbox can have this name", "NONEXISTENT") from None
 

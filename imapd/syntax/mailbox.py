@@ -8,6 +8,7 @@ never become paths, so ``..`` is a level like every other.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from imapd.wire import encode, utf7
@@ -52,6 +53,11 @@ def decode_name(octets: bytes, *, utf8: bool = False) -> str:
             f"the name is no {'UTF-8' if utf8 else 'modified UTF-7'}"
         ) from error
     return canonical_inbox(name)
+
+
+def normalized(name: str) -> str:
+    """Give a name in the form of Net-Unicode, NFC (RFC 5198 §3, RFC 9051 §5.1)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def check_name(name: str, *, trailing: bool = False) -> str:

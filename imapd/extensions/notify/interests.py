@@ -20,7 +20,13 @@ from imapd.extensions.notify.syntax import (
 )
 from imapd.session.faults import Bad, No
 from imapd.session.plugs import FetchItem
-from imapd.syntax.mailbox import InvalidMailboxName, ancestors, check_name, decode_name
+from imapd.syntax.mailbox import (
+    InvalidMailboxName,
+    ancestors,
+    check_name,
+    decode_name,
+    normalized,
+)
 from mailstore.model import MailboxEntry
 
 MAX_GROUPS = 50
@@ -197,8 +203,8 @@ def _readable(mailboxes: Iterable[bytes], *, utf8: bool) -> frozenset[str]:
     found = []
     for octets in mailboxes:
         try:
-            name = decode_name(octets, utf8=utf8)
-            found.append(check_name(name, trailing=True))
+            name = check_name(decode_name(octets, utf8=utf8), trailing=True)
+            found += [name, check_name(normalized(name))] if utf8 else [name]
         except InvalidMailboxName:
             continue
     return frozenset(found)
