@@ -44,6 +44,7 @@ EVENT_LEVELS: Mapping[str, int] = {
     "store": logging.WARNING,
     "twisted": logging.WARNING,
     "worker-died": logging.ERROR,
+    "worker-hung": logging.ERROR,
     "reload-failed": logging.ERROR,
     "stop-stuck": logging.ERROR,
     "control-failed": logging.WARNING,

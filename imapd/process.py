@@ -23,7 +23,7 @@ from imapd.net.lanes import TwistedRuntime
 from imapd.net.listen import Endpoint
 from imapd.net.loop import Loop, log_twisted, new_loop
 from imapd.net.signals import Lifeline, Signals
-from imapd.net.workers import READY, WorkerSpec
+from imapd.net.workers import BEAT, READY, WorkerSpec
 
 if TYPE_CHECKING:
     from mailstore.changes import ChangeBus
@@ -112,8 +112,16 @@ class _Process:
         logs.event("start", version=self._application.version, pid=os.getpid())
         if self._lifeline is not None:
             self._lifeline.tell(READY)
+            self._beat(self._lifeline)
         if ready is not None:
             ready()
+
+    def _beat(self, lifeline: Lifeline) -> None:
+        """Say that the loop turns, a few times in the time that it may hang."""
+        allowed = self._application.config.server.hung_seconds
+        if allowed:
+            lifeline.tell(BEAT)
+            self._loop.callLater(allowed / 4, lambda: self._beat(lifeline))
 
     def _stop(self) -> None:
         watchdog = threading.Timer(STUCK_SECONDS, _give_up)

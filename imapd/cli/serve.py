@@ -133,6 +133,7 @@ def _supervise(
             lambda: _announce(rows[0]),
             settings=lambda: held.text,
             hangup=held.renew,
+            hung_seconds=config.server.hung_seconds,
         ).run()
     finally:
         held.writer.stop()

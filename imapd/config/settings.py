@@ -251,6 +251,12 @@ class ServerSettings:
     workers: int = _setting(
         0, Whole(0, 256), "worker processes; 0 makes one for each processor"
     )
+    hung_seconds: int = _setting(
+        60,
+        Whole(0, 3_600),
+        "after so long without a turn of its event loop a worker is ended and "
+        "replaced; 0 waits for ever. It holds where there are several workers",
+    )
     name: str = _setting("imapd", Word(), "what the greeting calls this server")
     contact: str = _setting(
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -73,7 +74,9 @@ class Lifeline:
 
     def tell(self, word: bytes) -> None:
         """Say a word to the supervisor."""
-        self._socket.send(word)
+        # A supervisor that does not read is no reason for a worker to fail.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            self._socket.send(word)
 
     def fileno(self) -> int:
         """The descriptor to watch."""

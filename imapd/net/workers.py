@@ -5,7 +5,8 @@ store: there is next to nothing in it that can fail. Every worker is a fresh pro
 that is handed its sockets. When a worker dies its sockets stay open here, and the
 connections that wait in them are served by the next one.
 
-A worker says on its control socket when it accepts connections; when that socket
+A worker says on its control socket when it accepts connections, and from then on now
+and then that its loop turns: one that hangs is ended and replaced. When that socket
 closes because the supervisor is gone, the worker stops too.
 
 A row without endpoints is the indexer's: a process that serves nobody and fills the
@@ -32,6 +33,8 @@ from imapd import logs
 from imapd.net.listen import Endpoint
 
 READY = b"R"
+BEAT = b"B"
+"""Said by a worker's event loop now and then: it turns."""
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
 STEADY_SECONDS = 60.0
@@ -106,6 +109,7 @@ class _Slot:
     started: float = 0.0
     delay: float = FIRST_DELAY
     restart_at: float | None = field(default=None)
+    heard: float | None = None  # when it said last that it turns; None: never
 
 
 def _nothing() -> None:
@@ -128,12 +132,14 @@ class Supervisor:
         *,
         settings: Callable[[], str] = str,
         hangup: Callable[[], None] = _nothing,
+        hung_seconds: float = 0.0,
     ) -> None:
         self._rows = rows
         self._command = command
         self._announce = announce
         self._settings = settings
         self._hangup = hangup
+        self._hung_seconds = hung_seconds
         self._runs = 0
         self._announced = False
         self._stopping = False
@@ -179,14 +185,36 @@ class Supervisor:
                 self._listen_to(key.data)
         self._reap()
         now = time.monotonic()
+        self._end_hung(now)
         for slot in self._slots:
             if slot.restart_at is not None and slot.restart_at <= now:
                 self._spawn(slot)
         if self._stopping and now >= self._kill_at:
             self._signal(signal.SIGKILL)
 
+    def _end_hung(self, now: float) -> None:
+        """End workers whose loop has not turned for long; they are replaced.
+
+        What they said is read before, so that nobody is ended because this process had
+        no turn itself.
+        """
+        for slot in self._slots:
+            late = self._late_at(slot)
+            if late is None or now < late or slot.process is None:
+                continue
+            logs.event("worker-hung", worker=slot.index, seconds=self._hung_seconds)
+            slot.heard = None
+            slot.process.kill()
+
+    def _late_at(self, slot: _Slot) -> float | None:
+        if slot.heard is None or not self._hung_seconds or self._stopping:
+            return None
+        return slot.heard + self._hung_seconds
+
     def _timeout(self) -> float | None:
         times = [s.restart_at for s in self._slots if s.restart_at is not None]
+        late = map(self._late_at, self._slots)
+        times += [when for when in late if when is not None]
         if self._stopping:
             times.append(self._kill_at)
         return max(0.0, min(times) - time.monotonic()) if times else None
@@ -236,6 +264,7 @@ class Supervisor:
         theirs.close()
         os.close(settings)
         slot.control, slot.ready, slot.started = ours, False, time.monotonic()
+        slot.heard = None
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, slot)
 
@@ -266,6 +295,8 @@ class Supervisor:
         if not data:
             self._forget_control(slot)
             return
+        if BEAT in data:
+            slot.heard = time.monotonic()
         slot.ready = True
         if not self._announced and all(other.ready for other in self._slots):
             self._announced = True

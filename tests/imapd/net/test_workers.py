@@ -32,7 +32,8 @@ def command(spec):
 def announce():
     print("ready", rows[0][0].bound[1], flush=True)
 
-sys.exit(workers.Supervisor(rows, command, announce).run())
+hung = float(sys.argv[2])
+sys.exit(workers.Supervisor(rows, command, announce, hung_seconds=hung).run())
 """
 
 WORKER = """
@@ -64,10 +65,10 @@ say("bye")
 
 
 class Running:
-    def __init__(self, folder: Path, worker: str) -> None:
+    def __init__(self, folder: Path, worker: str, hung: float = 0) -> None:
         (folder / "worker.py").write_text(worker)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISOR, str(folder / "worker.py")],
+            [sys.executable, "-c", SUPERVISOR, str(folder / "worker.py"), str(hung)],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[3],
@@ -99,8 +100,8 @@ class Running:
 def start(tmp_path):
     running: list[Running] = []
 
-    def begin(worker: str = WORKER) -> Running:
-        running.append(Running(tmp_path, worker))
+    def begin(worker: str = WORKER, hung: float = 0) -> Running:
+        running.append(Running(tmp_path, worker, hung))
         return running[-1]
 
     yield begin
@@ -134,6 +135,34 @@ def test_a_killed_worker_is_replaced_and_no_connection_is_lost(start):
         seen.add(server.ask())
     assert (index, pid) not in seen
     assert index in {one for one, _ in seen}
+    assert server.end()[0] == 0
+
+
+def test_a_worker_that_hangs_is_replaced(start):
+    """It lives, and says nothing any more; who waits is served by the next one."""
+    beats = WORKER.replace("while not stopped:\n", "while not stopped:\n    beat()\n")
+    worker = beats.replace(
+        "def say(word)",
+        """def beat():
+    control.send(b"B")
+    if spec["run"] == 0:
+        signal.pause()
+
+
+def say(word)""",
+    )
+    server = start(worker, hung=1).ready()
+    seen = {server.ask()[0] for _ in range(40)}
+    assert seen == {0, 1}
+    assert server.end()[0] == 0
+
+
+def test_a_worker_that_never_said_that_it_turns_is_left_alone(start):
+    server = start(hung=0.05).ready()
+    pids: dict[int, int] = {}
+    for _ in range(40):
+        index, pid = server.ask()
+        assert pids.setdefault(index, pid) == pid
     assert server.end()[0] == 0
 
 
