@@ -15,6 +15,7 @@ and its tables), at most 40 for the way in (32 KiB: the client chooses its windo
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable
 
@@ -127,12 +128,16 @@ class Inflater:
         A client that doesn't end its stream (RFC 1951 §3.2.3: BFINAL) must have sent
         nothing behind its last flush: where the stream ended could not be known.
         """
-        rest = self._rest
+        rest, more = self._rest, b""
         self.close()
         self._hold(False)
-        if self._stream.eof:
+        if not self._stream.eof:
+            # A step may have ended just before the end: what is left says it.
+            with contextlib.suppress(zlib.error):
+                more = self._stream.decompress(rest, 1)
+        if self._stream.eof and not more:
             return self._stream.unused_data
-        if rest:
+        if more or self._stream.unconsumed_tail:
             self._broken("nothing may follow in the same stream")
         return b""
 

@@ -244,3 +244,45 @@ def test_a_lost_connection_leaves_no_step_behind(files):
     assert not house.loop.getDelayedCalls()
     assert house.runtime.running == 0
     assert house.errors == []
+
+
+def ended(plain: bytes, behind: bytes) -> bytes:
+    """Give a stream that ends behind some text, and what comes plain behind it."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return stream.compress(plain) + stream.flush(zlib.Z_FINISH) + behind
+
+
+class Stopped(In):
+    """A session that stops inflating once it has got so much."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+        self.rest: bytes | None = None
+        self.inflater._received = self.take
+
+    def take(self, data: bytes) -> None:
+        self.got.append(data)
+        if sum(map(len, self.got)) == self.length:
+            self.rest = self.inflater.stop()
+
+
+@pytest.mark.parametrize("length", [10, STEP - 1, STEP, STEP + 1, 2 * STEP])
+def test_what_comes_behind_an_ended_stream_is_kept(length):
+    """RFC 8437 §4.1. A step may end just before the stream does."""
+    side = Stopped(length)
+    side.inflater.feed(ended(b"x" * length, b"a LOGIN"))
+    side.turn()
+    assert (side.rest, side.broken) == (b"a LOGIN", [])
+
+
+def test_what_follows_in_the_stream_that_was_stopped_ends_it():
+    side = Stopped(STEP)
+    side.inflater.feed(deflated(b"x" * STEP + b"more"))
+    assert (side.rest, side.broken) == (b"", ["nothing may follow in the same stream"])
+
+
+def test_a_flush_behind_the_last_step_is_nothing():
+    side = Stopped(STEP)
+    side.inflater.feed(deflated(b"x" * STEP))
+    assert (side.rest, side.broken) == (b"", [])
