@@ -11,6 +11,7 @@ the exchange fails.
 
 from __future__ import annotations
 
+import abc
 import json
 import re
 
@@ -31,7 +32,7 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _SEPARATOR = "\x01"
 
 
-class _Bearer:
+class _Bearer(abc.ABC):
     """What both mechanisms do with a token, once they have found it."""
 
     mechanism = ""
@@ -70,11 +71,13 @@ class _Bearer:
         proof = Proof(row.id)
         return desk.admit(name, proof, user, self._client, self.mechanism)
 
+    @abc.abstractmethod
     def _parts(self, message: str) -> tuple[str | None, str]:
-        raise NotImplementedError
+        """Find who is asked for (None: nobody by name) and the token."""
 
+    @abc.abstractmethod
     def _error(self) -> bytes:
-        raise NotImplementedError
+        """Say why there was no login."""
 
 
 class OAuthBearer(_Bearer):

@@ -119,15 +119,28 @@ class FilterKey:
         return next((value for _, value in found if value is not None), None)
 
     def _keys(self, text: bytes, registry: Registry) -> tuple[SearchKey, ...]:
-        cursor = Cursor(text, utf8=True)
-        cursor.terminals = registry.terminals
-        try:
-            return parse_search_keys(cursor, registry)
-        except Malformed as error:
-            where = f"{error.wanted} wanted at octet {error.at}"
-            raise No(
-                f"the filter {self.name} is no search: {where}", "CANNOT"
-            ) from None
+        return _parsed(self.name, text, registry)
+
+
+def _parsed(name: str, text: bytes, registry: Registry) -> tuple[SearchKey, ...]:
+    """Read the text of a filter. Raises `No`."""
+    cursor = Cursor(text, utf8=True)
+    cursor.terminals = registry.terminals
+    try:
+        return parse_search_keys(cursor, registry)
+    except Malformed as error:
+        where = f"{error.wanted} wanted at octet {error.at}"
+        raise No(f"the filter {name} is no search: {where}", "CANNOT") from None
+
+
+def check(context: Context, entry: str, value: bytes) -> None:
+    """Refuse a filter that nobody could search by (§3.2). Raises `No`."""
+    for place in _PLACES:
+        if entry.lower().startswith(place):
+            name = entry[len(place) :]
+            if _NAME.fullmatch(name.encode("utf-8")) is None:
+                raise No("no filter can have this name", "CANNOT")
+            _parsed(name, value, context.registry)
 
 
 def _parse(cursor: Cursor, _: Registry) -> SearchKey:
@@ -140,5 +153,6 @@ FEATURE = Feature(
     rfc=("5466",),
     capabilities=(Capability("FILTERS"),),
     search_keys=(SearchKeySpec("FILTER", _parse, "RFC 5466 §3.1"),),
+    metadata_checks=(check,),
     requires=("METADATA-SERVER",),
 )

@@ -23,7 +23,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from imapd.session.bounds import cut_search
 from imapd.session.context import Context
+from imapd.session.faults import No
 from imapd.session.numbered import both_forms
 from imapd.session.plugs import SearchKey
 from imapd.session.registry import Capability, Completed, Effects, Feature, Registry
@@ -80,11 +82,17 @@ def unparse(node: Thread) -> bytes:
 
 
 async def run(context: Context, node: Thread) -> Completed:
-    """Answer with what was found, in threads."""
+    """Answer with what was found, in threads. Raises `No` for too many messages."""
     by_uid = node.answer is UidSet
     selected, reply = context.selected, context.reply
     view = selected.view
-    predicate = _of_view(view, lower_keys(context, view, node.keys, node.charset))
+    predicate = lower_keys(context, view, node.keys, node.charset)
+    _, beyond = cut_search(context, view, predicate)
+    if beyond is not None:
+        # RFC 9738 §3.3: threads of some of the messages would be other ones.
+        most = context.services.limits().message_limit
+        raise No(f"{most} messages at most", f"MESSAGELIMIT {most}")
+    predicate = _of_view(view, predicate)
     with context.at_work():
         forest = await selected.mailbox.thread(
             predicate, node.algorithm, context.session.comparator, following(context)

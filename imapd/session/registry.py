@@ -155,6 +155,11 @@ LoginCheck = Callable[["Context", "Grant"], None]
 """Asked about somebody who has proved who he is; raises a fault to keep him out."""
 
 
+MetadataCheck = Callable[["Context", str, bytes], None]
+"""Asked about an annotation of the server that is to be set, its name and its value;
+raises a fault to refuse it (RFC 5464 §4.3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feature:
     """A unit of the specification that can be listed, documented and switched off.
@@ -174,6 +179,7 @@ class Feature:
     select_responses: tuple[SelectResponse, ...] = ()
     create_codes: tuple[CreateCode, ...] = ()
     login_checks: tuple[LoginCheck, ...] = ()
+    metadata_checks: tuple[MetadataCheck, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
     search_returns: tuple[SearchReturnSpec, ...] = ()
     sort_keys: tuple[SortKeySpec, ...] = ()
@@ -253,6 +259,7 @@ class Registry:
     select_responses: tuple[SelectResponse, ...] = field(repr=False)
     create_codes: tuple[CreateCode, ...] = field(repr=False)
     login_checks: tuple[LoginCheck, ...] = field(repr=False)
+    metadata_checks: tuple[MetadataCheck, ...] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
     search_returns: Mapping[str, SearchReturnSpec] = field(repr=False)
     sort_keys: Mapping[str, SortKeySpec] = field(repr=False)
@@ -302,6 +309,7 @@ class Registry:
             select_responses=tuple(r for f in chosen for r in f.select_responses),
             create_codes=tuple(c for f in chosen for c in f.create_codes),
             login_checks=tuple(c for f in chosen for c in f.login_checks),
+            metadata_checks=tuple(c for f in chosen for c in f.metadata_checks),
             search_keys=_merge("key", chosen, lambda f: f.search_keys),
             sort_keys=_merge("sort key", chosen, lambda f: f.sort_keys),
             search_returns=_merge("return option", chosen, lambda f: f.search_returns),

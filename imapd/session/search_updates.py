@@ -22,6 +22,7 @@ means something else by now, as \\Recent or a time that goes on.
 
 from __future__ import annotations
 
+import abc
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,7 @@ _MOST_KEPT = 500_000  # messages in the results of one session that are kept
 _TIME_PASSES = 60.0  # seconds between looks for the sake of the time alone
 
 
-class _Live:
+class _Live(abc.ABC):
     """One search that goes on. How it keeps its result is for those below."""
 
     def __init__(self, result: SearchResult, items: tuple[FetchItem, ...]) -> None:
@@ -103,9 +104,9 @@ class _Live:
         self._predicate = before  # RFC 5032 §2: now and then is enough
         return False
 
+    @abc.abstractmethod
     def __len__(self) -> int:
         """Give the number of messages that are found by now."""
-        raise NotImplementedError
 
     async def look(self, touched: Sequence[int], vanished: Sequence[int]) -> None:
         """See what is found now; ``touched`` are new or changed, ascending."""
@@ -114,22 +115,23 @@ class _Live:
             self._whole_at = self._now()
         await self._look(touched, vanished, whole=whole)
 
+    @abc.abstractmethod
     async def _look(
         self, touched: Sequence[int], vanished: Sequence[int], *, whole: bool
     ) -> None:
-        raise NotImplementedError
+        """See what is found now; with ``whole`` among all messages."""
 
     async def _matching(self, touched: Sequence[int]) -> Sequence[int]:
         some = Uids(tuple(ranges(touched)))
         return await self._find(And((some, self._predicate)))
 
+    @abc.abstractmethod
     def leaving(self, view: View, vanished: Sequence[int]) -> bytes:
         """Give the item of ESEARCH for what leaves the result, if anything does."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def arrived(self, view: View) -> bytes:
         """Give the item of ESEARCH for what joins the result; note it as ``joined``."""
-        raise NotImplementedError
 
     def _set(self, view: View, uids: Sequence[int]) -> bytes:
         """Render messages of the view in their order."""

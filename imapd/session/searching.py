@@ -118,10 +118,8 @@ async def find_messages(
     """
     context = searching.context
     predicate = lower_keys(context, view, searching.keys, searching.charset)
-    bounded, code = predicate, None
-    if searching.ascending:
-        # RFC 9738 §3.3: an order is known without a look at each message.
-        bounded, code = cut_search(context, view, predicate)
+    # RFC 9738 §3.3: an order, too, is one of the messages that were looked at.
+    bounded, code = cut_search(context, view, predicate)
     with context.at_work():
         uids = await searching.find(
             mailbox, bounded, following(context, searching.progress)

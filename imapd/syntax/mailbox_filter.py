@@ -41,6 +41,11 @@ class FilterKind(enum.Enum):
         """Whether names of mailboxes follow."""
         return self in _WITH_NAMES
 
+    @property
+    def is_selected(self) -> bool:
+        """Whether it is about the selected mailbox (RFC 5465 §6.1)."""
+        return self in (FilterKind.SELECTED, FilterKind.SELECTED_DELAYED)
+
 
 _WITH_NAMES = frozenset(
     {FilterKind.SUBTREE, FilterKind.SUBTREE_ONE, FilterKind.MAILBOXES}

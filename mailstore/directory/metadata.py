@@ -44,6 +44,16 @@ class ServerMetadata:
         below = metadata.below(reader, SERVER, me, entries, depth)
         return [(one.entry, one.value) for one in below]
 
+    def sizes(
+        self, me: AccountId, entries: Sequence[str], depth: Depth = Depth.NONE
+    ) -> Sequence[tuple[str, int]]:
+        """Give the entries that `get` would give, each with the octets of its value."""
+        found = metadata.sizes(self._database.reader, SERVER, me, entries, depth)
+        if depth is not Depth.NONE:
+            return found
+        octets = {entry.lower(): size for entry, size in found}
+        return [(entry, octets.get(entry.lower(), 0)) for entry in entries]
+
     def version(self) -> int:
         """Give the version of the last change."""
         return metadata.last_version(self._database.reader)

@@ -57,6 +57,26 @@ def named(
     return [Annotation(*row) for row in rows]
 
 
+def sizes(
+    database: Database,
+    mailbox: MailboxId,
+    me: str,
+    entries: Sequence[str],
+    depth: Depth,
+) -> list[tuple[str, int]]:
+    """Give (name, octets of its value) of some entries and what is below, in order.
+
+    No value is read.
+    """
+    rows = database.all(
+        "SELECT entry, name, length(value) FROM metadata WHERE mailbox = ?"
+        " AND owner IN (?, ?) AND value IS NOT NULL ORDER BY entry",
+        (mailbox, SHARED, me),
+    )
+    tops = {entry.lower() for entry in entries}
+    return [(name, size) for key, name, size in rows if _is_below(key, tops, depth)]
+
+
 def below(
     database: Database,
     mailbox: MailboxId,

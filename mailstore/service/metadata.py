@@ -55,6 +55,30 @@ class MailboxMetadata:
                 given.setdefault(SPECIAL_USE, row.special_use.value.encode("ascii"))
         return list(given.items())
 
+    async def sizes(
+        self, name: str, entries: Sequence[str], depth: Depth = Depth.NONE
+    ) -> Sequence[tuple[str, int]]:
+        """Give the entries that `get` would give, each with the octets of its value.
+
+        One without a value has none. Raises `NotFound`.
+        """
+        reader = self._account.readers.event
+        row = mailboxes.mailbox_named(reader, name)
+        found = metadata.sizes(reader, row.id, self._me, entries, depth)
+        use = row.special_use
+        if use is not None and any(
+            f"{SPECIAL_USE}/".startswith(f"{entry.lower()}/")
+            and depth.covers(entry, SPECIAL_USE)
+            for entry in entries
+        ):
+            there = {entry.lower() for entry, _ in found}
+            if SPECIAL_USE not in there:
+                found.append((SPECIAL_USE, len(use.value)))
+        if depth is not Depth.NONE:
+            return found
+        octets = {entry.lower(): size for entry, size in found}
+        return [(entry, octets.get(entry.lower(), 0)) for entry in entries]
+
     async def get_all(
         self, names: Sequence[str], entries: Sequence[str]
     ) -> Mapping[str, Sequence[tuple[str, bytes | None]]]:

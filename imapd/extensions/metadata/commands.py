@@ -19,7 +19,7 @@ has no value is told as NIL; below a named one only what there is is told.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imapd.session.context import Context
@@ -63,6 +63,10 @@ class GetMetadata:
     def __post_init__(self) -> None:
         if not self.entries:
             raise ValueError("there is at least one entry")
+
+    def fits(self, octets: int) -> bool:
+        """Tell whether a value of such a size is wanted."""
+        return self.most is None or octets <= self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,58 +200,96 @@ async def take_literal(
 
 
 async def run_get(context: Context, node: GetMetadata) -> Completed:
-    """Tell the entries. Raises `No` when there is no such mailbox."""
-    if node.mailbox:
-        name = _mailbox(context, node.mailbox)
-        found = await context.account.metadata.get(name, node.entries, node.depth)
-    else:
-        name = ""
-        found = _of_server(context, node)
-    small, longest = _sized(found, node.most)
-    await _tell(context, name, small)
+    """Tell the entries. Raises `No` when there is no such mailbox.
+
+    In several responses where they are large (§4.4), and read for each alone: all of a
+    mailbox may be a hundred megabytes.
+    """
+    source = _of_mailbox(context, node) if node.mailbox else _of_server(context)
+    sizes = await source.sizes(node.entries, node.depth)
+    small = [(entry, size) for entry, size in sizes if node.fits(size)]
+    utf8 = uses_utf8(context)
+    for entries in _slices(small):
+        found = await source.get(entries)
+        if node.depth is not Depth.NONE:  # one may have gone meanwhile
+            found = [(entry, value) for entry, value in found if value is not None]
+        if found:
+            context.reply.untagged(metadata_response(source.name, found, utf8=utf8))
+        await context.reply.give_way()
+    longest = max([size for _, size in sizes if not node.fits(size)], default=None)
     code = None if longest is None else f"METADATA LONGENTRIES {longest}"
     return Completed("GETMETADATA completed", code)
 
 
-def _of_server(context: Context, node: GetMetadata) -> Values:
-    services = context.services
-    metadata = services.store.directory.metadata
-    found = list(metadata.get(context.account.id, node.entries, node.depth))
-    contact = services.contact.encode("utf-8") or None
-    if node.depth is Depth.NONE:
-        return [(e, contact if e.lower() == CONTACT else v) for e, v in found]
-    names = [entry.lower() for entry in node.entries]
-    if contact is not None and any(
-        f"{CONTACT}/".startswith(f"{name}/") and node.depth.covers(name, CONTACT)
-        for name in names
-    ):
-        found.append((CONTACT, contact))
-    return found
-
-
-def _sized(found: Values, most: int | None) -> tuple[Values, int | None]:
-    """Give the values that are small enough, and the size of the longest other."""
-    if most is None:
-        return found, None
-    small = [(entry, value) for entry, value in found if len(value or b"") <= most]
-    longest = max([len(value or b"") for _, value in found], default=0)
-    return small, longest if longest > most else None
-
-
-async def _tell(context: Context, name: str, found: Values) -> None:
-    """Send the entries, in several responses where they are large (§4.4)."""
-    utf8 = uses_utf8(context)
-    some: list[tuple[str, bytes | None]] = []
+def _slices(sizes: Sequence[tuple[str, int]]) -> Iterator[Sequence[str]]:
+    """Give the entries in pieces, each about as large as a chunk of an answer."""
+    some: list[str] = []
     octets = 0
-    for entry, value in found:
-        some.append((entry, value))
-        octets += len(entry) + len(value or b"")
+    for entry, size in sizes:
+        some.append(entry)
+        octets += len(entry) + size
         if octets >= _CHUNK:
-            context.reply.untagged(metadata_response(name, some, utf8=utf8))
-            await context.reply.room()
+            yield some
             some, octets = [], 0
     if some:
-        context.reply.untagged(metadata_response(name, some, utf8=utf8))
+        yield some
+
+
+@dataclass(frozen=True, slots=True)
+class _OfMailbox:
+    """Where the entries of a mailbox are."""
+
+    context: Context
+    name: str
+
+    async def sizes(
+        self, entries: Sequence[str], depth: Depth
+    ) -> Sequence[tuple[str, int]]:
+        return await self.context.account.metadata.sizes(self.name, entries, depth)
+
+    async def get(self, entries: Sequence[str]) -> Values:
+        return await self.context.account.metadata.get(self.name, entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfServer:
+    """Where those of the server are; one of them is in its configuration."""
+
+    context: Context
+    name: str = ""
+
+    async def sizes(
+        self, entries: Sequence[str], depth: Depth
+    ) -> Sequence[tuple[str, int]]:
+        metadata = self.context.services.store.directory.metadata
+        found = list(metadata.sizes(self.context.account.id, entries, depth))
+        contact = len(self._contact or b"")
+        if depth is Depth.NONE:
+            return [(e, contact if e.lower() == CONTACT else n) for e, n in found]
+        if contact and any(
+            f"{CONTACT}/".startswith(f"{entry.lower()}/")
+            and depth.covers(entry.lower(), CONTACT)
+            for entry in entries
+        ):
+            found.append((CONTACT, contact))
+        return found
+
+    async def get(self, entries: Sequence[str]) -> Values:
+        metadata = self.context.services.store.directory.metadata
+        found = metadata.get(self.context.account.id, entries)
+        return [(e, self._contact if e.lower() == CONTACT else v) for e, v in found]
+
+    @property
+    def _contact(self) -> bytes | None:
+        return self.context.services.contact.encode("utf-8") or None
+
+
+def _of_mailbox(context: Context, node: GetMetadata) -> _OfMailbox:
+    return _OfMailbox(context, _mailbox(context, node.mailbox))
+
+
+def _of_server(context: Context) -> _OfServer:
+    return _OfServer(context)
 
 
 async def run_set(context: Context, node: SetMetadata) -> Completed:
@@ -263,6 +305,10 @@ async def run_set(context: Context, node: SetMetadata) -> Completed:
             version = await account.metadata.set(name, dict(node.values))
         else:
             account.check_writable()
+            for entry, value in node.values:
+                if value is not None:
+                    for check in context.registry.metadata_checks:
+                        check(context, entry, value)
             version = await context.services.store.directory.metadata.set(
                 account.id,
                 dict(node.values),

@@ -15,7 +15,6 @@ from imapd.extensions.notify.syntax import (
     MESSAGE_NEW,
     Event,
     EventGroup,
-    Filter,
     Notify,
 )
 from imapd.session.faults import Bad, No
@@ -27,6 +26,7 @@ from imapd.syntax.mailbox import (
     decode_name,
     normalized,
 )
+from imapd.syntax.mailbox_filter import FilterKind
 from mailstore.model import MailboxEntry
 
 MAX_GROUPS = 50
@@ -72,7 +72,7 @@ def check(
         raise No("there is no such event", f"BADEVENT ({' '.join(known.values())})")
     if any(len(event.items or ()) > most_items for event in events):
         raise No(f"{most_items} items at most can be asked for", "LIMIT")
-    if sum(group.filter.selected for group in node.groups) > 1:
+    if sum(group.filter.is_selected for group in node.groups) > 1:
         raise Bad("SELECTED and SELECTED-DELAYED may be said once")
     for group in node.groups:
         _check_group(group, of_messages)
@@ -84,9 +84,9 @@ def check(
 
 def _check_group(group: EventGroup, more: Mapping[str, str]) -> None:
     names = {event.name for event in group.events}
-    if group.filter.selected and not names <= MESSAGE_EVENTS.keys() | more.keys():
+    if group.filter.is_selected and not names <= MESSAGE_EVENTS.keys() | more.keys():
         raise Bad("of the selected mailbox there are events of messages only")
-    if not group.filter.selected and any(event.items for event in group.events):
+    if not group.filter.is_selected and any(event.items for event in group.events):
         raise Bad("items are told of the selected mailbox's messages only")
     # §5: numbers make no sense to a client that hears of some changes only.
     if (MESSAGE_NEW in names) != (MESSAGE_EXPUNGE in names):
@@ -136,7 +136,7 @@ class Interests:
         self._changes = (FLAG_CHANGE, *of_messages)
         self._groups: list[_Group] = []
         for group in node.groups:
-            if group.filter.selected:
+            if group.filter.is_selected:
                 self.selected = _of_selected(group)
             else:
                 self._groups.append(_ready(group, utf8=utf8))
@@ -176,18 +176,18 @@ def _of_selected(group: EventGroup) -> OfSelected | None:
         items=events[MESSAGE_NEW].items or (),
         flags=FLAG_CHANGE in events,
         events=frozenset(events),
-        delayed=group.filter is Filter.SELECTED_DELAYED,
+        delayed=group.filter is FilterKind.SELECTED_DELAYED,
     )
 
 
 def _ready(group: EventGroup, *, utf8: bool) -> _Group:
     events = _names_of(group.events)
     match group.filter:
-        case Filter.SUBSCRIBED:
+        case FilterKind.SUBSCRIBED:
             return _Group(events, subscribed=True)
-        case Filter.SUBTREE | Filter.MAILBOXES:
+        case FilterKind.SUBTREE | FilterKind.MAILBOXES:
             names = _readable(group.mailboxes, utf8=utf8)
-            below = group.filter is Filter.SUBTREE
+            below = group.filter is FilterKind.SUBTREE
             return _Group(events, names=names, inferior=below)
         case _:
             # §6.3: any personal mailbox may be one that mail is delivered to.

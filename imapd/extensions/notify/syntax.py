@@ -18,37 +18,19 @@ is taken too. Which events there are, and which go together, is not the grammar'
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from imapd.session.plugs import FetchItem, parse_fetch_item
 from imapd.session.registry import Registry
-from imapd.syntax.mailbox import parse_mailbox, unparse_name
+from imapd.syntax.mailbox import unparse_name
+from imapd.syntax.mailbox_filter import FilterKind, MailboxFilter
 from imapd.wire.cursor import Cursor
 
 MESSAGE_NEW = "MESSAGENEW"
 
 
-class Filter(enum.Enum):
-    """Which mailboxes a group is about (RFC 5465 §6)."""
-
-    SELECTED = "SELECTED"
-    SELECTED_DELAYED = "SELECTED-DELAYED"
-    INBOXES = "INBOXES"
-    PERSONAL = "PERSONAL"
-    SUBSCRIBED = "SUBSCRIBED"
-    SUBTREE = "SUBTREE"
-    MAILBOXES = "MAILBOXES"
-
-    @property
-    def named(self) -> bool:
-        """Whether names of mailboxes follow."""
-        return self in (Filter.SUBTREE, Filter.MAILBOXES)
-
-    @property
-    def selected(self) -> bool:
-        """Whether it is about the selected mailbox (§6.1)."""
-        return self in (Filter.SELECTED, Filter.SELECTED_DELAYED)
+_KINDS = frozenset(FilterKind) - {FilterKind.SUBTREE_ONE}
+"""The mailboxes that a group may be about (RFC 5465 §6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +49,12 @@ class Event:
 class EventGroup:
     """What is wanted of some mailboxes; no events are NONE, nothing at all."""
 
-    filter: Filter
+    filter: FilterKind
     mailboxes: tuple[bytes, ...] = ()
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.filter.named != bool(self.mailboxes):
+        if self.filter.has_names != bool(self.mailboxes):
             raise ValueError("some filters have names, the others have none")
 
 
@@ -112,31 +94,11 @@ def parse(cursor: Cursor, registry: Registry) -> Notify:
 def _group(cursor: Cursor, registry: Registry) -> EventGroup:
     cursor.expect(b"(")
     with cursor.nested():
-        chosen = _filter(cursor)
-        mailboxes: tuple[bytes, ...] = ()
-        if chosen.named:
-            cursor.sp()
-            mailboxes = _mailboxes(cursor)
+        chosen = MailboxFilter.parse(cursor, _KINDS)
         cursor.sp()
         events = _events(cursor, registry)
         cursor.expect(b")")
-    return EventGroup(chosen, mailboxes, events)
-
-
-def _filter(cursor: Cursor) -> Filter:
-    start = cursor.at
-    word = cursor.atom().decode("ascii").upper()
-    try:
-        return Filter(word)
-    except ValueError:
-        cursor.at = start
-        raise cursor.fail("a mailbox filter") from None
-
-
-def _mailboxes(cursor: Cursor) -> tuple[bytes, ...]:
-    if cursor.peek() == b"(":
-        return cursor.parenthesised(lambda: parse_mailbox(cursor), least=1)
-    return (parse_mailbox(cursor),)
+    return EventGroup(chosen.kind, chosen.names, events)
 
 
 def _events(cursor: Cursor, registry: Registry) -> tuple[Event, ...]:

@@ -52,6 +52,15 @@ def keep(session: Session, name: bytes, text: bytes, place: bytes = b"private") 
     session.ok(b'SETMETADATA "" (%b {%d+}\r\n%b)' % (entry, len(text), text))
 
 
+def keep_unchecked(world: World, name: str, text: bytes) -> None:
+    """Keep what an older program took, or one that has other search keys."""
+    owner = world.store.directory.find("ann")
+    assert owner is not None
+    put = world.store.directory.metadata.set
+    values = {f"/private/filters/values/{name}": text}
+    world.runtime.run(put(owner.id, values, admin=False, now=0, octets=9_999, most=99))
+
+
 def found(session: Session, keys: bytes) -> tuple[int, ...]:
     (result,) = session.ok(b"SEARCH " + keys).of(SearchResult)
     return result.numbers
@@ -68,13 +77,13 @@ def test_its_text_stands_for_it(ann):
     assert found(ann, b"NOT FILTER on-the-road") == (1, 3, 4)
 
 
-def test_its_strings_are_utf8(ann):
+def test_its_strings_are_utf8(world, ann):
     keep(ann, b"f", 'SUBJECT "näme"'.encode())
     for charset in (b"", b"CHARSET UTF-8 ", b"CHARSET US-ASCII "):
         assert found(ann, charset + b"FILTER f") == (4,)
     answer = ann.run(b"SEARCH CHARSET ISO-8859-1 FILTER f")
     assert (answer.status.kind, answer.code) == ("BAD", "BADCHARSET")
-    keep(ann, b"f", b'SUBJECT "\xff"')
+    keep_unchecked(world, "f", b'SUBJECT "\xff"')
     assert ann.run(b"SEARCH FILTER f").status.kind != "OK"
 
 
@@ -127,10 +136,38 @@ def test_filters_that_double_are_bounded(ann):
 @pytest.mark.parametrize(
     "text", [b"OR SMALLER", b"WORDS", b"", b"ALL) (", b"OR SMALLER 5 ALL x"]
 )
-def test_what_is_no_search_is_refused_when_it_is_used(ann, text):
+def test_what_is_no_search_is_refused_when_it_is_used(world, ann, text):
     """RFC 5466 §3.1."""
-    keep(ann, b"f", text)
+    keep_unchecked(world, "f", text)
     ann.no(b"SEARCH FILTER f", "CANNOT")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"f", b"OR SMALLER"),
+        (b"f", b""),
+        (b"F", b"ALL) ("),
+        (b"f", b'SUBJECT "\xff"'),
+        (b"a/b", b"ALL"),
+        (b'"a b"', b"ALL"),
+    ],
+)
+def test_what_is_no_search_is_not_kept(ann, name, text):
+    """RFC 5466 §3.2: all or nothing of the command, as of any other."""
+    place = b"/private/filters/values/"
+    entry = b'"%b%b"' % (place, name.strip(b'"'))
+    ann.no(
+        b'SETMETADATA "" (%bgood {3+}\r\nALL %b {%d+}\r\n%b)'
+        % (place, entry, len(text), text),
+        "CANNOT",
+    )
+    ann.no(b"SEARCH FILTER good", "UNDEFINED-FILTER")
+
+
+def test_what_is_no_filter_is_not_looked_at(ann):
+    ann.ok(b'SETMETADATA "" (/private/filters/other "no search" /private/x "(")')
+    ann.ok(b"SETMETADATA INBOX (/private/filters/values/f {1+}\r\n()")
 
 
 def test_everybodys_filter_is_used_where_one_has_none(world, ann):
@@ -164,7 +201,7 @@ def test_a_live_search_goes_on_by_its_name(ann):
     assert update.data == (("ADDTO", ((0, (2,)),)),)
 
 
-def test_the_reason_names_what_was_wanted(ann):
-    keep(ann, b"f", b"OR SMALLER")
+def test_the_reason_names_what_was_wanted(world, ann):
+    keep_unchecked(world, "f", b"OR SMALLER")
     answer = ann.run(b"SEARCH FILTER f")
     assert re.search(r"f is no search: a space wanted", answer.status.text)

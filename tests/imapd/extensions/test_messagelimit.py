@@ -16,7 +16,9 @@ from tests.support.responses import (
     Expunge,
     Fetch,
     SearchResult,
+    SortResult,
     Status,
+    Threads,
 )
 from tests.support.session import Answer, Session, World
 
@@ -175,10 +177,21 @@ def test_what_is_saved_is_what_was_looked_at(ann):
     assert limit_of(ann.ok(b"FETCH $ UID")) is None
 
 
-def test_an_order_is_not_bounded(ann):
+def test_an_order_is_one_of_the_messages_that_were_looked_at(ann):
     """RFC 9738 §3.3."""
     answer = ann.ok(b"SORT RETURN (COUNT) (DATE) UTF-8 ALL")
-    assert (answer.of(Esearch)[0]["COUNT"], limit_of(answer)) == (6, None)
+    assert (answer.of(Esearch)[0]["COUNT"], limit_of(answer)) == (4, "4 3")
+    answer = ann.ok(b"UID SORT (REVERSE UID) UTF-8 UID 1:2")
+    assert answer.of(SortResult)[0].numbers == (2, 1)
+    assert limit_of(answer) is None
+
+
+def test_threads_are_not_told_in_part(ann):
+    """RFC 9738 §3.3: threads of some of the messages would be other ones."""
+    answer = ann.no(b"THREAD REFERENCES UTF-8 ALL", "MESSAGELIMIT")
+    assert limit_of(answer) == "4"
+    ann.no(b"UID THREAD REFERENCES UTF-8 SUBJECT x", "MESSAGELIMIT")
+    assert ann.ok(b"UID THREAD REFERENCES UTF-8 UID 1:4").of(Threads)
 
 
 def test_a_search_of_mailboxes_tells_a_uid_of_one_alone(ann):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from imapd.session.faults import Bad
 from imapd.session.registry import Registry
 from mailstore.model import Depth
 from tests.imapd.commands.peers import parsed, reparsed
+from tests.mailstore.stores import Statements
 from tests.support.responses import Capabilities, Fetch, ListLine, Metadata, StatusLine
 
 COMMENT = "/private/comment"
@@ -451,3 +453,24 @@ def test_without_the_feature_for_mailboxes_the_server_has_some_all_the_same(worl
 def test_features_have_their_capabilities():
     texts = [c.text for one in (FEATURE, SERVER_FEATURE) for c in one.capabilities]
     assert texts == ["METADATA", "METADATA-SERVER"]
+
+
+def test_everything_of_a_mailbox_is_read_in_pieces(world):
+    """All of it may be a hundred megabytes: no statement reads more than a piece."""
+    ann = world.session()
+    values = {f"/private/v{at:02}": b"%d" % at * 20_000 for at in range(10, 30)}
+    for name, value in values.items():
+        ann.ok(b"SETMETADATA INBOX (%b {%d+}\r\n%b)" % (name.encode(), 40_000, value))
+
+    async def reader() -> Any:
+        found = world.store.directory.find("ann")
+        return (await world.store.account(found.id)).readers.event
+
+    with Statements(world.runtime.run(reader())) as ran:
+        answer = ann.ok(b"GETMETADATA (DEPTH infinity) INBOX /private")
+    told = answer.of(Metadata)
+    assert {k: v for one in told for k, v in one.values.items()} == values
+    assert [len(one.values) for one in told] == [2] * 10
+    assert len([sql for sql in ran if " value FROM metadata" in sql]) == 10
+    command = b"GETMETADATA (MAXSIZE 100 DEPTH infinity) INBOX /private"
+    assert ann.ok(command).untagged == ()

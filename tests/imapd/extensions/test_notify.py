@@ -17,9 +17,10 @@ from imapd.extensions.notify.interests import (
     OfSelected,
     check,
 )
-from imapd.extensions.notify.syntax import Event, EventGroup, Filter, Notify
+from imapd.extensions.notify.syntax import Event, EventGroup, Notify
 from imapd.session.faults import Bad, No
 from imapd.session.fetch_attribute import UID
+from imapd.syntax.mailbox_filter import FilterKind
 from imapd.syntax.section import Section, SectionText
 from mailstore.model import MailboxEntry
 from tests.imapd.commands import strategies
@@ -38,11 +39,11 @@ FORMS = [
     (b"notify none", Notify()),
     (
         b"NOTIFY SET (personal NONE)",
-        Notify((EventGroup(Filter.PERSONAL),)),
+        Notify((EventGroup(FilterKind.PERSONAL),)),
     ),
     (
         b"NOTIFY SET STATUS (inboxes (MessageNew MessageExpunge))",
-        Notify((EventGroup(Filter.INBOXES, (), (NEW, GONE)),), status=True),
+        Notify((EventGroup(FilterKind.INBOXES, (), (NEW, GONE)),), status=True),
     ),
     (
         (
@@ -52,11 +53,11 @@ FORMS = [
         Notify(
             (
                 EventGroup(
-                    Filter.SELECTED_DELAYED,
+                    FilterKind.SELECTED_DELAYED,
                     (),
                     (Event("MESSAGENEW", (UID, FLAGS)), GONE, FLAG),
                 ),
-                EventGroup(Filter.SUBSCRIBED, (), (SUBSCRIPTION,)),
+                EventGroup(FilterKind.SUBSCRIBED, (), (SUBSCRIPTION,)),
             )
         ),
     ),
@@ -64,8 +65,8 @@ FORMS = [
         b'NOTIFY SET (subtree (a "b c") (MailboxName)) (mailboxes INBOX NONE)',
         Notify(
             (
-                EventGroup(Filter.SUBTREE, (b"a", b"b c"), (NAME,)),
-                EventGroup(Filter.MAILBOXES, (b"INBOX",)),
+                EventGroup(FilterKind.SUBTREE, (b"a", b"b c"), (NAME,)),
+                EventGroup(FilterKind.MAILBOXES, (b"INBOX",)),
             )
         ),
     ),
@@ -77,8 +78,8 @@ FORMS = [
         ),
         Notify(
             (
-                EventGroup(Filter.MAILBOXES, (b"INBOX",), (NEW, GONE)),
-                EventGroup(Filter.PERSONAL, (), (SUBSCRIPTION,)),
+                EventGroup(FilterKind.MAILBOXES, (b"INBOX",), (NEW, GONE)),
+                EventGroup(FilterKind.PERSONAL, (), (SUBSCRIPTION,)),
             )
         ),
     ),
@@ -92,20 +93,20 @@ FORMS = [
         Notify(
             (
                 EventGroup(
-                    Filter.SELECTED, (), (Event("MESSAGENEW", (UID, HEADERS)), GONE)
+                    FilterKind.SELECTED, (), (Event("MESSAGENEW", (UID, HEADERS)), GONE)
                 ),
-                EventGroup(Filter.SUBTREE, (b"Lists",), (NEW,)),
+                EventGroup(FilterKind.SUBTREE, (b"Lists",), (NEW,)),
             ),
             status=True,
         ),
     ),
     (
         b"NOTIFY SET (personal (X-Unheard-Of))",
-        Notify((EventGroup(Filter.PERSONAL, (), (Event("X-UNHEARD-OF"),)),)),
+        Notify((EventGroup(FilterKind.PERSONAL, (), (Event("X-UNHEARD-OF"),)),)),
     ),
     (
         b"NOTIFY SET (personal NONESUCH)",
-        Notify((EventGroup(Filter.PERSONAL, (), (Event("NONESUCH"),)),)),
+        Notify((EventGroup(FilterKind.PERSONAL, (), (Event("NONESUCH"),)),)),
     ),
 ]
 
@@ -157,18 +158,19 @@ _events = st.one_of(
         st.lists(strategies.fetch_items, min_size=1, max_size=3).map(tuple),
     ),
 )
+_KINDS = [kind for kind in FilterKind if kind is not FilterKind.SUBTREE_ONE]
 _event_lists = st.lists(_events, max_size=4).map(tuple)
 _names = st.lists(strategies.strings, min_size=1, max_size=3).map(tuple)
 _groups = st.one_of(
     st.builds(
         EventGroup,
-        st.sampled_from([f for f in Filter if not f.named]),
+        st.sampled_from([kind for kind in _KINDS if not kind.has_names]),
         st.just(()),
         _event_lists,
     ),
     st.builds(
         EventGroup,
-        st.sampled_from([f for f in Filter if f.named]),
+        st.sampled_from([kind for kind in _KINDS if kind.has_names]),
         _names,
         _event_lists,
     ),
@@ -190,8 +192,8 @@ def test_nodes_that_cannot_be():
     for make in (
         lambda: Event("FLAGCHANGE", (UID,)),
         lambda: Event("MESSAGENEW", ()),
-        lambda: EventGroup(Filter.SUBTREE),
-        lambda: EventGroup(Filter.PERSONAL, (b"x",)),
+        lambda: EventGroup(FilterKind.SUBTREE),
+        lambda: EventGroup(FilterKind.PERSONAL, (b"x",)),
         lambda: Notify((), status=True),
     ):
         with pytest.raises(ValueError, match=r"."):

@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
 from imapd.extensions.notify.interests import Interests
 from mailstore.model import MailboxChange, MailboxCounts, MailboxEntry, MailboxId
 from tests.imapd.commands.peers import parsed
+from tests.imapd.extensions.notify_peers import ALL, MESSAGE, heard
 from tests.support.responses import (
     Exists,
     Fetch,
-    ListLine,
     Recent,
     StatusLine,
 )
-from tests.support.session import Session, World
-
-MESSAGE = b"From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
-ALL = b"NOTIFY SET (selected %b) (personal %b)" % (
-    b"(MessageNew (UID FLAGS) MessageExpunge FlagChange)",
-    b"(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)",
-)
-SELECTED = b"NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange))"
-
-
-@pytest.fixture
-def world(tmp_path):
-    made = World(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def ann(world):
-    return world.session()
-
-
-@pytest.fixture
-def other(world):
-    return world.session()
-
-
-def heard(session: Session, kind: type[Any]) -> list[Any]:
-    found = session.read()
-    assert all(isinstance(one, kind) for one in found), found
-    return found
-
-
-def listed(session: Session) -> list[tuple[str, frozenset[str]]]:
-    return [(line.name, line.attributes) for line in heard(session, ListLine)]
 
 
 def test_messages_of_other_mailboxes(world, ann, other):

@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from imapd.extensions.notify.interests import Interests
 from imapd.extensions.notify.lists import name_news
 from imapd.features import ALL as ALL_FEATURES
 from imapd.session.registry import Registry
 from mailstore.model import MailboxEntry, NameChange
 from tests.imapd.commands.peers import parsed
+from tests.imapd.extensions.notify_peers import ALL, MESSAGE, heard, listed
 from tests.support.responses import (
     ListLine,
     StatusLine,
 )
-from tests.support.session import Session, World
-
-MESSAGE = b"From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
-ALL = b"NOTIFY SET (selected %b) (personal %b)" % (
-    b"(MessageNew (UID FLAGS) MessageExpunge FlagChange)",
-    b"(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)",
-)
-SELECTED = b"NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange))"
-
-
-@pytest.fixture
-def world(tmp_path):
-    made = World(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def ann(world):
-    return world.session()
-
-
-@pytest.fixture
-def other(world):
-    return world.session()
-
-
-def heard(session: Session, kind: type[Any]) -> list[Any]:
-    found = session.read()
-    assert all(isinstance(one, kind) for one in found), found
-    return found
-
-
-def listed(session: Session) -> list[tuple[str, frozenset[str]]]:
-    return [(line.name, line.attributes) for line in heard(session, ListLine)]
 
 
 def test_names(ann, other):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from imapd.extensions.notify.watch import NotifyWatch
 from mailstore.errors import Corrupt
 from mailstore.service import overview
+from tests.imapd.extensions.notify_peers import ALL, MESSAGE, SELECTED, heard, listed
 from tests.mailstore.stores import Statements
 from tests.support.responses import (
     Exists,
@@ -19,41 +18,6 @@ from tests.support.responses import (
     Status,
     StatusLine,
 )
-from tests.support.session import Session, World
-
-MESSAGE = b"From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n"
-ALL = b"NOTIFY SET (selected %b) (personal %b)" % (
-    b"(MessageNew (UID FLAGS) MessageExpunge FlagChange)",
-    b"(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)",
-)
-SELECTED = b"NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange))"
-
-
-@pytest.fixture
-def world(tmp_path):
-    made = World(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def ann(world):
-    return world.session()
-
-
-@pytest.fixture
-def other(world):
-    return world.session()
-
-
-def heard(session: Session, kind: type[Any]) -> list[Any]:
-    found = session.read()
-    assert all(isinstance(one, kind) for one in found), found
-    return found
-
-
-def listed(session: Session) -> list[tuple[str, frozenset[str]]]:
-    return [(line.name, line.attributes) for line in heard(session, ListLine)]
 
 
 def test_selected_hears_at_once(world, ann, other):
