@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.languages import DEFAULT, ENGLISH, LANGUAGES
+from imapd.session.namespaces import namespaces
 from imapd.session.registry import (
     Capability,
     CommandSpec,
@@ -91,6 +92,8 @@ async def run(context: Context, node: Language) -> Completed:
         # §3.2: at once, and for what is read alone.
         context.session.telling.language = chosen
     context.reply.untagged(b"LANGUAGE (%b)" % told)
+    if node.ranges and context.session.account is not None:
+        context.reply.untagged(namespaces(context))  # §3.4
     return Completed("LANGUAGE completed")
 
 

@@ -152,6 +152,10 @@ class Access:
     def _is_own(self, name: str) -> bool:
         return bool(mailboxes.ids_named(self.own.readers.event, [name]))
 
+    def knows(self, name: str) -> bool:
+        """Tell whether a name is one's own mailbox's, or is others' to know."""
+        return self.elsewhere(name) is not None or self._is_own(name)
+
     def number(self, account: Account, mailbox: MailboxId) -> MailboxId:
         """Give a mailbox's number among all that this login reaches."""
         if account.id == self.own.id:

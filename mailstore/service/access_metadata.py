@@ -51,6 +51,25 @@ class AccessMetadata:
                 if depth is Depth.NONE or entry.lower() != SPECIAL_USE
             ]
 
+    async def sizes(
+        self, name: str, entries: Sequence[str], depth: Depth = Depth.NONE
+    ) -> Sequence[tuple[str, int]]:
+        """Give entries with the octets of their values, as `MailboxMetadata.sizes`.
+
+        Raises `NotFound`, `NotPermitted`.
+        """
+        if self._access.unlisted(name):
+            return await self._access.own.metadata.sizes(name, entries, depth)
+        async with self._access.find(name, Operation.ANNOTATE) as found:
+            sizes = await self._of(found).sizes(found.name, entries, depth)
+            if found.account.id == self._access.id:
+                return sizes
+            return [
+                (entry, 0 if entry.lower() == SPECIAL_USE else size)
+                for entry, size in sizes
+                if depth is Depth.NONE or entry.lower() != SPECIAL_USE
+            ]
+
     async def get_all(
         self, names: Sequence[str], entries: Sequence[str]
     ) -> Mapping[str, Values]:

@@ -175,10 +175,6 @@ class Account:
             names.take(await in_pool(self._runtime, Pool.READ, read))
         return names.looked_up()
 
-    def knows(self, name: str) -> bool:
-        """Tell whether there is a name: of a mailbox, a parent or a subscription."""
-        return any(entry.name == name for entry in self._names.entries())
-
     async def create(
         self,
         name: str,

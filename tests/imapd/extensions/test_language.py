@@ -118,3 +118,19 @@ def test_codes_and_names_stay_what_they_are(world):
     ann.ok(b"LANGUAGE de")
     ann.no(b"CREATE INBOX", "ALREADYEXISTS")
     assert b'"/" Drafts' in ann.ok(b'LIST "" Drafts').raw
+
+
+def test_namespaces_have_names_for_people(world):
+    """RFC 5255 §3.4: in modified UTF-7, beside the prefix that stays what it is."""
+    ann = world.session()
+    plain = b'(("Other Users/" "/")) (("Shared/" "/"))'
+    assert plain in ann.ok(b"NAMESPACE").raw
+    told = ann.ok(b"LANGUAGE fr").raw
+    assert (
+        b'* NAMESPACE (("" "/")) (("Other Users/" "/" "TRANSLATION"'
+        b' ("Autres utilisateurs/"))) (("Shared/" "/" "TRANSLATION" ("Partag&AOk-/")))'
+    ) in told
+    assert b"TRANSLATION" in ann.ok(b"NAMESPACE").raw
+    ann.ok(b"LANGUAGE i-default")
+    assert plain in ann.ok(b"NAMESPACE").raw
+    assert b"NAMESPACE" not in world.connect().ok(b"LANGUAGE de").raw

@@ -337,9 +337,11 @@ def test_the_selected_mailbox():
     assert interests(b"(selected NONE)").selected is None
     assert not interests(b"(selected %b)" % MESSAGES).of_others
     found = interests(b"(selected %b)" % MESSAGES)
-    assert found.selected == OfSelected()
+    events = frozenset({"MESSAGENEW", "MESSAGEEXPUNGE"})
+    assert found.selected == OfSelected(events=events)
     found = interests(
         b"(selected-delayed (FlagChange MessageNew (UID) MessageExpunge))"
     )
-    assert found.selected == OfSelected((UID,), flags=True, delayed=True)
+    events |= {"FLAGCHANGE"}
+    assert found.selected == OfSelected((UID,), True, True, events)
     assert len(ATTRIBUTES) > 5

@@ -104,8 +104,8 @@ def test_who_only_enabled_utf8_is_told_nothing_unasked(world):
 def test_ordinary_names_are_not_looked_up(world, monkeypatch):
     ann = rev2(world)
     ann.ok(b"CREATE " + NEW)
-    from mailstore.service import Account
+    from mailstore.service import Access
 
-    monkeypatch.delattr(Account, "knows")
+    monkeypatch.delattr(Access, "knows")
     ann.ok(b"SELECT " + NEW)
     ann.ok(b"SELECT INBOX")
