@@ -48,6 +48,7 @@ EVENT_LEVELS: Mapping[str, int] = {
     "reload-failed": logging.ERROR,
     "stop-stuck": logging.ERROR,
     "control-failed": logging.WARNING,
+    "auth-socket": logging.WARNING,
     "failure": logging.ERROR,
 }
 """How severe each kind of event is; what is not here is `info`."""

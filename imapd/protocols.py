@@ -34,6 +34,7 @@ def _transfers(
 ) -> Mapping[str, Callable[[Door], SocketProtocol]]:
     from imapd.doors.names import mailbox_of
     from imapd.doors.transfer import House
+    from imapd.net.mta import AuthProtocol, SocketmapProtocol
     from imapd.net.transfer import TransferProtocol
     from mailstore.delivery import Delivery
 
@@ -45,6 +46,8 @@ def _transfers(
     return {
         "lmtp": partial(TransferProtocol, lmtp),
         "smtp": partial(TransferProtocol, smtp),
+        "auth": AuthProtocol,
+        "socketmap": partial(SocketmapProtocol, delivery),
     }
 
 

@@ -25,6 +25,9 @@ from imapd.config.settings import (
 )
 from imapd.config.wanted import NotWanted, unix_path
 
+_PLAIN = ("metrics", "auth", "socketmap")
+"""What has no TLS of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -168,12 +171,13 @@ class _Reader:
                     f"[[listen]] address {listen.text} is there twice",
                 )
             seen.add(listen.address)
-            if listen.protocol == "metrics" and (
+            if listen.protocol in _PLAIN and (
                 listen.tls != "none" or listen.proxy_from
             ):
                 self._problem(
                     ("listen", index, "protocol"),
-                    '[[listen]] "metrics" wants tls = "none" and no proxy_from',
+                    f'[[listen]] "{listen.protocol}" wants tls = "none" and no '
+                    "proxy_from",
                 )
             if unix_path(listen.address[0]) is not None:
                 self._check_unix(index, listen)

@@ -110,16 +110,17 @@ class Listen:
 
     protocol: str = _setting(
         "imap",
-        Choice(("imap", "pop3", "lmtp", "smtp", "metrics")),
+        Choice(("imap", "pop3", "lmtp", "smtp", "auth", "socketmap", "metrics")),
         "what is spoken there; `pop3` is INBOX alone, for programs that fetch mail; "
         "`lmtp` brings mail from an MTA, `smtp` from anywhere, for our own people "
-        'alone; `metrics` is HTTP for Prometheus, `/metrics`, and wants `tls = "none"`',
+        "alone; `auth` and `socketmap` are what an MTA asks about people; `metrics` is "
+        'HTTP for Prometheus, `/metrics`; the last three want `tls = "none"`',
     )
     address: tuple[str, int] = _setting(
         ("127.0.0.1", 1143),
         Address(),
         "where to listen; port 0 lets the system choose. `unix:path` is a unix "
-        "socket, for `lmtp`",
+        "socket, for `lmtp`, `auth`, `socketmap`",
     )
     tls: str = _setting(
         "starttls",
@@ -136,7 +137,8 @@ class Listen:
     allow_from: tuple[str, ...] = _setting(
         (),
         Networks(),
-        "who may connect; without any, everybody, but this machine alone to `lmtp`",
+        "who may connect; without any, everybody, but this machine alone to `lmtp`, "
+        "`auth` and `socketmap`",
     )
     socket_mode: str = _setting("0660", Mode(), "permissions of a unix socket")
     socket_group: str = _setting(
@@ -149,7 +151,7 @@ class Listen:
         return write_address(*self.address)
 
 
-UNIX_PROTOCOLS = ("lmtp",)
+UNIX_PROTOCOLS = ("lmtp", "auth", "socketmap")
 """What may be spoken on a unix socket."""
 
 DEFAULT_LISTEN = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import re
 from collections.abc import Awaitable
 from typing import Protocol
 
@@ -27,6 +28,7 @@ _numbers = itertools.count(1)
 _WATCH = 30.0  # seconds between looks at the clock, at most
 _IN_A_ROW = 4  # commands that are obeyed before others have the loop
 _GATHERED = 16_384
+_VERB_ENDS = re.compile(rb"[ \t]")
 _CHUNK = 65_536
 
 
@@ -222,7 +224,7 @@ class Conversation:
 
     def flush(self) -> None:
         """Send what was said."""
-        if self._out and not self._gone:
+        if self._out and not self.gone:
             self._octets_out += len(self._out)
             self.transport.write(bytes(self._out))
         self._out.clear()
@@ -246,7 +248,7 @@ class Conversation:
     async def take(self) -> bytes:
         """Give the next octets; waits for some. Raises `ConnectionGone`."""
         while not self.intake.waiting:
-            await self._wait()
+            await self.wait()
         await give_way(self.services.runtime)
         if self.gone:
             raise ConnectionGone
@@ -258,10 +260,28 @@ class Conversation:
         Raises `ConnectionGone`, and `LineError` where there is none.
         """
         while (line := self.intake.line()) is None:
-            await self._wait()
+            await self.wait()
         if self.gone:
             raise ConnectionGone
         return line
+
+    async def wait(self) -> None:
+        """Wait until the client has sent more. Raises `ConnectionGone`."""
+        self.flush()
+        self._resume_reading()
+        if not self._signalled and not self.gone:
+            self._more = self.services.runtime.future()
+            await self._more
+        self._signalled = False
+        if self.gone:
+            raise ConnectionGone
+
+    async def request(self) -> bytes:
+        """Give what is to be obeyed next: a line, unless a protocol has none.
+
+        Raises as `line`.
+        """
+        return await self.line()
 
     def start_tls(self) -> None:
         """Begin TLS behind what was said. Nothing learnt before it may be kept."""
@@ -312,7 +332,7 @@ class Conversation:
 
     async def _next(self) -> None:
         try:
-            line = await self.line()
+            line = await self.request()
         except LineError as error:
             if error.fatal:
                 self._end_for(Why.HOSTILE, error.text)
@@ -326,7 +346,7 @@ class Conversation:
             await self.transport.room()
         self.commands += 1
         # The verb alone: what stands behind it may be a secret.
-        verb = line[:16].split(b" ")[0].decode("ascii", "replace").upper()
+        verb = _VERB_ENDS.split(line[:16])[0].decode("ascii", "replace").upper()
         self._running = verb, self.services.runtime.monotonic()
         try:
             await self.obey(line)
@@ -334,16 +354,6 @@ class Conversation:
             self._running = None
         if self._farewell is not None:
             self._end_for(Why.STOPPING, self._farewell)
-
-    async def _wait(self) -> None:
-        self.flush()
-        self._resume_reading()
-        if not self._signalled and not self.gone:
-            self._more = self.services.runtime.future()
-            await self._more
-        self._signalled = False
-        if self.gone:
-            raise ConnectionGone
 
     def _resume_live(self) -> None:
         more, self._more = self._more, None

@@ -6,7 +6,11 @@ commands nor messages.
 
 from __future__ import annotations
 
+import re
+
 PIECE = 65_536
+_NETSTRING = re.compile(rb"(0|[1-9][0-9]{0,8}):")
+_NETSTRING_HEAD = re.compile(rb"0?|[1-9][0-9]{0,8}")
 
 
 class LineError(Exception):
@@ -82,6 +86,29 @@ class Intake:
         if b"\r" in line or b"\0" in line:
             raise LineError("a line has no bare CR and no NUL", fatal=True)
         return line
+
+    def netstring(self) -> bytes | None:
+        """Give the content of the next netstring, None while it isn't whole.
+
+        Raises `LineError` for what is none, or has more than ``most`` octets.
+        """
+        match = _NETSTRING.match(self._data[:12])
+        if match is None:
+            if _NETSTRING_HEAD.fullmatch(self._data[:12]):
+                return None
+            raise LineError("that is no netstring", fatal=True)
+        size = int(match[1])
+        if size > self.most:
+            raise LineError("the netstring is too long", fatal=True)
+        end = match.end() + size
+        if len(self._data) <= end:
+            return None
+        if self._data[end] != 0x2C:
+            raise LineError("a netstring ends in a comma", fatal=True)
+        content = bytes(self._data[match.end() : end])
+        del self._data[: end + 1]
+        self._searched = 0
+        return content
 
     def _skip(self) -> None:
         """Note where nothing ends; drop what is too long for a line already."""

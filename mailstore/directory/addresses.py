@@ -82,6 +82,16 @@ class Addresses:
         """Give all domains, by name."""
         return addresses.domains(self._database.reader)
 
+    def is_domain(self, name: str) -> bool:
+        """Tell whether a domain is ours: it was added, or is the default."""
+        try:
+            key = _domain_key(name)
+        except InvalidName:
+            return False
+        if self._default and key == self._default:
+            return True
+        return addresses.domain(self._database.reader, key) is not None
+
     def add_domain(self, name: str, stands_for: str | None = None) -> None:
         """Add a domain. Raises `AlreadyExists`, `InvalidName`, `NotFound`."""
         key = _domain_key(name)

@@ -1,0 +1,129 @@
+"""Postfix's socketmap protocol, octet by octet."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapd.doors.names import mailbox_of
+from imapd.doors.socketmap import Socketmap
+from imapd.session.state import Peer
+from mailstore.delivery import Delivery
+from mailstore.errors import Unavailable
+from tests.support.asking import Asking
+
+
+class Mta:
+    def __init__(self, world):
+        self.line = Asking(world)
+        self.delivery = Delivery(world.store, world.runtime, mailbox_of)
+        self.talk = Socketmap(world.services, self.delivery, self.line, Peer("unix"))
+        self.talk.start()
+
+    def feed(self, data):
+        self.talk.receive(data)
+        return self.line.taken()
+
+    def ask(self, text):
+        data = text.encode()
+        answer = self.feed(b"%d:%b," % (len(data), data))
+        size, _, rest = answer.partition(b":")
+        assert len(rest) == int(size) + 1
+        assert rest.endswith(b",")
+        return rest[:-1].decode()
+
+
+@pytest.fixture
+def mta(world):
+    directory = world.store.directory
+    ann, bob = directory.find("ann").id, directory.find("bob").id
+    directory.addresses.add_domain("example.org")
+    directory.addresses.add_alias("sales@example.org", ann)
+    directory.addresses.add_alias("sales@example.org", bob)
+    directory.addresses.add_alias("ann@example.org", ann)
+    directory.addresses.add_domain("all.example")
+    directory.addresses.add_alias("@all.example", bob)
+    return Mta(world)
+
+
+def test_the_server_says_nothing_first(mta):
+    assert mta.line.raw == b""
+
+
+def test_octets(mta):
+    assert mta.feed(b"23:mailbox ann@example.org,") == b"6:OK ann,"
+    assert mta.feed(b"19:mailbox x@other.org,") == b"9:NOTFOUND ,"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("mailbox ann@example.org", "OK ann"),
+        ("mailbox ANN+lists@Example.ORG", "OK ann"),
+        ("mailbox sales@example.org", "OK sales@example.org"),
+        ("mailbox who@all.example", "OK bob"),
+        ("mailbox @all.example", "NOTFOUND "),
+        ("mailbox nobody@example.org", "NOTFOUND "),
+        ("mailbox ", "NOTFOUND "),
+        ("mailbox", "NOTFOUND "),
+        ("domain example.org", "OK example.org"),
+        ("domain EXAMPLE.org", "OK EXAMPLE.org"),
+        ("domain other.org", "NOTFOUND "),
+        ("domain ..", "NOTFOUND "),
+        ("senders sales@example.org", "OK ann,bob"),
+        ("senders ann@example.org", "OK ann"),
+        ("senders x@other.org", "NOTFOUND "),
+        ("elsewhere x", "PERM there is no such map"),
+    ],
+)
+def test_answers(mta, question, answer):
+    assert mta.ask(question) == answer
+
+
+def test_a_disabled_account_has_no_mailbox(world, mta):
+    world.store.directory.set_disabled("ann", disabled=True)
+    assert mta.ask("mailbox ann@example.org") == "NOTFOUND "
+    assert mta.ask("senders sales@example.org") == "OK bob"
+
+
+def test_a_store_in_trouble_is_no_missing_mailbox(mta, monkeypatch):
+    def fail(_: str) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(mta.delivery, "recipient", fail)
+    assert mta.ask("mailbox ann@example.org").startswith("TEMP ")
+
+
+def test_questions_come_as_they_like(mta):
+    both = b"23:mailbox ann@example.org,18:domain example.org,"
+    whole = mta.feed(both)
+    assert whole == b"6:OK ann,14:OK example.org,"
+    pieces = b"".join(mta.feed(both[at : at + 1]) for at in range(len(both)))
+    assert pieces == whole
+
+
+def test_octets_that_are_no_text(mta):
+    assert mta.feed(b"9:mailbox \xff,") == b"9:NOTFOUND ,"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x",
+        b"01:a,",
+        b"3:abcd",
+        b"10001:",
+        b"999999999:",
+        b"9999999999",
+        b"-1:",
+        b",",
+        b"GET / HTTP/1.1\r\n",
+    ],
+)
+def test_what_is_no_netstring_ends_the_connection(mta, data):
+    assert b"PERM" in mta.feed(data)
+    assert mta.line.closed
+
+
+def test_a_silent_mta_stays_connected(world, mta):
+    world.runtime.advance(100_000)
+    assert not mta.line.closed
