@@ -57,6 +57,7 @@ class Pop3Client:
             plaintext_login=plaintext_login,
         )
         self.talk.start()
+        world.sessions.append(self)
         self.greeting = self.one()
 
     # -- the transport

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from imapd.auth import AuthOptions, DirectoryAuthenticator, Elsewhere
 from imapd.features import ALL
@@ -51,6 +51,12 @@ class Log:
 
     def failure(self, error: BaseException, **facts: object) -> str:
         raise AssertionError(f"a defect: {facts}") from error
+
+
+class Droppable(Protocol):
+    """A client of whatever kind."""
+
+    def drop(self) -> None: ...
 
 
 class World:
@@ -97,7 +103,7 @@ class World:
             server_name="imapd",
             version="1.2.3",
         )
-        self.sessions: list[Session] = []
+        self.sessions: list[Droppable] = []  # that end with it
 
     def connect(self, **how: Any) -> Session:
         """Open a connection; nobody is logged in."""
