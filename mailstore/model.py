@@ -171,6 +171,7 @@ class How(enum.IntEnum):
     MOVED = 2  # it is, or was, in another mailbox
     WITH_MAILBOX = 3  # its mailbox was deleted
     REPLACED = 4  # by another version (RFC 8508)
+    DAMAGED = 5  # its bytes are: see `mailstore.index.damage`
 
 
 class MessageSink(Protocol):

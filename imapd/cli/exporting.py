@@ -104,6 +104,7 @@ async def _copy(mailbox: Mailbox, writer: _Writer) -> int:
     async for batch in mailbox.fetch(mailbox.uids, columns):
         values = zip(batch.uids, *(batch.columns[c] for c in columns), strict=True)
         for uid, mask, (epoch, zone), ref in values:
+            await mailbox.prove(ref)
             with mailbox.blob(ref) as blob:
                 content = blob.pread(0, blob.size)
             flags = flag_list(mask, mailbox.keywords)[1:-1].decode("ascii").split()

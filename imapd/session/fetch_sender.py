@@ -2,8 +2,9 @@
 
 It must not know items or columns. What it keeps:
 
-* nothing of a message is sent before its blobs are open, long enough and, when they
-  are small, read: a damaged message gets no answer, the others do;
+* nothing of a message is sent before its blobs are open, long enough, proved to be
+  what was stored and, when they are small, read: a damaged message gets no answer,
+  the others do;
 * a literal's header is a promise (RFC 3501 §4.3). When a blob fails behind it, the
   connection ends: neither fewer octets nor others may stand for the missing ones;
 * at most one chunk of a literal is in memory.
@@ -78,7 +79,7 @@ class Sender:
         """Send one message's answer, or nothing of it when it is damaged."""
         with ExitStack() as stack:
             try:
-                readers = self._open(stack, message)
+                readers = await self._open(stack, message)
                 if _size(message) <= CHUNK:
                     whole = [_read_whole(readers, piece) for piece in message]
                     message = (b"".join(whole),)
@@ -97,8 +98,8 @@ class Sender:
                 raise ConnectionGone from error
         return True
 
-    def _open(self, stack: ExitStack, message: Iterable[Piece]) -> Readers:
-        """Open the blobs of a message. Raises store errors when they are too short."""
+    async def _open(self, stack: ExitStack, message: Iterable[Piece]) -> Readers:
+        """Open the blobs of a message. Raises store errors when they are damaged."""
         mailbox = self._context.selected.mailbox
         readers: Readers = {}
         for piece in message:
@@ -106,6 +107,7 @@ class Sender:
                 continue
             if piece.ref not in readers:
                 try:
+                    await mailbox.prove(piece.ref)
                     reader = mailbox.blob(piece.ref)
                 except NotFound as error:
                     # The index names it, so it ought to be there.

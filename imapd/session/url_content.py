@@ -87,6 +87,7 @@ async def open_content(
     if place is None:
         raise NoSuchContent
     try:
+        await mailbox.prove(found[Column.BLOB])
         reader = mailbox.blob(found[Column.BLOB])
     except NotFound as error:
         raise Corrupt(detail=str(error)) from error

@@ -192,7 +192,7 @@ class Packs:
         changed = os.fstat(file.fd).st_mtime
         for found in records(file.fd):
             ref = f"pack:{number}:{found.start}:{found.end - found.start}"
-            yield BlobEntry(ref, found.size, changed)
+            yield BlobEntry(ref, found.size, changed, found.date)
 
     # -- compaction
 

@@ -24,12 +24,14 @@ class StoredBlob:
 class BlobEntry:
     """A blob as it lies on the disk, found without the index.
 
-    ``changed`` is when its file was last written, in seconds since the epoch.
+    ``changed`` is when its file was last written, in seconds since the epoch; ``date``
+    is the message's own.
     """
 
     ref: str
     size: int
     changed: float
+    date: InternalDate
 
 
 class Engine(Protocol):

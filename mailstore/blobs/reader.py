@@ -85,6 +85,11 @@ class BlobReader:
         with mmap.mmap(self._open().fd, self.size, access=mmap.ACCESS_READ) as data:
             yield data
 
+    @property
+    def has_checksum(self) -> bool:
+        """Whether `verify` proves anything: a file of its own has none."""
+        return self._crc is not None
+
     def digest(self) -> bytes:
         """Read everything; gives its SHA-256."""
         digest = hashlib.sha256()

@@ -107,6 +107,7 @@ class Files:
                 f"{self.name}:{path.name}:{found.st_size}",
                 found.st_size,
                 found.st_ctime,
+                InternalDate(int(found.st_mtime)),
             )
 
     def close(self) -> None:

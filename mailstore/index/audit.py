@@ -6,11 +6,12 @@ a server may go on working.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailstore.index.database import Database
-from mailstore.model import DELETED, SEEN
+from mailstore.index.records import to_mask
+from mailstore.model import DELETED, FIRST_KEYWORD_BIT, SEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def counters(database: Database) -> list[str]:
 def numbers(database: Database) -> list[str]:
     """Check that UIDs and mod-sequences are below what their mailbox gives next."""
     found = []
-    for table in ("entry", "expunged"):
+    for table, last in (("entry", "uid"), ("expunged", "uid"), ("vanished", "high")):
         rows = database.all(
-            f"SELECT m.id, max(e.uid), m.uidnext, max(e.modseq), m.highestmodseq"
+            f"SELECT m.id, max(e.{last}), m.uidnext, max(e.modseq), m.highestmodseq"
             f" FROM {table} e JOIN mailbox m ON m.id = e.mailbox GROUP BY m.id"
         )
         for mailbox, uid, uidnext, modseq, highest in rows:
@@ -107,6 +108,108 @@ def references(database: Database) -> list[str]:
     return found + [f"mailbox {m}: annotations of no UID {uid}" for m, uid in rows]
 
 
+def identities(database: Database) -> list[str]:
+    """Check that numbers which may never be given twice are behind those given."""
+    rows = database.all(
+        "SELECT 'mailbox', last_mailbox, (SELECT max(id) FROM mailbox) FROM account"
+        " UNION ALL SELECT 'message', last_message, (SELECT max(id) FROM message)"
+        " FROM account UNION ALL SELECT 'UIDVALIDITY', last_uidvalidity,"
+        " (SELECT max(uidvalidity) FROM mailbox) FROM account"
+    )
+    if not rows:
+        return ["the account has no row"]
+    return [
+        f"the last {what} is said to be {says}, there is {found}"
+        for what, says, found in rows
+        if found is not None and found > says
+    ]
+
+
+def keywords(database: Database) -> list[str]:
+    """Check that each keyword that a message has is named."""
+    return [
+        f"mailbox {mailbox}: keyword {missing[0]} has no name"
+        for mailbox, missing in nameless_keywords(database).items()
+    ]
+
+
+def nameless_keywords(database: Database) -> dict[int, list[int]]:
+    """Give, by mailbox, the numbers of keywords below the last that have no name."""
+    used: dict[int, int] = {}
+    for table in ("entry", "expunged"):
+        # Its narrow part may be the same in 100,000 rows.
+        rows = database.all(
+            f"SELECT DISTINCT mailbox, flags >> {FIRST_KEYWORD_BIT}, more FROM {table}"
+            f" WHERE flags >> {FIRST_KEYWORD_BIT} <> 0 OR more IS NOT NULL"
+        )
+        for mailbox, low, more in rows:
+            bits = to_mask(low << FIRST_KEYWORD_BIT, more) >> FIRST_KEYWORD_BIT
+            used[mailbox] = used.get(mailbox, 0) | bits
+    named: dict[int, set[int]] = {}
+    for mailbox, bit in database.all("SELECT mailbox, bit FROM keyword"):
+        named.setdefault(mailbox, set()).add(bit)
+    found = {}
+    for mailbox in sorted(used.keys() | named.keys()):
+        have = named.get(mailbox, set())
+        end = max(used.get(mailbox, 0).bit_length(), max(have, default=-1) + 1)
+        missing = [bit for bit in range(end) if bit not in have]
+        if missing:
+            found[mailbox] = missing
+    return found
+
+
+def threads(database: Database) -> list[str]:
+    """Check that each message is in the thread that its Message-ID leads to."""
+    if not (database.has_table("link") and database.has_table("sortkey")):
+        return []  # an index of an older program
+    return [
+        f"message {message}: its Message-ID leads to thread {found}, not {thread}"
+        for message, thread, found, _ in astray(database, 20)
+    ]
+
+
+def astray(database: Database, most: int) -> list[tuple[int, int, int | None, int]]:
+    """Give (message, thread, thread of its Message-ID, that) where the two differ."""
+    return database.all(
+        "SELECT m.id, m.thread, l.thread, s.message_id FROM message m"
+        " JOIN sortkey s ON s.message = m.id LEFT JOIN link l"
+        " ON l.message_id = s.message_id WHERE m.thread IS NOT NULL"
+        " AND s.message_id IS NOT NULL AND l.thread IS NOT m.thread"
+        " ORDER BY m.id LIMIT ?",
+        (most,),
+    )
+
+
+def homeless(database: Database, most: int = 20) -> list[int]:
+    """Give messages that are in no mailbox, and of which no removal is known."""
+    held = "SELECT message FROM entry UNION SELECT message FROM expunged"
+    if database.has_table("damaged"):
+        held += " UNION SELECT message FROM damaged"
+    rows = database.all(
+        f"SELECT id FROM message EXCEPT {_union(held)} ORDER BY 1 LIMIT ?", (most,)
+    )
+    return [row[0] for row in rows]
+
+
+def _union(parts: str) -> str:
+    return f"SELECT message FROM ({parts})"
+
+
+def strays(database: Database) -> list[str]:
+    """Check that nothing is kept of messages and mailboxes that don't exist."""
+    found = [f"message {one} is in no mailbox" for one in homeless(database)]
+    for table in ("surrogate", "damaged"):
+        if database.has_table(table):
+            rows = database.all(
+                f"SELECT message FROM {table} EXCEPT SELECT id FROM message LIMIT 20"
+            )
+            found += [f"message {m} does not exist, but in {table}" for (m,) in rows]
+    rows = database.all(
+        "SELECT DISTINCT mailbox FROM keyword EXCEPT SELECT id FROM mailbox"
+    )
+    return found + [f"keywords of mailbox {m}, which is no more" for (m,) in rows]
+
+
 def blobs(database: Database) -> Iterator[BlobRow]:
     """Give every message's blob, in the order in which they were stored."""
     with database.rows(
@@ -114,6 +217,31 @@ def blobs(database: Database) -> Iterator[BlobRow]:
     ) as rows:
         for row in rows:
             yield BlobRow(*row)
+
+
+def blob_of(database: Database, message: int) -> BlobRow | None:
+    """Give one message's blob."""
+    row = database.one(
+        "SELECT id, blob, size, digest FROM message WHERE id = ?", (message,)
+    )
+    return None if row is None else BlobRow(*row)
+
+
+def digest_of_blob(database: Database, ref: str) -> bytes | None:
+    """Give the digest of the message that has a blob."""
+    row = database.one("SELECT digest FROM message WHERE blob = ? LIMIT 1", (ref,))
+    return None if row is None else bytes(row[0])
+
+
+def sample_of(database: Database, most: int | None) -> list[BlobRow]:
+    """Give about ``most`` messages, evenly spread; None: all."""
+    row = database.one("SELECT count(*) FROM message")
+    step = 1 if most is None else max(1, (int(row[0]) if row else 0) // most)
+    rows = database.all(
+        "SELECT id, blob, size, digest FROM message WHERE id % ? = 0 ORDER BY id",
+        (step,),
+    )
+    return [BlobRow(*row) for row in rows]
 
 
 def blob_refs(database: Database) -> frozenset[str]:
@@ -125,3 +253,20 @@ def count_messages(database: Database) -> int:
     """Count the messages of all mailboxes, tombstones not among them."""
     row = database.one("SELECT count(*) FROM entry")
     return int(row[0]) if row else 0
+
+
+def digests(database: Database) -> set[bytes]:
+    """Give the digests of all messages."""
+    return {row[0] for row in database.all("SELECT digest FROM message")}
+
+
+EVERYTHING: Sequence[Callable[[Database], Iterable[str]]] = (
+    identities,
+    counters,
+    numbers,
+    references,
+    keywords,
+    threads,
+    strays,
+)
+"""All that is proved of rows alone, in the order in which it is told."""

@@ -155,6 +155,14 @@ class Database:
         except apsw.Error as error:
             raise store_error(error) from error
 
+    def copy_to(self, path: Path) -> None:
+        """Write the whole database, in one state, into a new file of its own."""
+        self.execute("VACUUM INTO ?", (str(path),))
+
+    def rebuild_indexes(self) -> None:
+        """Make all indexes of tables anew."""
+        self.execute("REINDEX")
+
     # -- statements
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> None:
@@ -190,6 +198,10 @@ class Database:
         """Tell whether there is a table: readers may open what is not migrated yet."""
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         return self.one(sql, (name,)) is not None
+
+    def column_names(self, table: str) -> list[str]:
+        """Give the columns of a table, those that an older program's has."""
+        return [row[1] for row in self.all(f"PRAGMA table_info({table})")]
 
     @contextmanager
     def rows(

@@ -63,6 +63,16 @@ def edits(database: Database, message: int) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def of(database: Database, message: int) -> Surrogate | None:
+    """Give a message's whole surrogate, if it has one."""
+    row = database.one(
+        "SELECT size, envelope, bodystructure, header, parts, edits FROM surrogate"
+        " WHERE message = ?",
+        (message,),
+    )
+    return None if row is None else Surrogate(*row)
+
+
 def delete(database: Database, messages: Sequence[int]) -> None:
     """Forget the surrogates of messages."""
     database.execute(

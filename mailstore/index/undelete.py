@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, mailboxes, metadata
+from mailstore.index import annotate, damage, mailboxes, metadata
 from mailstore.index.arrival import add_entries
 from mailstore.index.copying import translate
 from mailstore.index.database import Database, Value
@@ -119,13 +119,15 @@ def tombstones(database: Database, after: int) -> list[Tombstone]:
         " to_mailbox, to_uid FROM expunged ORDER BY at, mailbox, modseq, uid"
     )
     alive = _alive(database) if any(row[5] is None for row in rows) else frozenset()
+    unusable = damage.known(database)
     moved = {(row[0], row[2]): (row[8], row[9]) for row in rows if row[5] == How.MOVED}
     ends = {
         (row[0], row[2]): Key(*row[:3])
         for row in rows
-        if row[5] != How.MOVED
+        if row[5] not in (How.MOVED, How.DAMAGED)
         and row[7] is None
         and row[4] >= after
+        and row[3] not in unusable
         # An older program did not tell a removal from a move: what is still
         # somewhere may have been moved there.
         and (row[5] is not None or row[3] not in alive)

@@ -75,7 +75,8 @@ def purge(database: Database, before: int, now: int) -> Purged:
         )
         forgotten = database.all(
             "DELETE FROM message WHERE id IN (SELECT message FROM candidate"
-            " EXCEPT SELECT message FROM entry EXCEPT SELECT message FROM expunged)"
+            " EXCEPT SELECT message FROM entry EXCEPT SELECT message FROM expunged"
+            " EXCEPT SELECT message FROM damaged WHERE mailbox > 0)"
             " RETURNING id, thread"
         )
         messages = len(forgotten)
@@ -83,6 +84,9 @@ def purge(database: Database, before: int, now: int) -> Purged:
         sortkeys.delete(database, [row[0] for row in forgotten])
         surrogates.delete(database, [row[0] for row in forgotten])
         database.execute("DROP TABLE candidate")
+        database.execute(
+            "DELETE FROM damaged WHERE message NOT IN (SELECT id FROM message)"
+        )
     database.execute(
         "DELETE FROM mailbox WHERE name IS NULL AND coalesce(gone_at, 0) < ?"
         " AND id NOT IN (SELECT mailbox FROM expunged)",

@@ -1,9 +1,10 @@
 """`imapd check`: proves that the store is what it claims to be.
 
-Every row, counter and reference, every message's bytes against their digest, and the
-text index against messages that are read again: all of a small account, a sample of a
-large one. It changes nothing and may run beside a working server: an account is read
-in one snapshot. It must not know what IMAP shows of it.
+Every row, counter and reference, every message's bytes against their digest, what is
+derived from them and the text index against messages that are read again: all of a
+small account, a sample of a large one. It changes nothing and may run beside a working
+server: an account is read in one snapshot. It must not know what IMAP shows of it, nor
+how damage is repaired (`mailstore.maintenance.healing`).
 """
 
 from __future__ import annotations
@@ -14,35 +15,47 @@ from pathlib import Path
 
 from mailstore.blobs import BlobStore, open_blobs
 from mailstore.errors import NotFound, StoreError
-from mailstore.index import audit
+from mailstore.index import audit, damage
+from mailstore.index.damage import Damaged
 from mailstore.index.database import Database
+from mailstore.maintenance.derived import prove_derived
 from mailstore.maintenance.sort_values import prove_sort_values
 from mailstore.search.proof import prove
 
+Progress = Callable[[str, int], None]
+
 _MOST_PROBLEMS = 1000
 SAMPLE = 1_000  # messages of an account whose texts are compared
+DERIVED_SAMPLE = 200  # of which all is made again
 
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """What was found in one account's folder."""
+    """What was found in one account's folder.
+
+    ``damaged`` are messages that an earlier repair has moved out of the way.
+    """
 
     account: str
     messages: int
     problems: tuple[str, ...]
     orphans: int = 0  # blobs that no row names: waste, no damage
+    damaged: tuple[Damaged, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found in a store."""
+    """What was found in a store; ``problems`` are those of no account."""
 
     accounts: tuple[AccountReport, ...]
+    problems: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
         """Whether nothing is wrong."""
-        return not any(account.problems for account in self.accounts)
+        return not self.problems and not any(
+            account.problems for account in self.accounts
+        )
 
     @property
     def messages(self) -> int:
@@ -55,18 +68,36 @@ def account_folders(path: Path) -> Iterator[Path]:
     yield from sorted((path / "accounts").glob("??/" + "[0-9a-f]" * 32))
 
 
-def check(path: Path, progress: Callable[[str, int], None] | None = None) -> Report:
+def check(
+    path: Path, progress: Progress | None = None, *, thorough: bool = False
+) -> Report:
     """Check a whole store; ``progress`` hears (account, messages so far)."""
-    return Report(
-        tuple(check_account(folder, progress) for folder in account_folders(path))
+    accounts = tuple(
+        check_account(folder, progress, thorough=thorough)
+        for folder in account_folders(path)
     )
+    return Report(accounts, tuple(check_directory(path)))
+
+
+def check_directory(path: Path) -> list[str]:
+    """Check the list of accounts, if there is one."""
+    place = path / "directory.db"
+    if not place.exists():
+        return []
+    try:
+        database = Database.open(place, writer=False, schema="directory")
+        try:
+            return [f"the directory: {text}" for text in audit.structure(database)]
+        finally:
+            database.close()
+    except StoreError as error:
+        return [f"the directory cannot be read: {error}"]
 
 
 def check_account(
-    folder: Path, progress: Callable[[str, int], None] | None = None
+    folder: Path, progress: Progress | None = None, *, thorough: bool = False
 ) -> AccountReport:
-    """Check one account's folder."""
-    problems: list[str] = []
+    """Check one account's folder; ``thorough``: no sample of anything, but all."""
     if not (folder / "index.db").exists():
         return AccountReport(folder.name, 0, ("there is no index",))
     try:
@@ -74,31 +105,50 @@ def check_account(
     except StoreError as error:
         return AccountReport(folder.name, 0, (str(error),))
     blobs = open_blobs(folder / "blobs", "packs")
+    problems: list[str] = []
     try:
         problems += audit.structure(database)
         with database.snapshot():
-            messages = audit.count_messages(database)
-            problems += audit.counters(database)
-            problems += audit.numbers(database)
-            problems += audit.references(database)
-            named = set(audit.blob_refs(database))
-            for at, row in enumerate(audit.blobs(database), 1):
-                problems += _check_blob(blobs, row)
-                if len(problems) > _MOST_PROBLEMS:
-                    problems.append("there are more problems")
-                    break
-                if progress is not None and at % 256 == 0:
-                    progress(folder.name, at)
-            if len(problems) <= _MOST_PROBLEMS:
-                problems += prove_sort_values(database, SAMPLE)
-                problems += prove(folder, database, blobs, SAMPLE)
-        orphans = sum(1 for stored in blobs.entries() if stored.ref not in named)
+            return _check(folder, database, blobs, problems, progress, thorough)
     except StoreError as error:
         return AccountReport(folder.name, 0, (*problems, str(error)))
     finally:
         blobs.close()
         database.close()
-    return AccountReport(folder.name, messages, tuple(problems), orphans)
+
+
+def _check(
+    folder: Path,
+    database: Database,
+    blobs: BlobStore,
+    problems: list[str],
+    progress: Progress | None,
+    thorough: bool,
+) -> AccountReport:
+    for look in audit.EVERYTHING:
+        problems += look(database)
+    named = set(audit.blob_refs(database))
+    aside = damage.known(database)
+    for at, row in enumerate(audit.blobs(database), 1):
+        if row.message not in aside:
+            problems += _check_blob(blobs, row)
+        if len(problems) > _MOST_PROBLEMS:
+            problems.append("there are more problems")
+            break
+        if progress is not None and at % 256 == 0:
+            progress(folder.name, at)
+    if len(problems) <= _MOST_PROBLEMS:
+        problems += prove_sort_values(database, 2**62 if thorough else SAMPLE)
+        problems += prove_derived(database, blobs, None if thorough else DERIVED_SAMPLE)
+        problems += prove(folder, database, blobs, 2**62 if thorough else SAMPLE)
+    orphans = sum(1 for stored in blobs.entries() if stored.ref not in named)
+    return AccountReport(
+        folder.name,
+        audit.count_messages(database),
+        tuple(problems),
+        orphans,
+        tuple(damage.listed(database)),
+    )
 
 
 def _check_blob(blobs: BlobStore, row: audit.BlobRow) -> Iterator[str]:

@@ -15,6 +15,7 @@ from mailstore.blobs import BlobStore
 from mailstore.errors import Corrupt
 from mailstore.index import audit, upkeep
 from mailstore.index.database import Database
+from mailstore.maintenance import snapshots
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class ReclaimJob:
         """Remove what is dead, copy what is alive in a dying segment."""
         with self._readers.take() as database:
             live = audit.blob_refs(database)
+        snapshots.remove_old(self._readers.folder, self._before + GRACE)
         self._removed = blobs.remove_spooled(self._before)
         self._removed += blobs.remove_orphans(live, self._before)
         for number in blobs.packs.compactable(live, _DEAD_SHARE, self._before):

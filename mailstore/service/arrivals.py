@@ -185,8 +185,13 @@ def look(
     with (
         nullcontext(content) if isinstance(content, bytes) else content.buffer()
     ) as data:
-        seen = ingest(data)
-        return seen, _surrogate(data, seen.edits, blobs) if seen.edits else None
+        return look_at(data, blobs)
+
+
+def look_at(data: Buffer, blobs: BlobStore) -> tuple[Ingested, Surrogate | None]:
+    """Find all that the index keeps of a message."""
+    seen = ingest(data)
+    return seen, _surrogate(data, seen.edits, blobs) if seen.edits else None
 
 
 def _surrogate(data: Buffer, changes: Sequence[Edit], blobs: BlobStore) -> Surrogate:

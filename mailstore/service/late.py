@@ -19,6 +19,7 @@ from mailstore.mime.ingest import wire_preview
 from mailstore.mime.scanner import scan
 from mailstore.model import Column
 from mailstore.service.linking import Linking
+from mailstore.service.proofs import Proofs
 from mailstore.service.readers import Readers
 from mailstore.writer import Lane, Outcome
 
@@ -52,6 +53,7 @@ class LateFacts:
         self._blobs = blobs
         self._lane = lane
         self._placed = False
+        self.proofs = Proofs(runtime, readers, blobs)
         self.linking = Linking(runtime, readers, blobs, lane)
 
     async def prepare_labels(self) -> None:

@@ -242,15 +242,15 @@ class Mailbox:
         self._permit.check(Operation.READ)
         since = min(self._opened.told.values(), default=0)
         account = self._account
+        other = account.surrogates if ascii_headers else None
+        reader, late = account.readers.event, account.late
         return batches(
-            account.readers.event,
-            self._state,
-            since,
-            uids,
-            columns,
-            account.late,
-            surrogates=account.surrogates if ascii_headers else None,
+            reader, self._state, since, uids, columns, late, surrogates=other
         )
+
+    async def prove(self, ref: str) -> None:
+        """Prove bytes to be what was stored. Raises `Corrupt`, `Unavailable`."""
+        await self._account.late.proofs.prove(ref)
 
     def blob(self, ref: str) -> BlobReader:
         """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""

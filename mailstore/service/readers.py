@@ -23,6 +23,11 @@ class Readers:
         self._closed = False
         self.event = Database.open(path, writer=False)  # for the event thread alone
 
+    @property
+    def folder(self) -> Path:
+        """The account's folder."""
+        return self._path.parent
+
     @contextmanager
     def take(self) -> Iterator[Database]:
         """Lend a connection to a thread of a pool. Raises `Unavailable`."""

@@ -76,6 +76,13 @@ class Surrogates:
             made[column] = values
         return made
 
+    @staticmethod
+    def stored(ref: str) -> str:
+        """Give the reference of the bytes that are stored, behind any reference."""
+        if not ref.startswith(_MARK):
+            return ref
+        return ref.removeprefix(_MARK).partition(":")[2]
+
     def open(self, blobs: BlobStore, ref: str) -> BlobReader:
         """Open a message's bytes, or those of its surrogate.
 

@@ -196,7 +196,8 @@ class Undelete:
             deltas = () if back.delta is None else (back.delta,)
             return Outcome(back, deltas, names_changed=back.made)
 
-        return await self._account.lane.write(work)
+        # The quota is the person's, not that of who brings back what they lost.
+        return await self._account.lane.write(work, bounded=False)
 
     def _after(self) -> int:
         """Give since when removals are remembered for this purpose."""

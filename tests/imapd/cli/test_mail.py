@@ -197,3 +197,33 @@ def test_public_mailboxes(shell):
     assert [row["name"] for row in shell.json("account", "list")] == ["ann"]
     shell.run("account", "remove", "/public", "--yes", code=Exit.NAME)
     shell.run("check")
+
+
+def test_check_repairs_and_salvages(shell, tmp_path, monkeypatch):
+    shell.run("import", "--account", "ann", str(source(tmp_path)))
+    (pack,) = (shell.folder / "store").rglob("*.pack")
+    data = bytearray(pack.read_bytes())
+    data[-1] ^= 1
+    pack.write_bytes(data)
+    done = shell.run("check", "--repair", "--account", "ann").stdout
+    assert "was wrong: message 9: its bytes are not what was stored" in done
+    assert "repaired: message 9 was moved out of the way" in done
+    assert re.search(r"damaged: message 9, in .* with UID 1 until 20", done)
+    assert "no problem" in done
+    (account,) = shell.json("check", "--thorough")["accounts"]
+    assert account["problems"] == []
+    assert account["damaged"][0]["message"] == 9
+    (index,) = (shell.folder / "store").rglob("index.db")
+    index.unlink()
+    for name in ("index.db-wal", "index.db-shm"):
+        index.with_name(name).unlink(missing_ok=True)
+    monkeypatch.setattr("imapd.cli.check._server_runs", lambda _: True)
+    done = shell.run("check", "--repair", code=Exit.FAILED).stdout
+    assert "stop the server" in done
+    monkeypatch.undo()
+    done = shell.run("check", "--repair").stdout
+    assert "7 messages are in Recovered" in done
+    assert boxes(shell)["Recovered"] == 7  # two were the same
+    (account,) = shell.json("check", "--salvage")["accounts"]
+    assert account["salvaged"] == 0
+    shell.run("check", "--account", "nobody", code=Exit.NAME)

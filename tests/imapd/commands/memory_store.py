@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from mailstore import errors, query
 from mailstore.mime.date import sent_date
@@ -67,7 +68,7 @@ class Row:
         return getattr(ingest(self.data), column.name.lower())
 
 
-class Reader:
+class Reader(AbstractContextManager["Reader"]):
     """A blob that is open."""
 
     def __init__(self, row: Row, counts: dict[str, int]) -> None:
@@ -87,9 +88,6 @@ class Reader:
 
     def close(self) -> None:
         self._counts["closed"] = self._counts.get("closed", 0) + 1
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -234,6 +232,8 @@ class MemoryMailbox:
                     uids=[row.uid for row in rows],
                     columns={c: [row.column(c) for row in rows] for c in columns},
                 )
+
+    async def prove(self, ref: str) -> None: ...
 
     def blob(self, ref: str) -> Reader:
         row = self.box.alive_or_dead(int(ref.removeprefix("blob-")))
