@@ -14,7 +14,7 @@ import re
 from collections.abc import Awaitable
 from typing import Protocol
 
-from imapd.doors.intake import Intake, LineError
+from imapd.doors.intake import PIECE, Intake, LineError
 from imapd.session.context import Services
 from imapd.session.facts import SessionFacts
 from imapd.session.faults import ConnectionGone
@@ -245,14 +245,14 @@ class Conversation:
 
     # -- reading
 
-    async def take(self) -> bytes:
+    async def take(self, most: int = PIECE) -> bytes:
         """Give the next octets; waits for some. Raises `ConnectionGone`."""
         while not self.intake.waiting:
             await self.wait()
         await give_way(self.services.runtime)
         if self.gone:
             raise ConnectionGone
-        return self.intake.take()
+        return self.intake.take(most)
 
     async def line(self) -> bytes:
         """Give the next line; waits for it.

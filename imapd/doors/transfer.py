@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from imapd.doors.dots import DotStream
+from imapd.doors.intake import PIECE
 from imapd.doors.mta_conversation import MtaConversation
 from imapd.doors.paths import (
     Envelope,
@@ -359,10 +360,7 @@ class Transfer(MtaConversation):
             self.end(Answer(521, "5.3.4", "far too much for one message"))
             return False
         while size:
-            data = await self.take()
-            if len(data) > size:
-                self.intake.put_back(data[size:])
-                data = data[:size]
+            data = await self.take(min(size, PIECE))
             size -= len(data)
             if receiving is not None and not receiving.write_chunk(data):
                 self.end(Answer(521, "5.3.4", "far too much for one message"))
@@ -372,8 +370,10 @@ class Transfer(MtaConversation):
     def _ready_for_data(self) -> Transaction | None:
         transaction = self._transaction
         if transaction is None or not transaction.recipients:
-            text = "there is no recipient" if transaction else "MAIL comes first"
-            self.fail(Answer(503, "5.5.1", text))
+            if transaction is None:
+                self.fail(Answer(503, "5.5.1", "MAIL comes first"))
+            else:  # no error: it came along with recipients that were refused
+                self.say(Answer(503, "5.5.1", "there is no recipient"))
             return None
         return transaction
 
@@ -422,7 +422,7 @@ class Transfer(MtaConversation):
             self._reset()
         for answer in answers:
             self.say(answer)
-        if not any(answer.good for answer in answers):
+        if not self._house.lmtp and not answers[0].good:
             self.errors += 1
 
     def _log(

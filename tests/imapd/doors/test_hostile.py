@@ -122,6 +122,13 @@ def test_a_message_that_drips_in_is_cut_off(world: World):
     assert list((world.store.path / "spool").glob("*")) == []
 
 
+def test_refused_messages_are_errors_of_a_stranger(world: World):
+    mta = limited(world, transfer_errors=2)
+    for _ in range(2):
+        mta.send(b"ann", message=b"a: b\n\r\n")
+    assert mta.say(b"FOO")[-1] == 421
+
+
 def test_a_loop_is_found(world: World):
     mta = limited(world, hops=3)
     received = b"Received: from a by b;\r\n\tnow\r\n"

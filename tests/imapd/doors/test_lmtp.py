@@ -80,6 +80,19 @@ def test_an_unknown_recipient_is_no_error_of_an_mta(mta: Mta):
     assert not mta.closed
 
 
+def test_what_an_mta_sends_along_with_refused_recipients_is_no_error(
+    mta: Mta, world: World
+):
+    for _ in range(30):
+        codes = mta.say(b"MAIL FROM:<>", b"RCPT TO:<nobody>", b"DATA", b"RSET")
+        assert codes == [250, 550, 503, 250]
+    for _ in range(30):
+        (answer,) = mta.send(b"ann", message=b"a: b\n\r\n")
+        assert answer.startswith("554 ")
+    assert stored(world) == []
+    assert not mta.closed
+
+
 def test_vrfy_knows_people(mta: Mta):
     assert mta.feed(b"VRFY ann\r\n") == [(250, "2.1.5 <ann>")]
     assert mta.say(b"VRFY <nobody>", b"VRFY", b"VRFY a@@b") == [550, 501, 501]
