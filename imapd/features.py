@@ -26,6 +26,7 @@ from imapd.commands import (
 )
 from imapd.commands import list as list_
 from imapd.extensions import (
+    acl,
     annotate,
     appendlimit,
     binary,
@@ -49,6 +50,7 @@ from imapd.extensions import (
     language,
     list_extended,
     list_metadata,
+    list_myrights,
     list_status,
     literal_minus,
     literal_plus,
@@ -152,6 +154,8 @@ ALL: tuple[Feature, ...] = (
     metadata.FEATURE,
     metadata.SERVER_FEATURE,
     list_metadata.FEATURE,
+    acl.FEATURE,
+    list_myrights.FEATURE,
     xlist.FEATURE,
     objectid.FEATURE,
     savedate.FEATURE,

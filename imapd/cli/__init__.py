@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "group": ("imapd.cli.group", "Say who is in which group."),
     "session": ("imapd.cli.session", "List and end sessions."),
     "mailbox": ("imapd.cli.mailbox", "List, create, rename and delete mailboxes."),
+    "acl": ("imapd.cli.acl", "Say who may do what to a mailbox."),
     "quota": ("imapd.cli.quota", "Say how much mail an account may keep."),
     "import": ("imapd.cli.importing", "Bring mail in from files, mbox or Maildir."),
     "export": ("imapd.cli.exporting", "Write mail out as Maildir or mbox."),

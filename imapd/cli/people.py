@@ -61,13 +61,20 @@ def open_account(settings: Settings, name: str) -> Iterator[Account]:
 
     Raises `Stop` if there is none.
     """
+    with open_with_store(settings, name) as (_, account):
+        yield account
+
+
+@contextmanager
+def open_with_store(settings: Settings, name: str) -> Iterator[tuple[Store, Account]]:
+    """Open an account as `open_account`, and give its store too."""
     with settings.store() as store:
         if name == PUBLIC:
             account = settings.run(store.public())
         else:
             account = settings.run(store.account(existing_account(store, name).id))
         try:
-            yield account
+            yield store, account
         finally:
             settings.run(account.close())
 

@@ -9,13 +9,13 @@ is ``bob`` too, for who is called like one of the others.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailstore.directory import Directory
 from mailstore.directory.names import lookup_key
-from mailstore.errors import InvalidName
+from mailstore.errors import InvalidName, NotFound, NotPermitted
 from mailstore.index import acl, mailboxes
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
@@ -260,6 +260,19 @@ class AccessRights:
         async with self._access.find(name, Operation.ADMINISTER) as found:
             lists = RightsLists(self._access.store, found.account)
             await lists.drop(found.name, identifier)
+
+    async def all_mine(self, names: Sequence[str]) -> Mapping[str, Right]:
+        """Give one's own rights to many; what one may not know of is left out."""
+        access = self._access
+        own = [] if access.own.acls.version else access.all_own(names)
+        found = dict.fromkeys(own, ALL)
+        for name in names:
+            if name not in found:
+                try:
+                    found[name] = await self.mine(name)
+                except (NotFound, NotPermitted):
+                    continue
+        return found
 
     async def mine(self, name: str) -> Right:
         """Give one's own rights. Raises `NotFound`, `NotPermitted`."""

@@ -16,6 +16,7 @@ STANDARD = tuple(sorted(sys.stdlib_module_names | {"__future__"}))
 MAILSTORE = (
     "mailstore.model",
     "mailstore.errors",
+    "mailstore.rights",
     "mailstore.query",
     "mailstore.changes",
     "mailstore.lanes",

@@ -79,7 +79,7 @@ def test_every_feature_with_its_capabilities_and_commands():
     told = {
         name: (
             list(filter(None, rfcs.split(", "))),
-            set(re.findall(r"[A-Z][A-Za-z0-9=+-]{3,}|ID", capabilities)),
+            set(re.findall(r"[A-Z][A-Za-z0-9=+-]{3,}|ID|ACL\b", capabilities)),
             set(filter(None, commands.split(", "))),
         )
         for name, rfcs, capabilities, commands in rows

@@ -38,6 +38,51 @@ def _value(reader: Reader) -> r.Extended:
     return tuple(found)
 
 
+def rights(reader: Reader) -> str:
+    """RFC 4314 §7: rights, each once."""
+    text = reader.astring().decode("ascii")
+    if not re.fullmatch("[a-z0-9]*", text) or len(set(text)) != len(text):
+        reader.refuse("rights, each once")
+    return text
+
+
+def acl(reader: Reader) -> r.AclLine:
+    """RFC 4314 §7: acl-data; each identifier once."""
+    reader.take(b" ")
+    mailbox = reader.mailbox()
+    found: dict[str, str] = {}
+    while reader.accept(b" "):
+        identifier = reader.astring().decode("utf-8")
+        reader.take(b" ")
+        if identifier in found:
+            reader.refuse("each identifier once")
+        found[identifier] = rights(reader)
+    return r.AclLine(mailbox, found)
+
+
+def list_rights(reader: Reader) -> r.ListRightsLine:
+    """RFC 4314 §7: listrights-data; each right once."""
+    reader.take(b" ")
+    mailbox = reader.mailbox()
+    reader.take(b" ")
+    identifier = reader.astring().decode("utf-8")
+    reader.take(b" ")
+    found = [rights(reader)]
+    while reader.accept(b" "):
+        found.append(rights(reader))
+    if len(set("".join(found))) != len("".join(found)):
+        reader.refuse("each right once")
+    return r.ListRightsLine(mailbox, identifier, found[0], tuple(found[1:]))
+
+
+def my_rights(reader: Reader) -> r.MyRightsLine:
+    """RFC 4314 §7: myrights-data."""
+    reader.take(b" ")
+    mailbox = reader.mailbox()
+    reader.take(b" ")
+    return r.MyRightsLine(mailbox, rights(reader))
+
+
 def quota(reader: Reader) -> r.Quota:
     """RFC 9208 §7: quota-response; each resource once."""
     reader.take(b" ")
@@ -119,9 +164,12 @@ def object_id(reader: Reader) -> str:
     return reader.match(_OBJECT_ID, "an object identifier")[1:-1].decode("ascii")
 
 
-UNTAGGED: dict[str, Callable[[Reader], r.Metadata | r.Quota | r.QuotaRoots]] = {
+UNTAGGED: dict[str, Callable[[Reader], r.Untagged]] = {
     "METADATA": metadata,
     "QUOTA": quota,
     "QUOTAROOT": quota_roots,
+    "ACL": acl,
+    "LISTRIGHTS": list_rights,
+    "MYRIGHTS": my_rights,
 }
 """Untagged responses by name; what follows the name is read."""

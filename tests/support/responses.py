@@ -327,6 +327,32 @@ class QuotaRoots:
 
 
 @dataclass(frozen=True, slots=True)
+class AclLine:
+    """ACL (RFC 4314): rights by identifier."""
+
+    mailbox: str
+    rights: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListRightsLine:
+    """LISTRIGHTS (RFC 4314): what an identifier always has, and may be given."""
+
+    mailbox: str
+    identifier: str
+    always: str
+    optional: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MyRightsLine:
+    """MYRIGHTS (RFC 4314)."""
+
+    mailbox: str
+    rights: str
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """METADATA (RFC 5464): entries with their values, or names of what changed."""
 
@@ -437,6 +463,9 @@ Untagged: TypeAlias = (
     | ServerId
     | Namespace
     | Metadata
+    | AclLine
+    | ListRightsLine
+    | MyRightsLine
     | Quota
     | QuotaRoots
     | Languages

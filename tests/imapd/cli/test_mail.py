@@ -184,6 +184,51 @@ def test_a_missing_store_is_told(shell):
         shell.run(*arguments, code=Exit.STORE)
 
 
+def test_rights(shell):
+    ann = ("--account", "ann")
+    shell.run("account", "add", "bob", "--password-stdin", text="pw\n")
+    shell.run("group", "add", "sales")
+    shell.run("group", "join", "sales", "bob")
+    shell.run("acl", "set", "INBOX", "group:sales", "lrsw", *ann)
+    shell.run("acl", "set", "INBOX", "bob", "+i", *ann)
+    shell.run("acl", "set", "INBOX", "-bob", "w", *ann)
+    shell.run("acl", "set", "INBOX", "group:sales", "-s", *ann)
+    told = {
+        row["identifier"]: row["rights"]
+        for row in shell.json("acl", "list", "INBOX", *ann)
+    }
+    assert told == {
+        "ann": "lrswipkxtean",
+        "-bob": "w",
+        "bob": "i",
+        "group:sales": "lrw",
+    }
+    assert "lrw           group:sales" in shell.run("acl", "list", "INBOX", *ann).output
+    found = shell.json("acl", "explain", "INBOX", "bob", *ann)
+    assert found == {
+        "rights": "lri",
+        "given": {"bob": "i", "group:sales": "lrw"},
+        "taken": {"-bob": "w"},
+        "owner": False,
+        "kept": "",
+    }
+    text = shell.run("acl", "explain", "INBOX", "bob", *ann).output
+    assert "lrw given to group:sales" in text
+    assert "w taken by -bob" in text
+    text = shell.run("acl", "explain", "INBOX", "ann", *ann).output
+    assert "as the owner" in text
+    shell.run("acl", "set", "INBOX", "ann", "r", *ann)
+    assert "la kept" in shell.run("acl", "explain", "INBOX", "ann", *ann).output
+    shell.run("acl", "delete", "INBOX", "-bob", *ann)
+    shell.run("acl", "delete", "INBOX", "bob", *ann)
+    shell.run("acl", "delete", "INBOX", "group:sales", *ann)
+    assert "nothing" in shell.run("acl", "explain", "INBOX", "bob", *ann).output
+    shell.run("acl", "set", "INBOX", "nobody", "l", *ann, code=Exit.NAME)
+    shell.run("acl", "set", "INBOX", "bob", "lQ", *ann, code=Exit.USAGE)
+    shell.run("acl", "explain", "INBOX", "nobody", *ann, code=Exit.NAME)
+    shell.run("acl", "list", "None", *ann, code=Exit.NAME)
+
+
 def test_public_mailboxes(shell):
     shell.run("mailbox", "create", "Team/Plans", "--shared")
     shell.run("mailbox", "create", "INBOX", "--shared", code=Exit.FAILED)
