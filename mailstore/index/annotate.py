@@ -18,9 +18,10 @@ from mailstore.index.database import Database, Value
 from mailstore.index.flags import FlagsStored
 from mailstore.index.records import ChangedFlags, Delta, to_mask
 from mailstore.index.selection import Selection
-from mailstore.model import AnnotationChange, MailboxId
+from mailstore.model import AnnotationChange, AnnotationName, MailboxId
 
 SHARED = ""  # the owner of what is not private
+_SLICE = 512
 _NOTES = 2  # of so many rows for each that there may be, those without value go
 
 
@@ -135,6 +136,33 @@ def first_octets(
             (most, mailbox, owner, entry),
         )
     )
+
+
+def to_carry(
+    database: Database, mailbox: MailboxId, me: str, uids: Sequence[int], most: int
+) -> dict[int, tuple[AnnotationChange, ...]]:
+    """Give what makes copies in another account have the annotations (§4.6).
+
+    Those that are shared or ``me``'s. Raises `TooManyAnnotations` where their values
+    have more octets than are to be in memory.
+    """
+    found: dict[int, tuple[AnnotationChange, ...]] = {}
+    octets = 0
+    for at in range(0, len(uids), _SLICE):
+        some = listed(database, mailbox, me, uids[at : at + _SLICE])
+        if not some:
+            continue
+        octets += sum(one.octets for one in some)
+        if octets > most:
+            raise TooManyAnnotations
+        entries = sorted({one.entry for one in some})
+        there = sorted({one.uid for one in some})
+        texts = values(database, mailbox, me, there, entries)
+        for one in some:
+            name = AnnotationName(one.entry, one.owner != SHARED)
+            change = AnnotationChange(name, texts[one.uid, one.owner, one.entry])
+            found[one.uid] = (*found.get(one.uid, ()), change)
+    return found
 
 
 # -- writing

@@ -486,7 +486,7 @@ class Mailbox:
         state = self._state
         source = Source(self._account, state.id, Selection.of(uids, state.uids))
         async with self._place.target(to) as target:
-            copied = await send(source, target, move=move)
+            copied = await send(source, target, self._me, move=move)
         await self._look()
         return copied
 

@@ -18,11 +18,12 @@ import secrets
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_
 from typing import TYPE_CHECKING
 
 from mailstore.changes import who_acts
 from mailstore.errors import NotFound, StoreError, TooMany
-from mailstore.index import entries, leaving, mailboxes
+from mailstore.index import annotate, entries, leaving, mailboxes
 from mailstore.index.copying import CopyDone, copy
 from mailstore.index.database import Database
 from mailstore.index.keywords import flag_names
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 MOST = 10_000  # messages that one command takes to another account
 _PIECE = 2**18
+_NOTES = 2**26  # octets of annotations that one command takes along
 _STALE = 3_600  # seconds after which a move that was not decided is given up
 
 
@@ -61,11 +63,12 @@ class Source:
     among: Selection
 
 
-async def send(source: Source, target: Target, *, move: bool) -> Copied:
+async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied:
     """Copy or move messages to a mailbox, all or none.
 
-    Raises `NotFound`, `NotPermitted`, `TooMany`, `Unavailable`; from one account to
-    another also `TooBig` and `Corrupt`.
+    With their annotations, of the private ones those of ``me``. Raises `NotFound`,
+    `NotPermitted`, `TooMany`, `Unavailable`; from one account to another also `TooBig`
+    and `Corrupt`.
     """
     target.permit.check(Operation.INSERT)
     account = target.account
@@ -75,7 +78,7 @@ async def send(source: Source, target: Target, *, move: bool) -> Copied:
         return Copied(row.uidvalidity, array("I"), array("I"))
     account.check_space(0)
     if account is not source.account:
-        return await _send_there(source, target, move=move)
+        return await _send_there(source, target, me, move=move)
     now, settable, by = account.now(), target.settable, who_acts()
 
     def work(database: Database) -> Outcome[CopyDone]:
@@ -99,10 +102,10 @@ async def send(source: Source, target: Target, *, move: bool) -> Copied:
     return Copied(done.uidvalidity, done.source, done.target)
 
 
-async def _send_there(source: Source, target: Target, *, move: bool) -> Copied:
+async def _send_there(source: Source, target: Target, me: str, *, move: bool) -> Copied:
     runtime = source.account.runtime
     uids, arrivals = await in_pool(
-        runtime, Pool.READ, lambda: _read(source, target.account)
+        runtime, Pool.READ, lambda: _read(source, target.account, me)
     )
     try:
         arrivals = [target.allowed(arrival) for arrival in arrivals]
@@ -216,21 +219,25 @@ async def _forget_arrival(account: Account, token: str) -> None:
 # -- reading
 
 
-def _read(source: Source, into: Account) -> tuple[list[int], list[Arrival]]:
+def _read(source: Source, into: Account, me: str) -> tuple[list[int], list[Arrival]]:
     """Spool the messages for the other account's blobs, on a thread."""
     account = source.account
     with account.readers.take() as database, database.snapshot():
         rows = entries.selected(database, source.mailbox, source.among, MOST + 1)
         names = entries.keywords(database, source.mailbox)
-    if len(rows) > MOST:
-        raise TooMany(f"{MOST} messages at once can go to another account")
+        if len(rows) > MOST:
+            raise TooMany(f"{MOST} messages at once can go to another account")
+        notes = annotate.to_carry(
+            database, source.mailbox, me, [row.uid for row in rows], _NOTES
+        )
     uids: list[int] = []
     arrivals: list[Arrival] = []
     octets = 0
     try:
         for row in rows:
             uids.append(row.uid)
-            arrivals.append(_arrival(account, into, row, names, octets))
+            arrival = _arrival(account, into, row, names, octets)
+            arrivals.append(replace_(arrival, annotations=notes.get(row.uid, ())))
             octets += row.size
     except BaseException:
         _forget(arrivals)
