@@ -47,7 +47,10 @@ SESSIONS = MetricSpec(
 )
 CONNECTIONS = MetricSpec("imapd_connections", "gauge", "", "connections that are open")
 STRANGERS = MetricSpec(
-    "imapd_connections_unauthenticated", "gauge", "", "those that are not logged in"
+    "imapd_connections_unauthenticated",
+    "gauge",
+    "",
+    "those that are not logged in; without those of an MTA",
 )
 METRICS = (EVENTS, LOGINS, DELIVERIES, SESSIONS, CONNECTIONS, STRANGERS)
 

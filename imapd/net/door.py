@@ -252,7 +252,11 @@ class SocketProtocol(Protocol):
             self._refuse("your address is not served here")
             return
         admitted = door.admission.connect(
-            self._address, self._output.abort, self.is_stranger
+            self._address,
+            self._output.abort,
+            self.is_stranger,
+            # Who is no stranger before a word was said never will be one.
+            trusted=not self.is_stranger(),
         )
         if not isinstance(admitted, Ticket):
             self._refuse(admitted)

@@ -37,11 +37,15 @@ def network_of(address: str) -> str:
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One admitted connection. ``drop`` ends it, ``stranger`` tells if it may be."""
+    """One admitted connection. ``drop`` ends it, ``stranger`` tells if it may be.
+
+    One that is ``trusted`` is a server of ours, which never logs in.
+    """
 
     network: str
     drop: Callable[[], None] = field(repr=False)
     stranger: Callable[[], bool] = field(repr=False)
+    trusted: bool = False
 
 
 class ConnectionAdmission:
@@ -52,6 +56,7 @@ class ConnectionAdmission:
         # By network; a dict keeps the order of arrival.
         self._tickets: dict[str, dict[Ticket, None]] = {}
         self._total = 0
+        self._trusted = 0
         self._sessions = 0
         self._strangers: Counter[str] = Counter()
         self._accounts: Counter[AccountId] = Counter()
@@ -81,43 +86,61 @@ class ConnectionAdmission:
     @property
     def strangers(self) -> int:
         """Connections that are not logged in."""
-        return self._total - self._sessions
+        return self._total - self._trusted - self._sessions
 
     def connect(
-        self, address: str, drop: Callable[[], None], stranger: Callable[[], bool]
+        self,
+        address: str,
+        drop: Callable[[], None],
+        stranger: Callable[[], bool],
+        *,
+        trusted: bool = False,
     ) -> Ticket | str:
         """Admit a connection, or say in words why not.
 
         ``drop`` must end it at once, ``stranger`` tells whether it is not logged in.
+        Those that are ``trusted`` are bounded with all others alone: an MTA has as many
+        as it has processes.
         """
         limits = self._limits()
         network = network_of(address)
         mine = self._tickets.get(network, {})
         if self._total >= limits.connections:
             return "too many connections"
+        if trusted:
+            return self._admit(Ticket(network, drop, stranger, trusted=True))
         there = self._elsewhere("address", network)
         if len(mine) + there >= limits.connections_per_address:
             return "too many connections from your address"
         if self.strangers >= limits.connections_unauthenticated:
             self._drop_a_stranger()
-        ticket = Ticket(network, drop, stranger)
-        self._tickets.setdefault(network, mine)[ticket] = None
-        self._tell("address", network, len(mine))
+        return self._admit(Ticket(network, drop, stranger))
+
+    def _admit(self, ticket: Ticket) -> Ticket:
+        mine = self._tickets.setdefault(_key(ticket), {})
+        mine[ticket] = None
         self._total += 1
-        self._count_strangers(network, 1)
+        if ticket.trusted:
+            self._trusted += 1
+        else:
+            self._tell("address", ticket.network, len(mine))
+            self._count_strangers(ticket.network, 1)
         return ticket
 
     def disconnect(self, ticket: Ticket) -> None:
         """Take a connection off the counts. Harmless when it was taken off before."""
-        mine = self._tickets.get(ticket.network, {})
+        mine = self._tickets.get(_key(ticket), {})
         if ticket not in mine:
             return
         del mine[ticket]
-        self._tell("address", ticket.network, len(mine))
         if not mine:
-            del self._tickets[ticket.network]
+            del self._tickets[_key(ticket)]
         self._total -= 1
-        self._count_strangers(ticket.network, -1)
+        if ticket.trusted:
+            self._trusted -= 1
+        else:
+            self._tell("address", ticket.network, len(mine))
+            self._count_strangers(ticket.network, -1)
 
     def login(self, account: AccountId, address: str) -> bool:
         """Count a session of an account; False when it has too many."""
@@ -156,3 +179,8 @@ class ConnectionAdmission:
                 self.disconnect(ticket)
                 ticket.drop()
                 return
+
+
+def _key(ticket: Ticket) -> str:
+    """Give where a ticket is kept: one machine may be trusted in one way only."""
+    return f"trusted {ticket.network}" if ticket.trusted else ticket.network

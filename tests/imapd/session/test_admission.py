@@ -149,3 +149,30 @@ def test_counts_are_what_they_count(steps):
         assert admission.connections == len(here) <= 5
         assert admission.strangers == sum(c.account is None for c in here)
         assert sum(c.account is not None for c in here) <= 2
+
+
+def test_those_of_a_mail_server_are_no_strangers_and_have_no_bound_of_their_own():
+    """A busy Postfix holds hundreds of sockets here, all from one place.
+
+    Counted as strangers they were the most of all, and none of them may be dropped:
+    real strangers were not dropped either then.
+    """
+    admission = make(connections_per_address=2, connections_unauthenticated=2)
+    trusted = [
+        admission.connect("unix", lambda: None, lambda: False, trusted=True)
+        for _ in range(5)
+    ]
+    assert admission.strangers == 0
+    assert admission.connections == 5
+    first, second, third = (
+        Client(admission, f"192.0.2.{n}").connect() for n in range(3)
+    )
+    assert first.dropped
+    assert not second.dropped
+    assert third.ticket is not None
+    for ticket in trusted:
+        assert isinstance(ticket, Ticket)
+        admission.disconnect(ticket)
+        admission.disconnect(ticket)
+    assert admission.connections == 2
+    assert admission.strangers == 2
