@@ -12,6 +12,7 @@ import hmac
 from imapd.auth.desk import Desk
 from imapd.session.credentials import DigestAnswer, Grant
 from mailstore.directory import Proof
+from mailstore.directory.passwords import scram_form
 
 
 async def digest(desk: Desk, stamp: bytes, answer: DigestAnswer) -> Grant:
@@ -19,7 +20,8 @@ async def digest(desk: Desk, stamp: bytes, answer: DigestAnswer) -> Grant:
     name, client = answer.name, answer.client
     await desk.begin(name, client)
     found = desk.directory.recoverable(name)
-    secret = found[1] if found is not None else b"nobody's"
+    # RFC 6856 §2.2: clients prepare the password as for SCRAM.
+    secret = scram_form(found[1]) if found is not None else b"nobody's"
     wanted = hashlib.md5(stamp + secret, usedforsecurity=False).hexdigest()
     if not hmac.compare_digest(wanted, answer.digest) or found is None:
         raise desk.refuse(name, client, "name and password do not match")

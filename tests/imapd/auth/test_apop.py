@@ -42,3 +42,9 @@ def test_only_who_has_a_recoverable_password_gets_in(desk):
     ):
         with pytest.raises(LoginRefused):
             prove(desk, name, secret)
+
+
+def test_a_password_is_prepared_as_clients_prepare_it(desk):
+    """RFC 6856 §2.2: a soft hyphen is nothing, and letters have one form."""
+    desk.directory.create("rec", "I\u00adX\u2168".encode(), recoverable=True)
+    assert prove(desk, "rec", b"IXIX").mechanism == "APOP"
