@@ -14,10 +14,12 @@ from imapd.doors.pop3.maildrop import Maildrop, NoSuchMessage
 from imapd.doors.pop3.replies import Ok
 from mailstore.blobs import BlobReader
 from mailstore.errors import StoreError
+from mailstore.lanes import give_way
 
 if TYPE_CHECKING:
     from imapd.doors.pop3.session import Pop3
 
+_IN_A_ROW = 4  # pieces of a listing before others have the event thread
 _COUNT = re.compile(rb"[0-9]{1,18}")
 
 
@@ -67,8 +69,10 @@ class Transaction:
     async def _tell(self, lines: Iterator[bytes]) -> None:
         session = self._session
         session.speaking = True
-        for piece in lines:
+        for at, piece in enumerate(lines, 1):
             await session.pour(piece)
+            if at % _IN_A_ROW == 0:
+                await give_way(session.services.runtime)
         await session.pour(b".\r\n")
         session.speaking = False
 
