@@ -47,22 +47,26 @@ def _normal(name: str) -> str:
 
 @cache
 def _table() -> dict[str, str]:
-    """Map every spelling to the name of Python's codec."""
-    table = {_normal(name): codecs.lookup(name).name for name in CHARSETS}
+    """Map every spelling to the module of Python's codec; none of them is loaded."""
+    table: dict[str, str] = {}
+    for name in map(_normal, CHARSETS):
+        table[name] = aliases.get(name, name)
     known = set(table.values())
     for alias, module in aliases.items():
-        try:
-            codec = codecs.lookup(module).name
-        except LookupError:  # a codec of another operating system
-            continue
-        if codec in known:
-            table.setdefault(_normal(alias), codec)
-            table.setdefault(_normal(module), codec)
+        if module in known:
+            table.setdefault(_normal(alias), module)
+            table.setdefault(_normal(module), module)
     return table
+
+
+@cache
+def _codec(module: str) -> str:
+    return codecs.lookup(module).name
 
 
 def codec_of(charset: bytes) -> str | None:
     """Give the codec of a charset's name, in any spelling; None: unknown."""
     if len(charset) > 64:
         return None
-    return _table().get(_normal(charset.decode("latin-1")))
+    module = _table().get(_normal(charset.decode("latin-1")))
+    return None if module is None else _codec(module)
