@@ -16,6 +16,8 @@ from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.wire.cursor import Cursor
 from mailstore.model import Stored
 
+_SLICE = 2_048  # rows of a turn of the event loop
+
 if TYPE_CHECKING:
     from imapd.session.context import Context
 
@@ -69,7 +71,10 @@ async def tell_stored(
     quiet: frozenset[int] = frozenset()
     if silent:
         if not (stored.external or stored.failed or view.telling.modseqs):
-            view.absorb(stored.updated)
+            for at in range(0, len(stored.updated), _SLICE):
+                view.absorb(stored.updated[at : at + _SLICE])
+                if at + _SLICE < len(stored.updated):
+                    await context.reply.give_way()
             return
         external = dict(stored.external)
         quiet = frozenset([uid for uid, _ in stored.updated if uid not in external])

@@ -425,7 +425,7 @@ class Mailbox:
 
     async def _stored(self, uids: Sequence[int], done: FlagsStored) -> Stored:
         await self._caught_up(done.delta.modseq)
-        return stored(self._state, uids, done)
+        return await stored(self._account.runtime, self._state, uids, done)
 
     async def expunge(
         self, uids: Sequence[int] | None = None, *, deleted_only: bool = True

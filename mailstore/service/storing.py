@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailstore.index.flags import FlagsStored
+from mailstore.lanes import Runtime, give_way
 from mailstore.model import Stored
 from mailstore.runs import runs
 from mailstore.state import MailboxState
+
+_SLICE = 2_048  # messages of a turn of the event loop
 
 
 def modseqs_of(state: MailboxState, uids: Sequence[int]) -> list[int]:
@@ -18,25 +21,55 @@ def modseqs_of(state: MailboxState, uids: Sequence[int]) -> list[int]:
     return found
 
 
-def stored(state: MailboxState, uids: Sequence[int], done: FlagsStored) -> Stored:
-    """Say what became of messages, with what others have done meanwhile."""
-    rows = state.rows(uids)
-    missing: Sequence[int] = ()
-    if len(rows) < len(uids):
-        there = {uid for uid, _ in rows}
-        missing = tuple([uid for uid in uids if uid not in there])
-    refused, external = set(done.failed), set(done.external)
-    if state.modseq > done.delta.modseq:
-        # Others have written since then: the rows are theirs as well.
-        there_now = [uid for uid, _ in rows]
-        modseqs = zip(there_now, modseqs_of(state, there_now), strict=True)
-        external |= {uid for uid, modseq in modseqs if modseq > done.delta.modseq}
-    updated = [row for row in rows if row[0] not in refused] if refused else rows
+async def stored(
+    runtime: Runtime, state: MailboxState, uids: Sequence[int], done: FlagsStored
+) -> Stored:
+    """Say what became of messages, with what others have done meanwhile.
+
+    Of many a slice at a time: others have the event thread in between. What is said of
+    a slice is of one moment.
+    """
+    refused, external = frozenset(done.failed), frozenset(done.external)
+    updated: list[tuple[int, int]] = []
+    failed: list[tuple[int, int]] = []
+    others: list[tuple[int, int]] = []
+    missing: list[int] = []
+    for at in range(0, len(uids), _SLICE):
+        some = uids[at : at + _SLICE]
+        rows = state.rows(some)
+        if len(rows) < len(some):
+            there = {uid for uid, _ in rows}
+            missing += [uid for uid in some if uid not in there]
+        own = [row for row in rows if row[0] not in refused] if refused else rows
+        if refused:
+            failed += [row for row in rows if row[0] in refused]
+        updated += own
+        others += _others(state, own, done, external)
+        if at + _SLICE < len(uids):
+            await give_way(runtime)
     return Stored(
         modseq=done.delta.modseq,
         updated=updated,
-        external=[row for row in updated if row[0] in external] if external else [],
-        failed=[row for row in rows if row[0] in refused] if refused else [],
-        missing=missing,
+        external=others,
+        failed=failed,
+        missing=tuple(missing),
         wrote=done.delta.modseq != done.delta.base,
     )
+
+
+def _others(
+    state: MailboxState,
+    rows: Sequence[tuple[int, int]],
+    done: FlagsStored,
+    external: frozenset[int],
+) -> Sequence[tuple[int, int]]:
+    """Give the rows that others have changed, before this change or since."""
+    if state.modseq > done.delta.modseq:
+        # Others have written since then: the rows are theirs as well.
+        modseqs = modseqs_of(state, [uid for uid, _ in rows])
+        return [
+            row
+            for row, modseq in zip(rows, modseqs, strict=True)
+            if row[0] in external or modseq > done.delta.modseq
+        ]
+    return [row for row in rows if row[0] in external] if external else ()

@@ -427,7 +427,7 @@ def test_renaming_and_storing_are_functions_of_an_account(home):
     home.append("INBOX", MESSAGE)
     state = home.open()._state
     done = FlagsStored(Delta(state.id, state.modseq, state.modseq), (), ())
-    assert stored(state, [1, 9], done).missing == (9,)
+    assert home.run(stored(home.runtime, state, [1, 9], done)).missing == (9,)
 
 
 def test_acls_as_rows(home):
