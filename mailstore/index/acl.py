@@ -91,11 +91,15 @@ def inherit(database: Database, parent: str, name: str) -> None:
         _grow(database)
 
 
-def forget(database: Database, mailbox: MailboxId) -> None:
-    """Drop the list of a mailbox that goes (RFC 4314 §4: DELETE)."""
-    gone = database.all("DELETE FROM acl WHERE mailbox = ? RETURNING 1", (mailbox,))
-    if gone:
-        _grow(database)
+def give(database: Database, source: MailboxId, target: MailboxId) -> None:
+    """Give a mailbox the list of another one, in place of its own."""
+    database.execute("DELETE FROM acl WHERE mailbox = ?", (target,))
+    database.execute(
+        "INSERT INTO acl (mailbox, identifier, rights)"
+        " SELECT ?, identifier, rights FROM acl WHERE mailbox = ?",
+        (target, source),
+    )
+    _grow(database)
 
 
 def _grow(database: Database) -> None:

@@ -227,9 +227,10 @@ def create(
 def delete(database: Database, name: str, now: int, by: Acting | None = None) -> Delta:
     """Delete a mailbox; one with children stays as a bare name (RFC 3501 §6.3.4).
 
-    Its messages become tombstones; its row, keywords and annotations stay until those
-    are purged, for undelete. Raises `NotPermitted` for INBOX, `NotFound`,
-    `HasChildren` for a bare name that has children.
+    Its messages become tombstones; its row, keywords, annotations and rights stay until
+    those are purged, for undelete: nobody reaches them without a name. Raises
+    `NotPermitted` for INBOX, `NotFound`, `HasChildren` for a bare name that has
+    children.
     """
     if name == INBOX:
         raise NotPermitted("INBOX cannot be deleted")
@@ -238,7 +239,6 @@ def delete(database: Database, name: str, now: int, by: Acting | None = None) ->
     if parent and not row.selectable:
         raise HasChildren
     delta = bury(database, row.id, now, by)
-    acl.forget(database, row.id)
     database.execute("DELETE FROM url_key WHERE mailbox = ?", (row.id,))
     database.execute(
         "UPDATE mailbox SET name = NULL, was = name, gone_at = ?, remover = ?"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, damage, mailboxes, metadata
+from mailstore.index import acl, annotate, damage, mailboxes, metadata
 from mailstore.index.arrival import add_entries
 from mailstore.index.copying import translate
 from mailstore.index.database import Database, Value
@@ -263,6 +263,7 @@ def _target(
     name = _free_name(database, was)
     made = mailboxes.create(database, name, use, now, most)
     metadata.copy(database, MailboxId(line[0]), made.id, now)
+    acl.give(database, MailboxId(line[0]), made.id)
     for one in line:
         database.execute("UPDATE mailbox SET heir = ? WHERE id = ?", (made.id, one))
     return made.id, name, True

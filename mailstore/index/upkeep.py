@@ -92,7 +92,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
         " AND id NOT IN (SELECT mailbox FROM expunged)",
         (before,),
     )
-    for table in ("keyword", "metadata", "vanished"):
+    for table in ("acl", "keyword", "metadata", "vanished"):
         database.execute(
             f"DELETE FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailbox)"
         )

@@ -436,7 +436,7 @@ def test_acls_as_rows(home):
         acl.put(database, MailboxId(1), "anyone", Right.READ)
         assert acl.named(database) == {"anyone"}
         assert acl.count(database) == 1
-        acl.forget(database, MailboxId(1))
+        acl.give(database, MailboxId(2), MailboxId(1))
     assert acl.all_acls(database) == {}
 
 

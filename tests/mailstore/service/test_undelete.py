@@ -25,8 +25,10 @@ from mailstore.model import (
     MailboxId,
     SpecialUse,
 )
+from mailstore.rights import parse_rights
 from mailstore.service.options import DAY
 from mailstore.service.readonly import ReadOnlyAccount
+from mailstore.service.rights_lists import Change, RightsLists
 from mailstore.service.undelete import Undelete, WantedRemovals
 from mailstore.writer import Outcome
 from tests.mailstore.stores import OPTIONS, Home
@@ -446,3 +448,32 @@ def test_annotations_come_back_with_their_message(home):
     assert home.restore(mailbox="INBOX") == {"INBOX": [(1, 3), (2, 4)]}
     found = list(home.open().annotations.get([3, 4], ["*"], values=True))
     assert found == [[Annotation(name, 6, b"a note")], []]
+
+
+def test_who_shared_a_deleted_mailbox_shares_it_again(home):
+    """Nobody sees it in between, nor by another mailbox of that name."""
+    bob = home.store.directory.create("bob", b"secret")
+    home.run(home.account.create("Work"))
+    lists = RightsLists(home.store, home.account)
+    rights = parse_rights("lr")
+    home.run(lists.change("Work", "bob", Change.REPLACE, rights))
+    given = list(lists.entries("Work"))
+    home.append("Work", b"a")
+    home.run(home.account.delete("Work"))
+    access = home.run(home.store.access(bob))
+
+    def seen():
+        names = [entry.name for entry in home.run(access.mailboxes())]
+        return [name for name in names if name.endswith("Work")]
+
+    home.run(home.account.create("Work"))
+    assert seen() == []
+    home.run(home.account.delete("Work"))
+    home.restore(mailbox="Work")
+    assert {"Work", "Work (restored)"} <= set(home.names())
+    assert list(lists.entries("Work")) == given
+    assert len(seen()) == 1
+    home.run(access.close())
+    home.later(OPTIONS.retention + 1)
+    home.run(home.account.purge())
+    assert home.account.readers.event.one("SELECT count(*) FROM acl") == (1,)
