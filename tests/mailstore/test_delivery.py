@@ -27,6 +27,7 @@ from mailstore.mime.ingest import behind_fields, ingest
 from mailstore.model import Column, QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
 from mailstore.service.delivering import AGAIN_SECONDS, Memory, Wish
+from tests.mailstore.mime.corpus import OWN
 from tests.mailstore.stores import CHEAP, Clocked
 
 HI = b"Subject: hi\r\nMessage-ID: <1@example.net>\r\n\r\nhi\r\n"
@@ -416,12 +417,28 @@ _lines = st.sampled_from(
 
 @given(st.lists(_lines, max_size=25).map(b"".join))
 def test_fields_of_the_way_change_nothing_but_offsets(message: bytes):
-    first = Incoming(_Kept(), lambda: None, 10_000, lambda _: None)  # type: ignore[arg-type]
-    first.write(message)
-    first.finish()
-    kept = b"".join(first.content.parts)  # type: ignore[attr-defined]
+    kept = kept_of(message)
     assume(not ingest(kept).edits)
     assert behind_fields(ingest(kept), len(FIELDS)) == ingest(FIELDS + kept)
+
+
+def test_fields_of_the_way_change_nothing_else_of_real_messages():
+    seen = 0
+    for path in OWN:
+        kept = kept_of(path.read_bytes())
+        if not ingest(kept).edits:
+            seen += 1
+            moved = behind_fields(ingest(kept), len(FIELDS))
+            assert moved == ingest(FIELDS + kept), path.name
+    assert seen > 20
+
+
+def kept_of(message: bytes) -> bytes:
+    """Give what is kept of a message behind the fields of its way."""
+    incoming = Incoming(_Kept(), lambda: None, 2**30, lambda _: None)  # type: ignore[arg-type]
+    incoming.write(message)
+    incoming.finish()
+    return b"".join(incoming.content.parts)  # type: ignore[attr-defined]
 
 
 class _Kept:

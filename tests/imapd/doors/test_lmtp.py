@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailstore.delivery import Delivery
 from mailstore.errors import OverQuota
 from mailstore.model import QuotaLimits
 from tests.support.session import PASSWORD, World
@@ -167,6 +168,57 @@ def test_a_connection_that_breaks_in_the_middle_leaves_nothing(mta: Mta, world: 
     mta.drop()
     assert list(spool.iterdir()) == []
     assert stored(world) == []
+
+
+class Slow:
+    """Holds up what is being stored until it is let go."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
+        self._held = world.runtime.future()
+        real = Delivery._store_in
+
+        async def store_in(delivery, incoming, task, fields):
+            await self._held
+            return await real(delivery, incoming, task, fields)
+
+        patch.setattr(Delivery, "_store_in", store_in)
+
+    def let_go(self) -> None:
+        self._held.succeed(None)
+
+
+def test_a_message_that_is_being_stored_is_answered_before_the_end(
+    mta: Mta, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    slow = Slow(world, monkeypatch)
+    assert mta.send(b"ann", message=HI) == []
+    mta.talk.shutdown("bye")
+    world.runtime.advance(1_000)  # and no silence of the client's
+    assert mta.read() == []
+    slow.let_go()
+    assert mta.read() == [(250, "2.0.0 stored"), (421, "4.3.2 bye")]
+    assert mta.closed
+
+
+def test_a_message_that_is_whole_is_stored_though_its_client_is_gone(
+    mta: Mta, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    slow = Slow(world, monkeypatch)
+    assert mta.send(b"ann", message=HI) == []
+    mta.drop()
+    slow.let_go()
+    assert len(stored(world)) == 1
+    assert list((world.store.path / "spool").glob("*")) == []
+
+
+def test_commands_behind_a_message_wait_for_it(
+    mta: Mta, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    slow = Slow(world, monkeypatch)
+    assert mta.send(b"ann", message=HI) == []
+    assert mta.say(b"NOOP", b"QUIT") == []
+    slow.let_go()
+    assert [code for code, _ in mta.read()] == [250, 250, 221]
 
 
 def test_a_server_that_stops_says_so(mta: Mta):
