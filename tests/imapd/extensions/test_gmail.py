@@ -295,7 +295,7 @@ def test_the_index_is_made_when_it_is_wanted(gm):
     ann = gm.session(mailbox=b"INBOX")
     account = ann.connection.session.account
     assert account is not None
-    reader = account.readers.event
+    reader = account.own.readers.event
     sql = "SELECT 1 FROM sqlite_master WHERE name = 'entry_message'"
     ann.ok(b"COPY 1 Archive")
     assert search(ann, b"X-GM-LABELS Archive") == (1,)
