@@ -22,7 +22,13 @@ from typing import overload
 
 from mailstore.history import History, Step
 from mailstore.index.entries import Loaded
-from mailstore.index.records import LOW_BITS, ChangedFlags, Delta, EntryRow, MailboxRow
+from mailstore.index.records import (
+    LOW_BITS,
+    ChangedFlags,
+    Delta,
+    MailboxRow,
+    NewColumns,
+)
 from mailstore.model import FIRST_KEYWORD_BIT, SEEN, Changes
 from mailstore.runs import runs
 
@@ -195,13 +201,14 @@ class MailboxState:
         vanished = self.uids[:] if delta.gone else delta.vanished
         self._change_flags(delta.changed, delta.modseq)
         self._remove(vanished)
-        self._add(delta.new)
+        added = NewColumns.of(delta.new) if delta.added is None else delta.added
+        self._add(added)
         self.uidnext = max(self.uidnext, delta.uidnext or 0)
         self.gone = self.gone or delta.gone
         if delta.modseq != self.modseq:
             self.modseq = delta.modseq
-            new = array("I", [row.uid for row in delta.new])
-            self._history.add(Step(delta.modseq, new, delta.changed.uids, vanished))
+            step = Step(delta.modseq, added.uids, delta.changed.uids, vanished)
+            self._history.add(step)
         return True
 
     def _change_flags(self, changed: ChangedFlags, modseq: int) -> None:
@@ -241,22 +248,25 @@ class MailboxState:
             column = getattr(self, name)
             setattr(self, name, array(column.typecode, compress(column, keep)))
 
-    def _add(self, rows: Sequence[EntryRow]) -> None:
-        # By columns: a copy may bring a hundred thousand rows at once.
-        self.uids += array("I", [row.uid for row in rows])
-        self.system += bytes([row.mask & _SYSTEM for row in rows])
-        keywords = [(row.mask & _LOW) >> FIRST_KEYWORD_BIT for row in rows]
-        self.keywords += array("Q", keywords)
-        self.modseqs += array("Q", [row.modseq for row in rows])
-        self.sizes += array("Q", [row.size for row in rows])
-        self.dates += array("q", [row.epoch for row in rows])
-        self.zones += array("h", [row.zone for row in rows])
-        messages = array("Q", [row.message for row in rows])
-        before = self.messages[-1:] + messages[:-1]
-        self.ordered = self.ordered and all(map(lt, before, messages[-len(before) :]))
-        self.messages += messages
-        more = {row.uid: row.mask >> LOW_BITS for row in rows if row.mask >> LOW_BITS}
-        self.more.update(more)
+    def _add(self, new: NewColumns) -> None:
+        self.ordered = (
+            self.ordered
+            and new.ordered
+            and (
+                not self.messages
+                or not new.messages
+                or self.messages[-1] < new.messages[0]
+            )
+        )
+        self.uids += new.uids
+        self.system += new.system
+        self.keywords += new.keywords
+        self.modseqs += new.modseqs
+        self.sizes += new.sizes
+        self.dates += new.dates
+        self.zones += new.zones
+        self.messages += new.messages
+        self.more.update(new.more)
 
     # -- \Recent
 

@@ -14,7 +14,13 @@ from mailstore.errors import NotFound, TooMany
 from mailstore.index import sortkeys, surrogates
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
-from mailstore.index.records import Delta, EntryRow, MessageRecord, to_columns
+from mailstore.index.records import (
+    Delta,
+    EntryRow,
+    MessageRecord,
+    NewColumns,
+    to_columns,
+)
 from mailstore.index.threads import Linked, assign
 from mailstore.model import DELETED, SEEN, InternalDate, MailboxId
 
@@ -134,7 +140,15 @@ def add_entries(
     _insert_entries(database, mailbox, zip(new, times, strict=True))
     return Arrived(
         uidvalidity,
-        Delta(mailbox, modseq - 1, modseq, uidnext, new=new, keywords=keywords),
+        Delta(
+            mailbox,
+            modseq - 1,
+            modseq,
+            uidnext,
+            new=new,
+            added=NewColumns.of(new),
+            keywords=keywords,
+        ),
     )
 
 

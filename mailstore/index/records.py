@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import lt
 from typing import NamedTuple
 
 from mailstore.mime.sorting import SortFields
@@ -134,6 +135,47 @@ NO_FLAGS = ChangedFlags(array("I"), b"", array("Q"), {})
 
 
 @dataclass(frozen=True, slots=True)
+class NewColumns:
+    """New rows as the columns that memory holds, ascending by UID.
+
+    Made on the writer's thread, so that the event thread copies whole slices: a copy
+    may bring a hundred thousand rows at once.
+    """
+
+    uids: array[int]
+    system: bytes
+    keywords: array[int]  # the first 57, from bit 0
+    modseqs: array[int]
+    sizes: array[int]
+    dates: array[int]
+    zones: array[int]
+    messages: array[int]
+    ordered: bool  # the messages ascend
+    more: Mapping[int, int]  # by UID, the keywords behind the first 57
+
+    @classmethod
+    def of(cls, rows: Sequence[EntryRow]) -> NewColumns:
+        """Lay rows out."""
+        messages = array("Q", [row.message for row in rows])
+        return cls(
+            uids=array("I", [row.uid for row in rows]),
+            system=bytes([row.mask & _SYSTEM for row in rows]),
+            keywords=array(
+                "Q", [(row.mask & _MASK) >> FIRST_KEYWORD_BIT for row in rows]
+            ),
+            modseqs=array("Q", [row.modseq for row in rows]),
+            sizes=array("Q", [row.size for row in rows]),
+            dates=array("q", [row.epoch for row in rows]),
+            zones=array("h", [row.zone for row in rows]),
+            messages=messages,
+            ordered=all(map(lt, messages, messages[1:])),
+            more={
+                row.uid: row.mask >> LOW_BITS for row in rows if row.mask >> LOW_BITS
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One commit's effect on one mailbox.
 
@@ -147,6 +189,7 @@ class Delta:
     modseq: int
     uidnext: int | None = None
     new: Sequence[EntryRow] = ()
+    added: NewColumns | None = None  # the same, laid out
     changed: ChangedFlags = NO_FLAGS
     vanished: array[int] = field(default_factory=lambda: array("I"))  # ascending
     keywords: tuple[str, ...] | None = None

@@ -15,7 +15,7 @@ from typing import TypeVar
 from mailstore.errors import NotFound
 from mailstore.index import entries, mailboxes
 from mailstore.index.database import Database
-from mailstore.index.records import ChangedFlags, Delta
+from mailstore.index.records import ChangedFlags, Delta, NewColumns
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import MailboxId
 from mailstore.search.table import SortTable
@@ -175,12 +175,14 @@ def _reading(
             if highest == since or highest is None:
                 return None
             changed = entries.masks_since(database, mailbox, since, uidnext)
+            new = entries.entries_from(database, mailbox, uidnext)
             return Delta(
                 mailbox,
                 since,
                 highest,
                 row.uidnext,
-                new=entries.entries_from(database, mailbox, uidnext),
+                new=new,
+                added=NewColumns.of(new),
                 changed=ChangedFlags.of_several(changed),
                 vanished=entries.vanished_since(database, mailbox, since),
                 keywords=entries.keywords(database, mailbox),

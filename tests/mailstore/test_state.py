@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
@@ -12,6 +13,7 @@ from mailstore.history import History, Step
 from mailstore.index import mailboxes
 from mailstore.index.copying import copy
 from mailstore.index.flags import store_flags
+from mailstore.index.records import NewColumns
 from mailstore.index.removal import expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import FlagChange, FlagOperation
@@ -109,6 +111,17 @@ def test_a_delta_that_does_not_fit_is_refused(tmp_path):
     before = contents(state)
     assert not state.apply(second)
     assert contents(state) == before
+    database.close()
+
+
+def test_new_rows_are_laid_out_by_who_writes_them(tmp_path):
+    """The event thread copies columns, however many rows a copy brings."""
+    database = new_index(tmp_path)
+    state = state_of(database)
+    delta = add(database).delta
+    assert delta.added == NewColumns.of(delta.new)
+    assert state.apply(dataclasses.replace(delta, new=()))
+    assert contents(state) == contents(state_of(database))
     database.close()
 
 
