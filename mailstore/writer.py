@@ -356,15 +356,13 @@ class Lane:
     def _after_failure(self, error: StoreError) -> None:
         with self._lock:
             self.committing.clear()
-        if isinstance(error, Unavailable) and not isinstance(error, DiskFull):
+        broken = isinstance(error, Unavailable) and not isinstance(error, DiskFull)
+        if broken or not self._database.usable():
             self._wounded = True
-        elif not self._database.usable():
-            self._reopen()
 
     def _reopen(self) -> None:
         path = self._database.path
         self._database.close()
-        # If that fails, the next transaction fails and tries again.
         self._database = Database.open(path)
 
     def _heal(self) -> None:

@@ -40,6 +40,8 @@ class DirectoryDatabase:
     def note(self, work: Callable[[Database], T]) -> T:
         """Write something that ends no proof."""
         with self._writing:
+            if not self._writer.is_open:
+                self._writer = self._open_writer(self._writer.path)
             try:
                 with self._writer.transaction():
                     return work(self._writer)

@@ -135,7 +135,10 @@ class Database:
 
     def data_version(self) -> int:
         """Give a number that changes when another connection has committed."""
-        return int(self.connection.pragma("data_version"))
+        try:
+            return int(self.connection.pragma("data_version"))
+        except apsw.Error as error:
+            raise store_error(error) from error
 
     def others_version(self) -> int:
         """Give a number that changes when another connection has committed.

@@ -465,7 +465,7 @@ class Mailbox:
         one = Source(self._account, self._state.id, Selection(((uid, uid),)))
         async with self._place.target(to) as target:
             done = await replace(one, uid, target, arrival)
-        await self._look()
+        await self._account.opened.look(self._opened)
         return done
 
     async def copy(self, uids: Sequence[int], to: str) -> Copied:
@@ -487,12 +487,8 @@ class Mailbox:
         source = Source(self._account, state.id, Selection.of(uids, state.uids))
         async with self._place.target(to) as target:
             copied = await send(source, target, self._me, move=move)
-        await self._look()
+        await self._account.opened.look(self._opened)
         return copied
-
-    async def _look(self) -> None:
-        if self.stale():
-            await self.refresh()
 
     async def close(self) -> None:
         """Leave the mailbox; nothing is expunged."""

@@ -7,12 +7,13 @@ thread only, except what runs inside ``in_pool``.
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mailstore.errors import NotFound
+from mailstore.errors import NotFound, Unavailable
 from mailstore.index import entries, mailboxes
 from mailstore.index.database import Database
 from mailstore.index.records import ChangedFlags, Delta, NewColumns
@@ -134,6 +135,12 @@ class OpenMailboxes:
             if delta is None or (state.modseq == since and state.apply(delta)):
                 self._wake(state)
                 return
+
+    async def look(self, opened: Opened) -> None:
+        """Catch up behind a commit, if that can be: what is done is done."""
+        with contextlib.suppress(Unavailable):
+            if self.behind(opened):
+                await self.catch_up(opened)
 
     def watched(self) -> list[Opened]:
         """Give the mailboxes whose changes somebody waits for."""

@@ -98,6 +98,8 @@ NAMES = (
     "fill the text index",
     "mark as deleted",
     "expunge",
+    "restore",
+    "limit",
     "checkpoint",
     "purge",
     "compact",

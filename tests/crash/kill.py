@@ -82,7 +82,12 @@ def rounds(seed: int, count: int) -> Iterator[Round]:
 _ONCE = frozenset(
     {CrashPoint.LIVING_COPIED, CrashPoint.SEGMENT_DROPPED, CrashPoint.SPOOL_SWEPT}
 )
-_RARE = _ONCE | {CrashPoint.CHECKPOINTING, CrashPoint.CHECKPOINTED}
+_RARE = _ONCE | {
+    CrashPoint.CHECKPOINTING,
+    CrashPoint.CHECKPOINTED,
+    CrashPoint.FILE_SYNCED,
+    CrashPoint.FILE_NAMED,
+}
 
 
 @dataclass

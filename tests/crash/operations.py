@@ -19,7 +19,8 @@ from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
 from mailstore.maintenance.reclaim import ReclaimJob
-from mailstore.model import Arrival, FlagChange, FlagOperation, SpecialUse
+from mailstore.model import Arrival, FlagChange, FlagOperation, QuotaLimits, SpecialUse
+from mailstore.service.undelete import Undelete, WantedRemovals
 from mailstore.writer import Job, Outcome, Simple
 from tests.mailstore.stores import Home
 
@@ -148,6 +149,13 @@ class Bench:
         keys = self.home.account.url_keys
         self.home.run(keys.reset("INBOX") if reset else keys.make("INBOX"))
 
+    def limit(self, messages: int) -> None:
+        self.home.run(self.home.account.quota.set("", QuotaLimits(message=messages)))
+
+    def restore(self) -> None:
+        found = Undelete(self.home.account).restore(WantedRemovals(mailbox="INBOX"))
+        assert self.home.run(found)
+
     def account(self, name: str) -> None:
         self.home.store.directory.create(name, None)
 
@@ -240,6 +248,10 @@ OPERATIONS: tuple[Operation, ...] = (
     _of("fill the text index", False, "fill_index"),
     _of("mark as deleted", False, "flag", "\\Deleted", step=2),
     _of("expunge", False, "expunge"),
+    _of("restore", True, "restore"),
+    _of("limit", True, "limit", 1_000),
+    _of("mark as deleted again", False, "flag", "\\Deleted", step=2),
+    _of("expunge again", False, "expunge"),
     _of("append after an expunge", True, "append"),
     _of("purge", True, "purge"),
     _of("compact", True, "compact"),

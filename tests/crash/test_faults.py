@@ -9,11 +9,20 @@ import pytest
 
 from mailstore.errors import DiskFull, Unavailable
 from tests.crash.disk import DiskFiles, recorded
-from tests.crash.faults import FAULTS, SWEPT, SYNCING, Failing, Fault, Sweep, cases
+from tests.crash.faults import (
+    FAULTS,
+    READING,
+    SWEPT,
+    SYNCING,
+    Failing,
+    Fault,
+    Sweep,
+    cases,
+)
 from tests.crash.operations import Bench, small_files
 
 SEED = 8  # `python -m tests.crash faults` takes all cases
-EACH = 3  # cases of each operation
+EACH = 2  # cases of each operation
 
 
 def test_a_sync_that_fails_never_counts_as_done(memory):
@@ -28,6 +37,12 @@ def test_whatever_fails_the_answer_is_true(memory):
         return dice.sample(found, min(EACH, len(found)))
 
     assert list(Sweep(memory / "all").problems(FAULTS, SWEPT, some)) == []
+
+
+def test_what_is_committed_is_not_refused_for_what_cannot_be_read(memory):
+    reads = [Fault(errno.EIO, READING, forever) for forever in (False, True)]
+    some = [one for one in SWEPT if one.name in ("move", "make an account")]
+    assert list(Sweep(memory / "reads").problems(reads, some)) == []
 
 
 def test_every_call_has_its_fault():

@@ -12,7 +12,7 @@ from tests.crash.operations import OPERATIONS
 from tests.crash.power import Recorded, record
 
 SEED = 8  # `python -m tests.crash power` takes others
-CUTS = 90
+CUTS = 64
 
 NOT_NEEDED = {
     "../": "the parent of the store is not on the disk that is cut",
