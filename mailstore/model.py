@@ -16,6 +16,9 @@ from typing import Any, NewType, Protocol
 AccountId = NewType("AccountId", str)
 MailboxId = NewType("MailboxId", int)
 
+FIRST_OF_OTHERS = 1 << 40
+"""From here on mailboxes of other accounts are numbered, for who reaches several."""
+
 ANSWERED, FLAGGED, DELETED, SEEN, DRAFT = 1, 2, 4, 8, 16
 SYSTEM_FLAGS: Mapping[str, int] = {
     "\\Answered": ANSWERED,

@@ -52,13 +52,15 @@ class Sharing:
             self._database.note(lambda db: acl.add_shares(db, owner, missing))
 
     def tidy(self, owner: AccountId, named: Callable[[], set[str]]) -> None:
-        """Drop notes of what an owner's lists no longer name.
+        """Have the notes be what an owner's lists name.
 
         ``named`` reads the lists, inside the transaction: a note that comes later is
         of a commit that comes later. Not for the event thread.
         """
 
         def work(database: Database) -> None:
-            acl.drop_shares(database, owner, acl.shares_of(database, owner) - named())
+            noted, there = acl.shares_of(database, owner), named()
+            acl.drop_shares(database, owner, noted - there)
+            acl.add_shares(database, owner, there - noted)
 
         self._database.note(work)

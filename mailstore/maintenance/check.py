@@ -19,6 +19,7 @@ from mailstore.index import audit, damage
 from mailstore.index.damage import Damaged
 from mailstore.index.database import Database
 from mailstore.maintenance.derived import prove_derived
+from mailstore.maintenance.shares import check_shares
 from mailstore.maintenance.sort_values import prove_sort_values
 from mailstore.search.proof import prove
 
@@ -87,7 +88,8 @@ def check_directory(path: Path) -> list[str]:
     try:
         database = Database.open(place, writer=False, schema="directory")
         try:
-            return [f"the directory: {text}" for text in audit.structure(database)]
+            found = [f"the directory: {text}" for text in audit.structure(database)]
+            return found or check_shares(database, account_folders(path))
         finally:
             database.close()
     except StoreError as error:

@@ -27,6 +27,7 @@ from mailstore.index.database import Database
 from mailstore.index.records import Delta
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import (
+    FIRST_OF_OTHERS,
     AccountChanges,
     MailboxChange,
     MailboxCounts,
@@ -42,6 +43,7 @@ _AT_ONCE = 1_000  # mailboxes whose counts are read on the event thread (about 1
 _ONE_BY_ONE = 32  # hinted mailboxes that are read by their number
 _MOST_CHANGES = 1_024  # of mailboxes, before the older half is folded
 _MOST_RENAMINGS = 256  # commits that changed the list of names
+_ELSEWHERE = MailboxId(-1)  # in other accounts, whose ids are not ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,12 @@ class Follower:
         return found
 
     def take_own(self, mailbox: MailboxId) -> Own | None:
-        """Give what its own session did to one mailbox, and forget all of that."""
+        """Give what its own session did to one mailbox, and forget all of that.
+
+        Of a mailbox of somebody else: what it did in any of those.
+        """
         own, self._own = self._own, {}
-        return own.get(mailbox)
+        return own.get(mailbox if mailbox < FIRST_OF_OTHERS else _ELSEWHERE)
 
     def entries(self) -> tuple[MailboxEntry, ...]:
         """Give the list of names as it was told."""
@@ -155,10 +160,11 @@ class Follower:
 
     # -- called by the overview
 
-    def note(self, delta: Delta) -> None:
-        """Note a commit of its own session."""
+    def note(self, delta: Delta, overview: Overview) -> None:
+        """Note a commit of its own session, in whatever account."""
         if delta.new or delta.vanished:
-            own = self._own.setdefault(delta.mailbox, Own())
+            here = overview is self._overview
+            own = self._own.setdefault(delta.mailbox if here else _ELSEWHERE, Own())
             own.vanished = own.vanished or bool(delta.vanished)
             if delta.new:
                 # UIDs of one commit have no other between them.
@@ -242,7 +248,7 @@ class Overview:
     def committed(self, delta: Delta, by: object | None) -> None:
         """Take note of a commit of this account's own lane."""
         if isinstance(by, Follower):
-            by.note(delta)
+            by.note(delta, self)
         if not self._followers:
             return
         hint = _Hint(by, delta.base, delta.modseq)

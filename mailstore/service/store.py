@@ -21,7 +21,7 @@ from mailstore.errors import Busy, NotFound, StoreError, Unavailable
 from mailstore.index import acl, leaving, mailboxes
 from mailstore.index.database import Database, check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
-from mailstore.model import AccountId, MailboxId
+from mailstore.model import FIRST_OF_OTHERS, AccountId, MailboxId
 from mailstore.service.access import Access
 from mailstore.service.account import Account
 from mailstore.service.folders import account_folder
@@ -36,7 +36,6 @@ from mailstore.writer import Outcome
 
 _LOOK_SECONDS = 5.0  # between looks at what programs that tell nobody have committed
 _RESERVE_SECONDS = 60.0  # between looks whether there is room for it again
-_OWNER_BIT = 40  # of `Store.number`: below it stands the mailbox's id
 _DEFAULTS = StoreOptions()
 _NO_BUS = NoBus()
 _FILES = FileSystem()
@@ -143,20 +142,20 @@ class Store:
         """Give a mailbox a number that it shares with none of another account."""
         owner = self._owners.setdefault(account.id, len(self._owners) + 1)
         self._object_ids[owner] = account.object_ids
-        return MailboxId(owner << _OWNER_BIT | mailbox)
+        return MailboxId(owner * FIRST_OF_OTHERS + mailbox)
 
     def id_in(
         self, account: Account, number: MailboxId, own: Account
     ) -> MailboxId | None:
         """Give the id of a mailbox by its `number`; None if it is another account's."""
-        owner = number >> _OWNER_BIT
+        owner, mailbox = divmod(number, FIRST_OF_OTHERS)
         if owner != (0 if account.id == own.id else self._owners.get(account.id)):
             return None
-        return MailboxId(number & (1 << _OWNER_BIT) - 1)
+        return MailboxId(mailbox)
 
     def object_id(self, own: Account, number: MailboxId) -> str:
         """Give the identifier of a mailbox by its `number`, or its id if it is own."""
-        owner, mailbox = number >> _OWNER_BIT, number & (1 << _OWNER_BIT) - 1
+        owner, mailbox = divmod(number, FIRST_OF_OTHERS)
         ids = self._object_ids[owner] if owner else own.object_ids
         return ids.mailbox(mailbox)
 

@@ -18,6 +18,7 @@ from mailstore.index.flags import FlagsStored
 from mailstore.index.records import Delta
 from mailstore.index.selection import Selection
 from mailstore.maintenance.check import check
+from mailstore.maintenance.shares import check_shares
 from mailstore.model import AccountId, Arrival, MailboxId, QuotaLimits
 from mailstore.rights import ALL, Operation, Right, parse_rights
 from mailstore.service import Access, transfer
@@ -218,8 +219,17 @@ def test_a_note_that_was_lost_comes_back_with_the_next_change(home):
     sharing = home.store.directory.sharing
     sharing.tidy(home.id, set)
     assert sharing.of(home.id) == set()
+    (problem,) = check(home.store.path).problems
+    assert "nobody was told" in problem
     home.give("INBOX", "bob", "lrs")
     assert sharing.of(home.id) == {f"user:{home.bob_id}"}
+
+
+def test_notes_of_damaged_accounts_are_not_compared(home, tmp_path):
+    home.give("INBOX", "bob", "lr")
+    reader = home.store.directory._database.reader
+    folder = home.store.folder(home.id)
+    assert check_shares(reader, [folder, tmp_path / "none"]) == []
 
 
 def test_whoever_shares_with_nobody_costs_nothing(home):

@@ -1,0 +1,51 @@
+"""Whether the directory knows whom the lists of rights name.
+
+Its notes may name too many, which costs a look, never too few: who is missing would not
+see what is shared with him. Any change of an owner's lists sets his notes right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mailstore.errors import StoreError
+from mailstore.index import acl
+from mailstore.index.accounts import account_with_id
+from mailstore.index.database import Database
+from mailstore.model import AccountId
+from mailstore.rights import user_of
+
+
+def check_shares(directory: Database, folders: Iterable[Path]) -> list[str]:
+    """Compare the notes with the lists of accounts; damaged ones are passed over."""
+    if not directory.has_table("share"):
+        return []  # of an older program
+    found = []
+    for folder in folders:
+        noted = acl.shares_of(directory, AccountId(folder.name))
+        found += [
+            f"account {folder.name} shares with {identifier}, of which nobody was told"
+            for identifier in sorted(_named(folder) - noted)
+            if _is_somebody(directory, identifier)
+        ]
+    return found
+
+
+def _is_somebody(directory: Database, identifier: str) -> bool:
+    """Tell whether it is not an account that was removed."""
+    account = user_of(identifier)
+    return account is None or account_with_id(directory, account) is not None
+
+
+def _named(folder: Path) -> set[str]:
+    try:
+        database = Database.open(folder / "index.db", writer=False)
+    except StoreError:
+        return set()
+    try:
+        return acl.named(database) if database.has_table("acl") else set()
+    except StoreError:
+        return set()
+    finally:
+        database.close()
