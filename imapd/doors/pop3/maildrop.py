@@ -138,6 +138,7 @@ class Maildrop:
         ):
             (ref,) = batch.columns[Column.BLOB]
             try:
+                await mailbox.prove(ref)
                 found = mailbox.blob(ref)
             except NotFound as error:
                 # The index names it, so it ought to be there.

@@ -46,6 +46,12 @@ def test_a_message_that_cannot_be_read_is_refused_and_others_are_not(
 
 
 def test_nothing_stands_for_octets_that_are_missing(ann, monkeypatch):
+    """The disk fails between the proof of the message and its sending."""
+
+    async def prove(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(Mailbox, "prove", prove)
     damage(monkeypatch, 65_536, Corrupt())
     ann.feed(b"RETR 2\r\nNOOP\r\n")
     assert ann.closed
@@ -82,3 +88,14 @@ def test_a_client_that_goes_while_messages_are_removed_has_them_removed(world, a
     ann.talk.receive(b"QUIT\r\n")
     ann.drop()
     assert Pop3Client(world).login("ann").ok(b"STAT") == f"1 {len(LARGE)}"
+
+
+def test_octets_that_are_not_what_was_stored_are_not_sent(world, tmp_path):
+    world.deliver(b"Subject: a\r\n\r\nbody\r\n", b"Subject: b\r\n\r\n")
+    (pack,) = (tmp_path / "store").rglob("*.pack")
+    data = pack.read_bytes()
+    at = data.index(b"body")
+    pack.write_bytes(data[:at] + b"B" + data[at + 1 :])
+    ann = Pop3Client(world).login("ann")
+    ann.err(b"RETR 1")
+    assert ann.content(b"RETR 2") == b"Subject: b\r\n\r\n"
