@@ -47,7 +47,7 @@ def _transfers(
         "lmtp": partial(TransferProtocol, lmtp),
         "smtp": partial(TransferProtocol, smtp),
         "auth": AuthProtocol,
-        "socketmap": partial(SocketmapProtocol, delivery),
+        "socketmap": partial(SocketmapProtocol, delivery, refuse),
     }
 
 

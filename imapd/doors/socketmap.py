@@ -8,12 +8,13 @@ The request names a map and a key::
 
 Maps: ``mailbox`` tells whose an address is, by the same rules as LMTP; ``domain``
 whether a domain is ours; ``senders`` which accounts may send by an address: those that
-get its mail.
+get its mail; ``full`` what to say to who brings mail for an address, if nobody whom it
+leads to has room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from imapd.doors.conversation import Conversation, Rendered, Why
@@ -23,6 +24,7 @@ from imapd.session.reply import Transport
 from imapd.session.state import Peer
 from mailstore.delivery import Delivery
 from mailstore.errors import NotFound, NotPermitted, StoreError, TooMany
+from mailstore.model import INBOX, AccountId
 
 _MOST = 10_000  # octets of a request; Postfix itself takes answers of 100,000
 _WATCH = 3_600.0
@@ -47,14 +49,22 @@ class Socketmap(Conversation):
     protocol = "socketmap"
 
     def __init__(
-        self, services: Services, delivery: Delivery, transport: Transport, peer: Peer
+        self,
+        services: Services,
+        delivery: Delivery,
+        transport: Transport,
+        peer: Peer,
+        *,
+        refuse_over_quota: bool = False,
     ) -> None:
         super().__init__(services, transport, peer, Intake(_MOST), secure=False)
         self._delivery = delivery
-        self._maps: Mapping[str, Callable[[str], Found]] = {
+        self._refuse_over_quota = refuse_over_quota
+        self._maps: Mapping[str, Callable[[str], Awaitable[Found]]] = {
             "mailbox": self._mailbox,
             "domain": self._domain,
             "senders": self._senders,
+            "full": self._full,
         }
 
     # -- the conversation
@@ -92,7 +102,7 @@ class Socketmap(Conversation):
             self.say(Found("PERM", "there is no such map"))
             return
         try:
-            self.say(look(key))
+            self.say(await look(key))
         except (NotFound, NotPermitted):
             self.say(Found("NOTFOUND"))
         except TooMany as error:
@@ -103,16 +113,32 @@ class Socketmap(Conversation):
 
     # -- maps
 
-    def _mailbox(self, key: str) -> Found:
+    async def _mailbox(self, key: str) -> Found:
         names = self._names(key)
         return Found("OK", names[0] if len(names) == 1 else key)
 
-    def _senders(self, key: str) -> Found:
+    async def _senders(self, key: str) -> Found:
         return Found("OK", ",".join(self._names(key)))
 
-    def _domain(self, key: str) -> Found:
+    async def _domain(self, key: str) -> Found:
         ours = self.services.store.directory.addresses.is_domain(key)
         return Found("OK", key) if ours else Found("NOTFOUND")
+
+    async def _full(self, key: str) -> Found:
+        for place in self._delivery.recipient(key).places:
+            if not await self._is_full(place.account):
+                return Found("NOTFOUND")
+        # RFC 3463 §3.3: as LMTP would say it, but before the message is sent.
+        code = "552 5.2.2" if self._refuse_over_quota else "452 4.2.2"
+        return Found("OK", f"{code} the mailbox is full")
+
+    async def _is_full(self, id_: AccountId) -> bool:
+        account = await self.services.store.account(id_)
+        try:
+            roots = await account.quota.roots(INBOX, limited=True)
+        finally:
+            await account.close()
+        return any(root.filled(100) for root in roots)
 
     def _names(self, address: str) -> list[str]:
         if address.startswith("@"):
@@ -121,4 +147,4 @@ class Socketmap(Conversation):
         found = self._delivery.recipient(address)
         directory = self.services.store.directory
         rows = [directory.by_id(place.account) for place in found.places]
-        return [row.name for row in rows if row is not None]
+        return sorted([row.name for row in rows if row is not None])

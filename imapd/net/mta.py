@@ -35,10 +35,17 @@ class AuthProtocol(_Asked):
 class SocketmapProtocol(_Asked):
     """One socket of the lookups."""
 
-    def __init__(self, delivery: Delivery, door: Door) -> None:
+    def __init__(self, delivery: Delivery, refuse_over_quota: bool, door: Door) -> None:
         super().__init__(door)
         self._delivery = delivery
+        self._refuse_over_quota = refuse_over_quota
 
     def new_talk(self, peer: Peer, *, secure: bool) -> Talk:  # noqa: ARG002
         """Make the conversation."""
-        return Socketmap(self._door.services, self._delivery, self._output, peer)
+        return Socketmap(
+            self._door.services,
+            self._delivery,
+            self._output,
+            peer,
+            refuse_over_quota=self._refuse_over_quota,
+        )

@@ -13,7 +13,7 @@ import pytest
 from tests.clients.programs import needed_program, run
 from tests.support.client import Client
 from tests.support.responses import Expunge
-from tests.support.server import ServerProcess, running_server
+from tests.support.server import ACCOUNTS, ServerProcess, running_server
 
 pytestmark = pytest.mark.net
 
@@ -39,7 +39,9 @@ MESSAGES = (
 def pop3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("pop3")
     arguments = ("--workers", "2")
-    with running_server(folder, more_config=LISTEN, arguments=arguments) as made:
+    with running_server(
+        folder, accounts=ACCOUNTS[2:], more_config=LISTEN, arguments=arguments
+    ) as made:
         yield made
 
 
@@ -69,8 +71,8 @@ def pop(server: ServerProcess, name: str, *, tls: bool = False) -> poplib.POP3:
 
 
 def test_poplib_reads_and_removes_and_imap_is_told_at_once(pop3: ServerProcess):
-    imap = fill(pop3, "alice")
-    client = pop(pop3, "alice")
+    imap = fill(pop3, "carol")
+    client = pop(pop3, "carol")
     assert client.stat() == (3, sum(map(len, MESSAGES)))
     assert client.list()[1] == [
         f"{at} {len(one)}".encode() for at, one in enumerate(MESSAGES, 1)
@@ -88,7 +90,7 @@ def test_poplib_reads_and_removes_and_imap_is_told_at_once(pop3: ServerProcess):
         while not isinstance(told[-1], Expunge):  # what was retrieved is \\Seen
             told.append(idle.next())
         assert told[-1] == Expunge(2)
-    again = pop(pop3, "alice", tls=True)
+    again = pop(pop3, "carol", tls=True)
     assert [one.split()[1] for one in again.uidl()[1]] == [ids[0], ids[2]]
     with pytest.raises(poplib.error_proto, match="no such message"):
         again.retr(3)
@@ -103,16 +105,16 @@ def test_poplib_gets_utf8(pop3: ServerProcess):
         context=pop3.certificates.client_context(),
     )
     client.utf8()
-    client.user("bob")
-    client.pass_(pop3.accounts["bob"].password)
+    client.user("carol")
+    client.pass_(pop3.accounts["carol"].password)
     client.quit()
 
 
 def test_curl(pop3: ServerProcess, tmp_path: Path):
-    fill(pop3, "bob").close()
+    fill(pop3, "carol").close()
     program = needed_program("curl", "curl")
-    secret = pop3.accounts["bob"].password.replace('"', '\\"')
-    (tmp_path / "curlrc").write_text(f'user = "bob:{secret}"\n')
+    secret = pop3.accounts["carol"].password.replace('"', '\\"')
+    (tmp_path / "curlrc").write_text(f'user = "carol:{secret}"\n')
     line = [program, "-sS", "--config", "curlrc", "--max-time", "30"]
     line += ["--cacert", str(pop3.certificates.authority)]
     url = f"pop3s://localhost:{pop3.ports['pop3s']}/"
@@ -125,7 +127,7 @@ def test_curl(pop3: ServerProcess, tmp_path: Path):
     assert (tmp_path / "got").read_bytes() == MESSAGES[2]
     login = [*line, "--login-options", "AUTH=LOGIN", url, "-X", "UIDL"]
     assert len(run(login, tmp_path).splitlines()) == 3
-    (tmp_path / "curlrc").write_text('user = "bob:wrong"\n')
+    (tmp_path / "curlrc").write_text('user = "carol:wrong"\n')
     run([*line, url], tmp_path, code=67)  # CURLE_LOGIN_DENIED
 
 

@@ -33,7 +33,9 @@ smtpd_sender_login_maps = socketmap:unix:{folder}/map:senders
 smtpd_sender_restrictions = reject_sender_login_mismatch
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions =
-    reject_unlisted_recipient, permit_sasl_authenticated, reject
+    reject_unlisted_recipient,
+    check_recipient_access socketmap:unix:{folder}/map:full,
+    permit_sasl_authenticated, reject
 """
 
 

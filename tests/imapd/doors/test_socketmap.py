@@ -9,14 +9,17 @@ from imapd.doors.socketmap import Socketmap
 from imapd.session.state import Peer
 from mailstore.delivery import Delivery
 from mailstore.errors import Unavailable
+from mailstore.model import QuotaLimits
 from tests.support.asking import Asking
 
 
 class Mta:
-    def __init__(self, world):
+    def __init__(self, world, **how):
         self.line = Asking(world)
         self.delivery = Delivery(world.store, world.runtime, mailbox_of)
-        self.talk = Socketmap(world.services, self.delivery, self.line, Peer("unix"))
+        self.talk = Socketmap(
+            world.services, self.delivery, self.line, Peer("unix"), **how
+        )
         self.talk.start()
 
     def feed(self, data):
@@ -127,3 +130,24 @@ def test_what_is_no_netstring_ends_the_connection(mta, data):
 def test_a_silent_mta_stays_connected(world, mta):
     world.runtime.advance(100_000)
     assert not mta.line.closed
+
+
+def test_a_full_mailbox_is_told_before_mail_comes(world, mta):
+    limit(world, "ann", 8)
+    assert mta.ask("full ann@example.org") == "NOTFOUND "
+    world.deliver(b"a: b\r\n\r\n", name="ann")
+    told = "OK 452 4.2.2 the mailbox is full"
+    assert mta.ask("full ann@example.org") == told
+    assert mta.ask("full sales@example.org") == "NOTFOUND "  # bob has room
+    strict = Mta(world, refuse_over_quota=True)
+    assert strict.ask("full ann@example.org") == told.replace("452 4.2.2", "552 5.2.2")
+    assert mta.ask("full nobody@example.org") == "NOTFOUND "
+
+
+def limit(world, name, octets):
+    async def work():
+        account = await world.store.account(world.store.directory.find(name).id)
+        await account.quota.set("", QuotaLimits(storage=octets))
+        await account.close()
+
+    world.runtime.run(work())
