@@ -128,7 +128,7 @@ class Socketmap(Conversation):
         for place in self._delivery.recipient(key).places:
             if not await self._is_full(place.account):
                 return Found("NOTFOUND")
-        # RFC 3463 §3.3: as LMTP would say it, but before the message is sent.
+        # As LMTP would say it, but before the message is sent.
         code = "552 5.2.2" if self._refuse_over_quota else "452 4.2.2"
         return Found("OK", f"{code} the mailbox is full")
 

@@ -133,7 +133,7 @@ def test_a_silent_mta_stays_connected(world, mta):
 
 
 def test_a_full_mailbox_is_told_before_mail_comes(world, mta):
-    limit(world, "ann", 8)
+    limit(world, "ann", 1)
     assert mta.ask("full ann@example.org") == "NOTFOUND "
     world.deliver(b"a: b\r\n\r\n", name="ann")
     told = "OK 452 4.2.2 the mailbox is full"
@@ -144,10 +144,10 @@ def test_a_full_mailbox_is_told_before_mail_comes(world, mta):
     assert mta.ask("full nobody@example.org") == "NOTFOUND "
 
 
-def limit(world, name, octets):
+def limit(world, name, kibibytes):
     async def work():
         account = await world.store.account(world.store.directory.find(name).id)
-        await account.quota.set("", QuotaLimits(storage=octets))
+        await account.quota.set("", QuotaLimits(storage=kibibytes))
         await account.close()
 
     world.runtime.run(work())
