@@ -18,6 +18,7 @@ import pytest
 
 from imapd.cli.exits import Exit
 from imapd.net.selfsigned import make_certificate
+from tests.process.test_serve import children
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[3]
@@ -256,13 +257,12 @@ def test_a_connection_that_breaks_is_counted_no_more(serve, home):
 
 def test_a_killed_worker_is_replaced(serve):
     server = serve("--workers", "2")
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    first = set(children.read_text().split())
+    first = children(server.process.pid)
     assert len(first) == 2
-    os.kill(int(min(first)), signal.SIGKILL)
+    os.kill(first[0], signal.SIGKILL)
     for _ in range(10):  # whichever worker's socket a connection lies in
         server.raw().close()
-    assert len(set(children.read_text().split())) == 2
+    assert len(children(server.process.pid)) == 2
     assert server.end() == 0
 
 
