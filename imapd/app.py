@@ -21,7 +21,7 @@ from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from imapd.protocols import protocols
-from mailstore.model import QuotaLimits
+from mailstore.model import SYSTEM_FLAGS, QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
 from mailstore.service.namespaces import Namespaces
 
@@ -66,6 +66,7 @@ def store_options(config: Config) -> StoreOptions:
             config.quota.mailboxes or None,
         ),
         quota_warning=config.quota.warning,
+        private_flags=sum(SYSTEM_FLAGS[flag] for flag in config.sharing.private_flags),
         delivery=DeliveryOptions(
             separators=config.delivery.separators,
             create_mailboxes=config.delivery.create_mailboxes,

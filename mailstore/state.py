@@ -94,6 +94,9 @@ class MailboxState:
         "zones",
     )
 
+    person = ""
+    """Whose flags are seen; empty: the shared ones."""
+
     def __init__(
         self, row: MailboxRow, loaded: Loaded, keyword_names: tuple[str, ...]
     ) -> None:
@@ -147,6 +150,10 @@ class MailboxState:
             )
         ]
 
+    def visible(self, mask: int) -> int:
+        """Give what is seen here of the flags that a message had for all."""
+        return mask
+
     def rows(self, uids: Sequence[int]) -> list[tuple[int, int]]:
         """Give (uid, mask) of those among ascending UIDs that are there."""
         found: list[tuple[int, int]] = []
@@ -188,8 +195,12 @@ class MailboxState:
 
     # -- following the database
 
-    def apply(self, delta: Delta) -> bool:
+    def follow(self, delta: Delta) -> bool:
         """Follow one commit; False when others came between: read the database."""
+        return self.apply(delta)
+
+    def apply(self, delta: Delta) -> bool:
+        """Take over a change of what this state holds, as `follow`."""
         if delta.modseq < self.modseq or (
             delta.modseq == self.modseq and delta.base != self.modseq
         ):
@@ -199,6 +210,7 @@ class MailboxState:
         if delta.keywords is not None:
             self.keyword_names = delta.keywords
         vanished = self.uids[:] if delta.gone else delta.vanished
+        news = self._news(delta.changed)
         self._change_flags(delta.changed, delta.modseq)
         self._remove(vanished)
         added = NewColumns.of(delta.new) if delta.added is None else delta.added
@@ -207,9 +219,13 @@ class MailboxState:
         self.gone = self.gone or delta.gone
         if delta.modseq != self.modseq:
             self.modseq = delta.modseq
-            step = Step(delta.modseq, added.uids, delta.changed.uids, vanished)
+            step = Step(delta.modseq, added.uids, news, vanished)
             self._history.add(step)
         return True
+
+    def _news(self, changed: ChangedFlags) -> Sequence[int]:
+        """Give the messages whose change is to be told."""
+        return changed.uids
 
     def _change_flags(self, changed: ChangedFlags, modseq: int) -> None:
         for start, stop, at in runs(changed.uids, self.uids):

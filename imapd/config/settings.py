@@ -22,6 +22,7 @@ from imapd.config.login_settings import (
     OAuthSettings,
 )
 from imapd.config.namespaces import NamespaceSettings
+from imapd.config.sharing import SharingSettings
 from imapd.config.wanted import (
     Address,
     Choice,
@@ -304,6 +305,7 @@ class Config:
     mail: MailSettings = field(default_factory=MailSettings)
     quota: QuotaSettings = field(default_factory=QuotaSettings)
     pop3: Pop3Settings = field(default_factory=Pop3Settings)
+    sharing: SharingSettings = field(default_factory=SharingSettings)
     log: LogSettings = field(default_factory=LogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     features: FeatureSettings = field(default_factory=FeatureSettings)
@@ -330,6 +332,7 @@ TABLES: dict[str, type[Any]] = {
     "mail": MailSettings,
     "quota": QuotaSettings,
     "pop3": Pop3Settings,
+    "sharing": SharingSettings,
     "log": LogSettings,
     "server": ServerSettings,
     "features": FeatureSettings,

@@ -136,7 +136,7 @@ class Choices:
     @property
     def text(self) -> str:
         """What is wanted, in words."""
-        return "a list of " + ", ".join(f'"{word}"' for word in self.words)
+        return "a list of " + ", ".join(map(json.dumps, self.words))
 
     def read(self, value: object, base: Path) -> object:  # noqa: ARG002
         """Give the words as they are known."""

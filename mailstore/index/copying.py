@@ -8,14 +8,16 @@ mailboxes: a message is never in neither and never in both.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate
+from mailstore.index import annotate, private
 from mailstore.index.arrival import add_entries, open_target
 from mailstore.index.database import Database
 from mailstore.index.entries import keywords
 from mailstore.index.keywords import flag_names, mask_of
+from mailstore.index.private import Private
 from mailstore.index.records import Delta, EntryRow, to_mask
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
@@ -42,6 +44,7 @@ def copy(
     now: int,
     *,
     me: str | None = "",
+    whose: Private | None = None,
     move: bool = False,
     by: Acting | None = None,
     settable: int = -1,
@@ -51,8 +54,9 @@ def copy(
 
     Flags, keywords and INTERNALDATE are kept, of flags those in ``settable``, and
     annotations that are shared or ``me``'s, with None all of them; without ``shared``
-    none that are shared. What is gone already is left out. Raises `NotFound` when
-    either mailbox is gone, `TooMany`.
+    none that are shared. Who has flags for himself (``whose``) takes his own along, and
+    has them there for himself too. What is gone already is left out. Raises `NotFound`
+    when either mailbox is gone, `TooMany`.
     """
     annotated = _look_at(database, source)
     target = open_target(database, to)
@@ -72,6 +76,9 @@ def copy(
         EntryRow(uid, to_mask(flags, more) & settable, *rest)
         for uid, flags, more, *rest in found
     ]
+    own = _own_flags(database, source, whose, uids)
+    if whose is not None:
+        rows = [row._replace(mask=row.mask & ~whose.mask) for row in rows]
     rows, known = translate(database, rows, source, target)
     arrived = add_entries(database, target, rows, known, now)
     deltas = [arrived.delta]
@@ -80,11 +87,24 @@ def copy(
         pairs = zip(uids, made, strict=True)
         modseq = arrived.delta.modseq
         annotate.copy(database, source, target, pairs, modseq, me, shared=shared)
+    if whose is not None:
+        flags = dict(zip(made, own, strict=True))
+        deltas += private.mark_new(database, arrived.delta, whose, flags)
     if move:
         cause = Cause(How.MOVED, by, (target, made[0]))
         removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
+
+
+def _own_flags(
+    database: Database, source: MailboxId, whose: Private | None, uids: Sequence[int]
+) -> list[int]:
+    """Give what a person has for himself at messages, in their order."""
+    if whose is None:
+        return [0] * len(uids)
+    marks = private.of(database, source, whose, uids)
+    return [whose.seen(0, marks.get(uid)) for uid in uids]
 
 
 def _look_at(database: Database, source: MailboxId) -> bool:

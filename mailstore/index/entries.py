@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +127,18 @@ def masks_since(
         "SELECT uid, flags, more, modseq FROM entry"
         " WHERE mailbox = ? AND uid < ? AND modseq > ? ORDER BY uid",
         (mailbox, uidnext, modseq),
+    )
+    return [(uid, to_mask(flags, more), seq) for uid, flags, more, seq in rows]
+
+
+def masks_of(
+    database: Database, mailbox: MailboxId, uids: Collection[int]
+) -> list[tuple[int, int, int]]:
+    """Give (uid, mask, modseq) of those of some messages that are there."""
+    rows = database.all(
+        "SELECT uid, flags, more, modseq FROM entry WHERE mailbox = ?"
+        " AND uid IN (SELECT value FROM json_each(?)) ORDER BY uid",
+        (mailbox, json.dumps(list(uids))),
     )
     return [(uid, to_mask(flags, more), seq) for uid, flags, more, seq in rows]
 

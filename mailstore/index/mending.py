@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mailstore.index import audit, mailboxes, sortkeys
+from mailstore.index import audit, mailboxes, private, sortkeys
 from mailstore.index.arrival import add_entries
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, EntryRow
@@ -257,6 +257,11 @@ def counters(database: Database, now: int) -> list[str]:  # noqa: ARG001
     return wrong
 
 
+def private_flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
+    """Drop what people have for themselves at messages that are gone."""
+    return private.mend(database)
+
+
 BEFORE_BYTES: Sequence[Mend] = (
     identities,
     lost_mailboxes,
@@ -268,7 +273,13 @@ BEFORE_BYTES: Sequence[Mend] = (
 )
 """What is mended before messages are read, in this order."""
 
-AFTER_BYTES: Sequence[Mend] = (references, strays, threads, counters)
+AFTER_BYTES: Sequence[Mend] = (
+    references,
+    strays,
+    threads,
+    counters,
+    private_flags,
+)
 """What is mended when messages have been read."""
 
 

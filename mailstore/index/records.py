@@ -181,7 +181,8 @@ class Delta:
 
     It may be applied to a state at ``base``; any other state reads the database.
     Fields are empty where nothing happened; ``keywords`` is None if they are as
-    before; ``gone`` tells that the mailbox itself was deleted.
+    before; ``gone`` tells that the mailbox itself was deleted. ``private`` holds
+    (uid, flags) that a ``person`` has for himself: to others nothing has changed.
     """
 
     mailbox: MailboxId
@@ -194,6 +195,8 @@ class Delta:
     vanished: array[int] = field(default_factory=lambda: array("I"))  # ascending
     keywords: tuple[str, ...] | None = None
     gone: bool = False
+    person: str = ""
+    private: Sequence[tuple[int, int]] = ()  # ascending
 
 
 def to_columns(mask: int) -> tuple[int, bytes | None]:

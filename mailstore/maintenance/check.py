@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mailstore.blobs import BlobStore, open_blobs
 from mailstore.errors import NotFound, StoreError
-from mailstore.index import audit, damage
+from mailstore.index import audit, damage, private
 from mailstore.index.damage import Damaged
 from mailstore.index.database import Database
 from mailstore.maintenance.derived import prove_derived
@@ -127,7 +127,7 @@ def _check(
     progress: Progress | None,
     thorough: bool,
 ) -> AccountReport:
-    for look in audit.EVERYTHING:
+    for look in (*audit.EVERYTHING, private.contradictions):
         problems += look(database)
     named = set(audit.blob_refs(database))
     aside = damage.known(database)

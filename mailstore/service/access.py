@@ -36,6 +36,7 @@ from mailstore.model import (
 from mailstore.rights import NEEDS, Operation, Person
 from mailstore.service.account import Account
 from mailstore.service.acls import Permit, PersonPermit
+from mailstore.service.guests import status_for, whose_flags
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.options import StoreOptions
@@ -190,8 +191,9 @@ class Access:
             yield Target(self.own, name, me=self.own.annotator)
             return
         async with self.find(name, Operation.INSERT) as found:
-            me = self.own.annotator
-            yield Target(found.account, found.name, found.permit, me)
+            me, account = self.own.annotator, found.account
+            whose = whose_flags(self.own, account)
+            yield Target(account, found.name, found.permit, me, whose)
 
     def unlisted(self, name: str) -> bool:
         """Tell whether a name is one's own in an account that never had a list."""
@@ -353,7 +355,9 @@ class Access:
             status = await found.account.status(
                 found.name, recent=recent, deleted_octets=deleted_octets
             )
-            return replace(status, id=self.number(found.account, status.id))
+            whose = whose_flags(self.own, found.account)
+            seen = status_for(found.account, status, whose)
+            return replace(seen, id=self.number(found.account, status.id))
 
     async def statuses(
         self,
@@ -413,7 +417,7 @@ class Access:
         # Asked first: what is hidden from somebody isn't loaded for him.
         row = mailboxes.mailbox_named(account.readers.event, local)
         self.permit(account, row.id).check(Operation.READ)
-        opened = await account.opened.open(local)
+        opened = await account.opened.open(local, whose_flags(self.own, account))
         mailbox = opened.state.id
         permit = self.permit(account, mailbox)
         permit.check(Operation.READ)

@@ -32,7 +32,7 @@ from mailstore.model import (
     MessageSink,
     SpecialUse,
 )
-from mailstore.service.acls import FULL, Acls, Permit
+from mailstore.service.acls import Acls
 from mailstore.service.annotations import bounds_of, check_sizes
 from mailstore.service.arrivals import AppendJob, Terms
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
@@ -345,19 +345,16 @@ class Account:
         *,
         instead_of: tuple[MailboxId, int] | None = None,
         bounded: bool = True,
-        permit: Permit = FULL,
         me: str = "",
-        token: str = "",
+        terms: Terms | None = None,
     ) -> Appended:
         """Store messages in a mailbox, in order: all of them or none.
 
         With ``instead_of`` the message of that mailbox and UID goes at the same
         moment. ``bounded``: the quota holds. ``me``: whose private annotations come.
-        ``token`` is noted with them (`mailstore.service.transfer`). When it returns
-        they are durable. Raises `NotFound`, `InvalidContent`, `TooBig`, `TooMany`
-        keywords or annotations, `NoSuchPart`, `OverQuota`, `Unavailable`, `Expunged`
-        when the other one is gone
-        already.
+        ``terms`` are given in place of ``bounded``. When it returns they are durable.
+        Raises `NotFound`, `InvalidContent`, `TooBig`, `TooMany`, `NoSuchPart`,
+        `OverQuota`, `Unavailable`, `Expunged` when the other one is gone.
         """
         self.check_writable()
         self.check_space(0)
@@ -370,7 +367,7 @@ class Account:
             self.options.max_message,
             instead_of=instead_of,
             annotating=(me or self.annotator, bounds_of(self.options)),
-            terms=Terms(permit.guard, bounded, token),
+            terms=terms or Terms(bounded=bounded),
         )
         arrived = await self.lane.submit(job)
         delta = arrived.delta
@@ -466,9 +463,9 @@ class Account:
             self._wake()
             return
         self._overview.hinted(mailbox)
-        opened = self.opened.get(mailbox)
-        if opened is not None and self.opened.behind(opened):
-            self._runtime.spawn(self.opened.catch_up(opened))
+        for opened in self.opened.all_of(mailbox):
+            if self.opened.behind(opened):
+                self._runtime.spawn(self.opened.catch_up(opened))
 
     async def look(self) -> None:
         """Look for what programs that tell nobody have committed (`imapd import`).

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, InvalidContent, TooBig
-from mailstore.index import annotate, leaving
+from mailstore.index import annotate, leaving, private
 from mailstore.index.annotate import Bounds
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
+from mailstore.index.private import Private
 from mailstore.index.records import Delta, MessageRecord, Surrogate
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
@@ -35,12 +36,14 @@ class Terms:
     """On what terms messages are stored.
 
     ``guard`` refuses, inside the transaction, a name that isn't meant any more;
-    ``bounded``: the quota holds; ``token`` is noted with them.
+    ``bounded``: the quota holds; ``token`` is noted with them; ``whose`` is who has
+    flags for himself there.
     """
 
     guard: Callable[[Database, str], None] = _all_names
     bounded: bool = True
     token: str = ""
+    whose: Private | None = None
 
 
 ANY_TERMS = Terms()
@@ -90,7 +93,10 @@ class AppendJob:
             check_parts(arrival.annotations, seen.parts)
             stored = blobs.add(_content(arrival), date)
             record = replace(record_of(stored, seen), surrogate=other)
-            self._new.append(NewMessage(record, arrival.flags, date))
+            flags = arrival.flags
+            if self._terms.whose is not None:
+                flags = self._terms.whose.shared(flags)
+            self._new.append(NewMessage(record, flags, date))
         return bool(self._new)
 
     def run(self, database: Database) -> Outcome[Arrived]:
@@ -101,6 +107,7 @@ class AppendJob:
         arrived = append(database, self._name, self._new, self._now)
         deltas = [arrived.delta]
         self._annotate(database, arrived.delta)
+        deltas += self._mark(database, arrived.delta)
         if self._instead_of is not None:
             mailbox, uid = self._instead_of
             one = Selection(((uid, uid),))
@@ -116,6 +123,16 @@ class AppendJob:
                 raise Expunged
             deltas.append(gone)
         return Outcome(arrived, deltas)
+
+    def _mark(self, database: Database, delta: Delta) -> list[Delta]:
+        """Give the new messages the flags that are their bringer's alone."""
+        whose = self._terms.whose
+        if whose is None:
+            return []
+        given = zip(delta.new, self._arrivals, strict=True)
+        flags = {row.uid: whose.own(arrival.flags) for row, arrival in given}
+        marked = {uid: own for uid, own in flags.items() if own}
+        return private.mark_new(database, delta, whose, marked)
 
     def _annotate(self, database: Database, delta: Delta) -> None:
         """Give the new messages the annotations that came with them."""

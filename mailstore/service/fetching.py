@@ -146,7 +146,9 @@ class _Rows:
             alive = set[int]().union(*(state.uids[a:b] for a, b, _ in pieces))
             missing = [uid for uid in uids if uid not in alive]
             dead = entries.tombstones(reader, state.id, since, missing)
-        self._dead = {row.uid: row for row in dead}
+        self._dead = {
+            row.uid: row._replace(mask=state.visible(row.mask)) for row in dead
+        }
         self._pieces = pieces
         self.uids = array("I")
         self.messages = array("Q")

@@ -15,7 +15,8 @@ from mailstore.blobs import BlobReader
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, NotFound, ReadOnly
 from mailstore.index.database import Database
-from mailstore.index.flags import FlagsStored, store_flags
+from mailstore.index.flags import FlagsStored
+from mailstore.index.private_store import Wanted
 from mailstore.index.records import Delta
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
@@ -62,7 +63,7 @@ from mailstore.service.opened import Opened
 from mailstore.service.places import Place, all_of
 from mailstore.service.searching import relevancy, search
 from mailstore.service.sorting import Sorting
-from mailstore.service.storing import modseqs_of, stored
+from mailstore.service.storing import modseqs_of, stored, storing
 from mailstore.service.transfer import Source, replace, send
 from mailstore.writer import Outcome
 
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
 
 
 _SMALL = 64  # messages whose flags are changed on the event thread
+_SMALL_PRIVATE = 4  # the same, where each may be in a row with 512 others
 
 
 class Mailbox:
@@ -405,21 +407,12 @@ class Mailbox:
         among = Selection.of(uids, state.uids)
         if not among:
             return Stored(state.modseq, (), missing=tuple(uids))
-
-        def work(database: Database) -> Outcome[FlagsStored]:
-            done = store_flags(
-                database,
-                state.id,
-                among,
-                change,
-                unchanged_since=unchanged_since,
-                seen_at=seen_at,
-                settable=settable,
-            )
-            return Outcome(done, (done.delta,))
-
+        wanted = Wanted(among, change, unchanged_since, seen_at, settable)
+        whose = self._opened.whose
+        work = storing(state.id, whose, wanted)
+        few = _SMALL if whose is None else _SMALL_PRIVATE
         done = await self._account.lane.write(
-            work, durable=False, small=len(uids) <= _SMALL
+            work, durable=False, small=len(uids) <= few
         )
         return await self._stored(uids, done)
 
@@ -484,7 +477,8 @@ class Mailbox:
 
     async def _copy(self, uids: Sequence[int], to: str, *, move: bool) -> Copied:
         state = self._state
-        source = Source(self._account, state.id, Selection.of(uids, state.uids))
+        among = Selection.of(uids, state.uids)
+        source = Source(self._account, state.id, among, self._opened.whose)
         async with self._place.target(to) as target:
             copied = await send(source, target, self._me, move=move)
         await self._account.opened.look(self._opened)

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mailstore.errors import NotFound, Unavailable
-from mailstore.index import entries, mailboxes
+from mailstore.index import entries, mailboxes, private
 from mailstore.index.database import Database
-from mailstore.index.records import ChangedFlags, Delta, NewColumns
+from mailstore.index.private import Mark, Marks, Private
+from mailstore.index.records import ChangedFlags, Delta, EntryRow, NewColumns
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import MailboxId
+from mailstore.personal_state import PersonalState
 from mailstore.search.table import SortTable
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 from mailstore.writer import Lane
 
 T = TypeVar("T")
+_Key = tuple[MailboxId, Private | None]
 
 _AT_ONCE = 2_000  # rows that may be read on the event thread (about 2 ms)
 _KEPT = 200_000  # messages of mailboxes that stay in memory while nobody looks
@@ -35,6 +38,7 @@ class Opened:
     """A state, who uses it, and when the database was last compared with it."""
 
     state: MailboxState
+    whose: Private | None = None  # whose flags it has; None: the shared ones
     told: dict[object, int] = field(default_factory=dict)  # by session: its modseq
     seen_version: int = -1
     sorting: SortTable = field(default_factory=SortTable)
@@ -52,25 +56,33 @@ class OpenMailboxes:
         self._runtime = runtime
         self._readers = readers
         self._lane = lane
-        self._states: OrderedDict[MailboxId, Opened] = OrderedDict()
+        self._states: OrderedDict[_Key, Opened] = OrderedDict()
 
     def get(self, mailbox: MailboxId) -> Opened | None:
-        """Give an open mailbox."""
-        return self._states.get(mailbox)
+        """Give an open mailbox with the flags that are shared."""
+        return self._states.get((mailbox, None))
 
-    async def open(self, name: str) -> Opened:
-        """Load a mailbox, unless it is in memory. Raises `NotFound`."""
+    def all_of(self, mailbox: MailboxId) -> list[Opened]:
+        """Give the states of an open mailbox, also those of persons."""
+        return [o for (id_, _), o in self._states.items() if id_ == mailbox]
+
+    async def open(self, name: str, whose: Private | None = None) -> Opened:
+        """Load a mailbox, unless it is in memory; as a person sees it, if one is given.
+
+        Raises `NotFound`.
+        """
         row = mailboxes.mailbox_named(self._readers.event, name)
         if not row.selectable:
             raise NotFound("that name has no mailbox, only inferior names")
-        opened = self._states.get(row.id)
+        key = (row.id, whose)
+        opened = self._states.get(key)
         if opened is None:
             if row.messages <= _AT_ONCE:
-                state = _load(self._readers.event, row.id)
+                state = _load(self._readers.event, row.id, whose)
             else:
-                state = await self._in_pool(lambda db: _load(db, row.id))
-            opened = self._states.setdefault(row.id, Opened(state))
-        self._states.move_to_end(row.id)
+                state = await self._in_pool(lambda db: _load(db, row.id, whose))
+            opened = self._states.setdefault(key, Opened(state, whose))
+        self._states.move_to_end(key)
         self._shrink()
         if self.behind(opened):
             await self.catch_up(opened)
@@ -81,28 +93,26 @@ class OpenMailboxes:
         opened.told.pop(session, None)
         opened.forget()
         if opened.state.gone and not opened.told:
-            self._states.pop(opened.state.id, None)
+            self._states.pop((opened.state.id, opened.whose), None)
         self._shrink()
 
     def _shrink(self) -> None:
-        idle = [m for m, o in self._states.items() if not o.told]
-        kept = sum(len(self._states[m].state.uids) for m in idle)
-        for mailbox in idle[:-1]:  # the newest stays, whatever its size
+        idle = [key for key, o in self._states.items() if not o.told]
+        kept = sum(len(self._states[key].state.uids) for key in idle)
+        for key in idle[:-1]:  # the newest stays, whatever its size
             if kept <= _KEPT:
                 return
-            kept -= len(self._states.pop(mailbox).state.uids)
+            kept -= len(self._states.pop(key).state.uids)
 
     # -- following
 
     def follow(self, delta: Delta) -> None:
         """Take over a commit of this account's lane."""
-        opened = self._states.get(delta.mailbox)
-        if opened is None:
-            return
-        if opened.state.apply(delta):
-            self._wake(opened.state)
-        else:
-            self._runtime.spawn(self.catch_up(opened))
+        for opened in self.all_of(delta.mailbox):
+            if opened.state.follow(delta):
+                self._wake(opened.state)
+            else:
+                self._runtime.spawn(self.catch_up(opened))
 
     def behind(self, opened: Opened) -> bool:
         """Tell whether the database knows more than the state: cheap, no rows."""
@@ -127,7 +137,7 @@ class OpenMailboxes:
             if state.gone:
                 return
             since, uidnext = state.modseq, state.uidnext
-            read = _reading(state.id, since, uidnext)
+            read = _reading(state.id, since, uidnext, opened.whose)
             if len(state.uids) <= _AT_ONCE:
                 delta = read(self._readers.event)
             else:
@@ -159,17 +169,23 @@ class OpenMailboxes:
         return await in_pool(self._runtime, Pool.READ, run)
 
 
-def _load(database: Database, mailbox: MailboxId) -> MailboxState:
+def _load(
+    database: Database, mailbox: MailboxId, whose: Private | None
+) -> MailboxState:
     with database.snapshot():
         row = mailboxes.mailbox_numbered(database, mailbox)
         if row is None:
             raise NotFound
         names = entries.keywords(database, mailbox)
-        return MailboxState(row, entries.load(database, mailbox), names)
+        loaded = entries.load(database, mailbox)
+        if whose is None:
+            return MailboxState(row, loaded, names)
+        marks = private.load(database, mailbox, whose)
+        return PersonalState(row, loaded, names, whose, marks)
 
 
 def _reading(
-    mailbox: MailboxId, since: int, uidnext: int
+    mailbox: MailboxId, since: int, uidnext: int, whose: Private | None
 ) -> Callable[[Database], Delta | None]:
     """Make the read that brings a state from ``since`` to the present."""
 
@@ -183,6 +199,10 @@ def _reading(
                 return None
             changed = entries.masks_since(database, mailbox, since, uidnext)
             new = entries.entries_from(database, mailbox, uidnext)
+            if whose is not None:
+                seen = _Person(database, mailbox, whose)
+                changed = seen.changed(changed, since, uidnext)
+                new = seen.new(new)
             return Delta(
                 mailbox,
                 since,
@@ -196,3 +216,42 @@ def _reading(
             )
 
     return read
+
+
+class _Person:
+    """Reads changes of a mailbox as somebody sees them who has flags for himself."""
+
+    def __init__(self, database: Database, mailbox: MailboxId, whose: Private) -> None:
+        self._database = database
+        self._mailbox = mailbox
+        self._whose = whose
+
+    def changed(
+        self, rows: Sequence[tuple[int, int, int]], since: int, uidnext: int
+    ) -> list[tuple[int, int, int]]:
+        """Give (uid, mask, modseq) of what changed for anybody, or for him alone."""
+        known = {uid for uid, _, _ in rows}
+        own = private.since(self._database, self._mailbox, self._whose, since)
+        more = [uid for uid in own if uid not in known and uid < uidnext]
+        rows = sorted([*rows, *entries.masks_of(self._database, self._mailbox, more)])
+        marks = self._marks([uid for uid, _, _ in rows])
+        return [
+            (uid, *self._seen(mask, modseq, marks.get(uid)))
+            for uid, mask, modseq in rows
+        ]
+
+    def new(self, rows: Sequence[EntryRow]) -> list[EntryRow]:
+        """Give new messages as he sees them."""
+        marks = self._marks([row.uid for row in rows])
+        found = []
+        for row in rows:
+            mask, modseq = self._seen(row.mask, row.modseq, marks.get(row.uid))
+            found.append(row._replace(mask=mask, modseq=modseq))
+        return found
+
+    def _marks(self, uids: Sequence[int]) -> Marks:
+        return private.of(self._database, self._mailbox, self._whose, uids)
+
+    def _seen(self, mask: int, modseq: int, mark: Mark | None) -> tuple[int, int]:
+        highest = modseq if mark is None else max(modseq, mark.modseq)
+        return self._whose.seen(mask, mark), highest

@@ -9,7 +9,7 @@ from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
-from mailstore.model import NO_LIMITS, AccountId, QuotaLimits
+from mailstore.model import NO_LIMITS, SEEN, AccountId, QuotaLimits
 from mailstore.service.namespaces import Namespaces
 from mailstore.service.reserve import Reserve
 
@@ -48,6 +48,7 @@ class StoreOptions:
     annotations_of_mailbox: int = 100_000  # and one owner
     quota: QuotaLimits = NO_LIMITS  # of an account for which none were set
     quota_warning: int = 90  # per cent of it from which one should say so; 0: never
+    private_flags: int = SEEN  # of each person in others' mailboxes, as a mask
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
 

@@ -11,9 +11,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mailstore.index.private import Private
 from mailstore.model import Appended, Arrival, MailboxId, QuotaRoot
 from mailstore.rights import NEEDS, Operation, may_set, settable_mask
 from mailstore.service.acls import FULL, Permit
+from mailstore.service.arrivals import Terms
 
 if TYPE_CHECKING:
     from mailstore.service.account import Account
@@ -27,6 +29,7 @@ class Target:
     name: str
     permit: Permit = FULL
     me: str = ""
+    whose: Private | None = None  # who has flags for himself there
 
     @property
     def settable(self) -> int:
@@ -65,9 +68,8 @@ class Target:
             self.name,
             arrivals,
             instead_of=instead_of,
-            permit=self.permit,
             me=self.me,
-            token=token,
+            terms=Terms(self.permit.guard, token=token, whose=self.whose),
         )
 
 

@@ -1,14 +1,18 @@
-"""What became of messages whose flags were to change, for who asked for it."""
+"""Changes of flags: how they are written, and what became of the messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mailstore.index.flags import FlagsStored
+from mailstore.index.database import Database
+from mailstore.index.flags import FlagsStored, store_flags
+from mailstore.index.private import Private
+from mailstore.index.private_store import Wanted, store_private
 from mailstore.lanes import Runtime, give_way
-from mailstore.model import Stored
+from mailstore.model import MailboxId, Stored
 from mailstore.runs import runs
 from mailstore.state import MailboxState
+from mailstore.writer import Outcome
 
 _SLICE = 2_048  # messages of a turn of the event loop
 
@@ -19,6 +23,28 @@ def modseqs_of(state: MailboxState, uids: Sequence[int]) -> list[int]:
     for start, stop, at in runs(uids, state.uids):
         found[at : at + stop - start] = state.modseqs[start:stop].tolist()
     return found
+
+
+def storing(
+    mailbox: MailboxId, whose: Private | None, wanted: Wanted
+) -> Callable[[Database], Outcome[FlagsStored]]:
+    """Give the work of the lane that changes flags, for a person or for all."""
+
+    def work(database: Database) -> Outcome[FlagsStored]:
+        if whose is not None:
+            return Outcome(*store_private(database, mailbox, whose, wanted))
+        done = store_flags(
+            database,
+            mailbox,
+            wanted.among,
+            wanted.change,
+            unchanged_since=wanted.unchanged_since,
+            seen_at=wanted.seen_at,
+            settable=wanted.settable,
+        )
+        return Outcome(done, (done.delta,))
+
+    return work
 
 
 async def stored(

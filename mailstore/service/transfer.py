@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING
 
 from mailstore.changes import who_acts
 from mailstore.errors import NotFound, StoreError, TooMany
-from mailstore.index import annotate, entries, leaving, mailboxes
+from mailstore.index import annotate, entries, leaving, mailboxes, private
 from mailstore.index.copying import CopyDone, copy
 from mailstore.index.database import Database
 from mailstore.index.keywords import flag_names
 from mailstore.index.leaving import Leaving
+from mailstore.index.private import Private
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.lanes import Pool, in_pool
@@ -61,6 +62,7 @@ class Source:
     account: Account
     mailbox: MailboxId
     among: Selection
+    whose: Private | None = None  # who has flags for himself there
 
 
 async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied:
@@ -94,6 +96,7 @@ async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied
             by=by,
             settable=settable,
             me=target.me or account.annotator,
+            whose=source.whose,
             shared=target.annotates,
         )
         return Outcome(done, done.deltas)
@@ -230,13 +233,16 @@ def _read(source: Source, into: Account, me: str) -> tuple[list[int], list[Arriv
         notes = annotate.to_carry(
             database, source.mailbox, me, [row.uid for row in rows], _NOTES
         )
+        masks = private.masks(
+            database, source.mailbox, source.whose, {r.uid: r.mask for r in rows}
+        )
     uids: list[int] = []
     arrivals: list[Arrival] = []
     octets = 0
     try:
         for row in rows:
             uids.append(row.uid)
-            arrival = _arrival(account, into, row, names, octets)
+            arrival = _arrival(account, into, row, masks[row.uid], names, octets)
             arrivals.append(replace_(arrival, annotations=notes.get(row.uid, ())))
             octets += row.size
     except BaseException:
@@ -249,6 +255,7 @@ def _arrival(
     account: Account,
     into: Account,
     row: entries.Selected,
+    mask: int,
     names: tuple[str, ...],
     waiting: int,
 ) -> Arrival:
@@ -261,8 +268,8 @@ def _arrival(
     except BaseException:
         sink.abort()
         raise
-    system = [flag for flag, bit in SYSTEM_FLAGS.items() if row.mask & bit]
-    keywords = flag_names(row.mask, names)
+    system = [flag for flag, bit in SYSTEM_FLAGS.items() if mask & bit]
+    keywords = flag_names(mask, names)
     return Arrival(
         sink,
         (*system, *keywords),

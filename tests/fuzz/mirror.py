@@ -67,7 +67,10 @@ class Place:
 
 @dataclass
 class Mirror:
-    """One client; ``modseqs`` is what all clients together were told, by UID."""
+    """One client; ``modseqs`` is what all of its person's were told, by UID.
+
+    ``prefix`` stands before the names of mailboxes, where they are somebody else's.
+    """
 
     session: Session
     kind: Kind
@@ -79,6 +82,8 @@ class Mirror:
     highest: int = 0
     loud: list[Slot] = field(default_factory=list)  # whose flags were told last
     earlier: list[int] = field(default_factory=list)
+    who: str = "ann"
+    prefix: str = ""
     _uidvalidity: int = 0
     _code: int | None = None
     _seen: int = 0
@@ -86,6 +91,10 @@ class Mirror:
     def __post_init__(self) -> None:
         if self.kind.aware:
             self.session.ok(f"ENABLE {self.kind.value}".encode())
+
+    def wire(self, name: str) -> str:
+        """Give a mailbox's name as this client calls it."""
+        return f'"{self.prefix}{name}"' if self.prefix else name
 
     # -- what it is told
 
@@ -237,7 +246,7 @@ class Mirror:
         place = self.places.get(name)
         self.mailbox, self.slots, self.highest = name, [], 0
         if place is None:
-            answer = self.run(f"SELECT {name}")
+            answer = self.run(f"SELECT {self.wire(name)}")
             assert answer.status.kind == "OK"
             if self.slots:
                 by = "UID " if self.kind is Kind.UIDONLY else ""
@@ -245,7 +254,7 @@ class Mirror:
             return
         known = f" 1:{max(place.flags)}" if named and place.flags else ""
         resync = f"QRESYNC ({place.uidvalidity} {place.highest}{known})"
-        answer = self.session.ok(f"SELECT {name} ({resync})".encode("ascii"))
+        answer = self.session.ok(f"SELECT {self.wire(name)} ({resync})".encode("ascii"))
         self._come_back(answer, place, whole=not known)
 
     def _come_back(self, answer: Answer, place: Place, *, whole: bool) -> None:

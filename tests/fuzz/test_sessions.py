@@ -58,7 +58,7 @@ class Sessions(RuleBasedStateMachine):
         self.path = Path(self._folder.name)
         self.world = World(self.path)
         self.all: list[Mirror] = []
-        self.modseqs: dict[tuple[str, int], int] = {}
+        self.modseqs: dict[str, dict[tuple[str, int], int]] = {}
         self._messages = 0
         self._most_ranges, vanished.MOST_RANGES = vanished.MOST_RANGES, 1
 
@@ -71,8 +71,14 @@ class Sessions(RuleBasedStateMachine):
         first.select("INBOX")
         return multiple(first, *[self._connect(kind) for kind in list(Kind)[1:]])
 
-    def _connect(self, kind: Kind) -> Mirror:
-        mirror = Mirror(self.world.session(), kind, self.modseqs)
+    def _mirror(self, kind: Kind, who: str, **more: Any) -> Mirror:
+        told = self.modseqs.setdefault(who, {})
+        prefix = "" if who == "ann" else "Other Users/ann/"
+        session = self.world.session(who)
+        return Mirror(session, kind, told, who=who, prefix=prefix, **more)
+
+    def _connect(self, kind: Kind, who: str = "ann") -> Mirror:
+        mirror = self._mirror(kind, who)
         self.all.append(mirror)
         mirror.select("INBOX")
         return mirror
@@ -98,7 +104,7 @@ class Sessions(RuleBasedStateMachine):
         if client.idle:
             return
         self._messages += 1
-        command = f"APPEND INBOX ({flags}) {{3+}}\r\nabc"
+        command = f"APPEND {client.wire('INBOX')} ({flags}) {{3+}}\r\nabc"
         assert client.ask(command).status.kind == "OK"
 
     def _chosen(self, client: Mirror, chosen: list[int], *, by_uid: bool) -> str:
@@ -245,7 +251,8 @@ class Sessions(RuleBasedStateMachine):
     )
     def transfer(self, client, uid, move, to):
         if not self._busy(client):
-            client.ask(f"UID {'MOVE' if move else 'COPY'} {uid} {to}")
+            word = "MOVE" if move else "COPY"
+            client.ask(f"UID {word} {uid} {client.wire(to)}")
 
     @rule(client=clients)
     def noop(self, client):
@@ -291,9 +298,7 @@ class Sessions(RuleBasedStateMachine):
         self.all.remove(client)
         name = client.mailbox or "INBOX"
         client.leave()
-        again = Mirror(
-            self.world.session(), client.kind, self.modseqs, places=client.places
-        )
+        again = self._mirror(client.kind, client.who, places=client.places)
         self.all.append(again)
         again.select(name, named=named)
         return again
@@ -327,8 +332,8 @@ class Sessions(RuleBasedStateMachine):
     def _equals(self, client: Mirror) -> None:
         if client.mailbox is None:
             return
-        truth = self.world.session()
-        truth.ok(b"EXAMINE " + client.mailbox.encode("ascii"))
+        truth = self.world.session(client.who)
+        truth.ok(f"EXAMINE {client.wire(client.mailbox)}".encode("ascii"))
         answer = truth.ok(b"UID FETCH 1:* (UID FLAGS)")
         rows = [(f.uid, _flags(f) - {"\\Recent"}) for f in answer.of(Fetch)]
         truth.ok(b"LOGOUT")

@@ -26,6 +26,7 @@ from mailstore.service.access_metadata import AccessMetadata
 from mailstore.service.access_quota import AccessQuota
 from mailstore.service.access_urlkeys import AccessUrlKeys
 from mailstore.service.acls import FULL, PersonPermit
+from mailstore.service.arrivals import Terms
 from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.places import Place, Target
 from mailstore.service.renaming import rename
@@ -283,7 +284,8 @@ def test_a_name_that_another_mailbox_has_got_is_refused(home):
     home.run(home.account.rename("Old", "Elsewhere"))
     home.run(home.account.create("Old"))
     with pytest.raises(NotFound):
-        home.run(home.account.append("Old", [Arrival(MESSAGE)], permit=permit))
+        terms = Terms(permit.guard)
+        home.run(home.account.append("Old", [Arrival(MESSAGE)], terms=terms))
     assert target.name == "Old"
     assert home.run(home.account.status("Old")).messages == 0
 

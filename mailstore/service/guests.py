@@ -1,0 +1,34 @@
+"""What somebody has for himself in a mailbox that isn't his: flags, as \\Seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mailstore.index import private
+from mailstore.index.private import Private
+from mailstore.model import SEEN, MailboxStatus
+
+if TYPE_CHECKING:
+    from mailstore.service.account import Account
+
+
+def whose_flags(own: Account, account: Account) -> Private | None:
+    """Give whose private flags a login has in an account; None: the shared ones.
+
+    In public mailboxes everybody is a guest, administrators too.
+    """
+    mask = own.options.private_flags
+    return Private(own.id, mask) if mask and own.id != account.id else None
+
+
+def status_for(
+    account: Account, status: MailboxStatus, whose: Private | None
+) -> MailboxStatus:
+    """Give the counters of a mailbox as a person has them: what he hasn't read."""
+    if whose is None or not whose.mask & SEEN:
+        return status
+    seen = private.seen(account.readers.event, [status.id], whose.person)
+    # Of two moments: a message may have come or gone between them.
+    unseen = max(0, status.messages - seen.get(status.id, 0))
+    return replace(status, unseen=unseen)
