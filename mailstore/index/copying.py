@@ -8,7 +8,6 @@ mailboxes: a message is never in neither and never in both.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
@@ -76,7 +75,7 @@ def copy(
         EntryRow(uid, to_mask(flags, more) & settable, *rest)
         for uid, flags, more, *rest in found
     ]
-    own = _own_flags(database, source, whose, uids)
+    own = _own_flags(database, source, whose, rows)
     if whose is not None:
         rows = [row._replace(mask=row.mask & ~whose.mask) for row in rows]
     rows, known = translate(database, rows, source, target)
@@ -84,11 +83,10 @@ def copy(
     deltas = [arrived.delta]
     made = array("I", [row.uid for row in arrived.delta.new])
     if annotated:
-        pairs = zip(uids, made, strict=True)
-        modseq = arrived.delta.modseq
+        pairs, modseq = zip(uids, made, strict=True), arrived.delta.modseq
         annotate.copy(database, source, target, pairs, modseq, me, shared=shared)
     if whose is not None:
-        flags = dict(zip(made, own, strict=True))
+        flags = {uid: mine & settable for uid, mine in zip(made, own, strict=True)}
         deltas += private.mark_new(database, arrived.delta, whose, flags)
     if move:
         cause = Cause(How.MOVED, by, (target, made[0]))
@@ -98,13 +96,13 @@ def copy(
 
 
 def _own_flags(
-    database: Database, source: MailboxId, whose: Private | None, uids: Sequence[int]
+    database: Database, source: MailboxId, whose: Private | None, rows: list[EntryRow]
 ) -> list[int]:
     """Give what a person has for himself at messages, in their order."""
     if whose is None:
-        return [0] * len(uids)
-    marks = private.of(database, source, whose, uids)
-    return [whose.seen(0, marks.get(uid)) for uid in uids]
+        return [0] * len(rows)
+    marks = private.of(database, source, whose, [row.uid for row in rows])
+    return [whose.seen(0, marks.get(row.uid)) for row in rows]
 
 
 def _look_at(database: Database, source: MailboxId) -> bool:

@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from imapd.app import store_options
+from imapd.config import Config
+from imapd.config.sharing import SharingSettings
 from mailstore.model import FLAGGED, SEEN
+from mailstore.service.guests import whose_flags
 from tests.support.linked_bus import LinkedBus
 from tests.support.responses import Exists, Fetch, SearchResult, Status, StatusLine
 from tests.support.session import OPTIONS, World
@@ -196,6 +200,20 @@ def test_which_flags_are_private_is_the_administrators_choice(
     assert flags(bob) == [{"\\Seen", "\\Flagged"}]
     assert unseen(bob, BOX) == 0
     world.close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "mask"), [((), 0), (("\\Seen",), SEEN), (("\\Flagged",), FLAGGED)]
+)
+def test_the_configuration_says_which(flags, mask):
+    config = Config(sharing=SharingSettings(private_flags=flags))
+    assert store_options(config).private_flags == mask
+
+
+def test_ones_own_mailbox_has_the_shared_flags(world):
+    bob = world.session("bob")
+    own = bob.connection._context.account.own
+    assert whose_flags(own, own) is None
 
 
 def test_another_worker_knows_them_at_once(tmp_path):
