@@ -191,9 +191,8 @@ class Access:
             yield Target(self.own, name, me=self.own.annotator)
             return
         async with self.find(name, Operation.INSERT) as found:
-            me, account = self.own.annotator, found.account
-            whose = whose_flags(self.own, account)
-            yield Target(account, found.name, found.permit, me, whose)
+            me, whose = self.own.annotator, whose_flags(self.own, found.account)
+            yield Target(found.account, found.name, found.permit, me, whose)
 
     def unlisted(self, name: str) -> bool:
         """Tell whether a name is one's own in an account that never had a list."""
@@ -355,8 +354,7 @@ class Access:
             status = await found.account.status(
                 found.name, recent=recent, deleted_octets=deleted_octets
             )
-            whose = whose_flags(self.own, found.account)
-            seen = status_for(found.account, status, whose)
+            seen = status_for(self.own, found.account, status)
             return replace(seen, id=self.number(found.account, status.id))
 
     async def statuses(

@@ -22,10 +22,9 @@ def whose_flags(own: Account, account: Account) -> Private | None:
     return Private(own.id, mask) if mask and own.id != account.id else None
 
 
-def status_for(
-    account: Account, status: MailboxStatus, whose: Private | None
-) -> MailboxStatus:
-    """Give the counters of a mailbox as a person has them: what he hasn't read."""
+def status_for(own: Account, account: Account, status: MailboxStatus) -> MailboxStatus:
+    """Give the counters of a mailbox as a login has them: what is unread for it."""
+    whose = whose_flags(own, account)
     if whose is None or not whose.mask & SEEN:
         return status
     seen = private.seen(account.readers.event, [status.id], whose.person)
