@@ -226,7 +226,7 @@ class Killing:
             database.execute("UPDATE account SET purged_at = 0")
             database.close()
             spool = index.parent / "blobs" / "spool"
-            spool.mkdir(exist_ok=True)
+            spool.mkdir(mode=0o700, parents=True, exist_ok=True)
             (spool / "left.part").touch()  # by a message that never came to its end
             for path in (index.parent / "blobs").rglob("*"):
                 if path.is_file():
