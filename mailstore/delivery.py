@@ -379,7 +379,10 @@ class Delivery:
         options = self._store.options
         detail = task.place.detail
         name = None if detail is None else self._name_of(detail)
-        wish = Wish(name, options.delivery.create_mailboxes, options.max_mailboxes)
+        # One's own mailbox hides another's of that name: no stranger may make one.
+        elsewhere = name is not None and options.namespaces.split(name) is not None
+        make = options.delivery.create_mailboxes and not elsewhere
+        wish = Wish(name, make, options.max_mailboxes)
         memory = Memory(
             _again(incoming, task.place),
             incoming.seen.message_id,

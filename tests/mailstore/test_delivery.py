@@ -223,6 +223,15 @@ def test_a_detail_names_a_mailbox_or_is_passed_over(office: Office):
     assert len(office.stored("ann", "lists/python")) == 1
 
 
+@pytest.mark.parametrize("detail", ["Shared", "Shared/Team", "Other Users/bob/x"])
+def test_no_address_makes_a_mailbox_that_hides_somebody_elses(
+    office: Office, detail: str
+):
+    office.choose(create_mailboxes=True)
+    (result,) = office.deliver(f"ann+{detail}")
+    assert [one.mailbox for one in result.done] == ["INBOX"]
+
+
 def test_a_message_id_that_comes_again_is_dropped_if_that_is_wanted(office: Office):
     office.deliver("ann")
     office.deliver("ann")

@@ -93,11 +93,15 @@ def system_label(octets: bytes) -> str | None:
 def mailbox_of(context: Context, octets: bytes, entries: Iterable[MailboxEntry]) -> str:
     """Give the mailbox that a label stands for, which may be missing.
 
-    Raises `No` when no mailbox can have the name, or none has the use.
+    Raises `No` when no mailbox of one's own can have the name, or none has the use.
     """
     label = system_label(octets)
     if label is None:
-        return new_name(context, octets)
+        name = new_name(context, octets)
+        if context.account.elsewhere(name) is not None:
+            # It would be made beside the one that it names, and hide that.
+            raise No("labels are told and changed in your own mailboxes", "CANNOT")
+        return name
     if label.lower() == INBOX_LABEL.lower():
         return INBOX
     use = use_of(label)
