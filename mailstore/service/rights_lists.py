@@ -84,10 +84,11 @@ class Grantable:
     optional: Right
 
 
-def read_identifier(directory: Directory, text: str) -> Grant:
+def read_identifier(directory: Directory, text: str, *, gone: bool = False) -> Grant:
     """Read an identifier, as a grant of nothing.
 
-    Raises `InvalidName` when nobody can be called so, or nobody is.
+    With ``gone`` a group may have been removed. Raises `InvalidName` when nobody can
+    be called so, or nobody is.
     """
     negative = text.startswith(NEGATIVE)
     name = text.removeprefix(NEGATIVE)
@@ -96,7 +97,7 @@ def read_identifier(directory: Directory, text: str) -> Grant:
         return Grant(key, Right(0), negative)
     if key.startswith(_GROUP):
         group = lookup_key(key.removeprefix(_GROUP))
-        if not any(row.key == group for row in directory.groups.all()):
+        if not gone and not any(row.key == group for row in directory.groups.all()):
             raise InvalidName("there is no such group")
         return Grant(of_group(group), Right(0), negative)
     found = directory.resolve(name.removeprefix(_USER))
@@ -106,7 +107,10 @@ def read_identifier(directory: Directory, text: str) -> Grant:
 
 
 def write_identifier(directory: Directory, grant: Grant) -> str | None:
-    """Write an identifier; None for somebody or a group that was removed."""
+    """Write an identifier; None for somebody who was removed, and can't come back.
+
+    A group that was removed may be made again, with other people in it: it is told.
+    """
     dash = NEGATIVE if grant.negative else ""
     account, group = user_of(grant.identifier), group_of(grant.identifier)
     if account is not None:
@@ -118,7 +122,7 @@ def write_identifier(directory: Directory, grant: Grant) -> str | None:
         return dash + (row.name if plain else _USER + row.name)
     if group is not None:
         names = {one.key: one.name for one in directory.groups.all()}
-        return f"{dash}{_GROUP}{names[group]}" if group in names else None
+        return f"{dash}{_GROUP}{names.get(group, group)}"
     return dash + grant.identifier
 
 
@@ -194,7 +198,7 @@ class RightsLists:
 
     async def drop(self, name: str, identifier: str) -> None:
         """Take an identifier off a list. Raises `NotFound`, `InvalidName`."""
-        who = read_identifier(self._store.directory, identifier)
+        who = read_identifier(self._store.directory, identifier, gone=True)
         row = self.row(name)
 
         def work(database: Database) -> Outcome[bool]:
