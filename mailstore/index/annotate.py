@@ -340,13 +340,13 @@ def copy(
 
     ``pairs`` are UIDs there and here; None as ``me``: those of everybody.
     """
-    also = SHARED if shared else me
     database.execute(
         "INSERT INTO annotation (mailbox, uid, owner, entry, value, modseq)"
         " SELECT ?, j.value ->> 1, a.owner, a.entry, a.value, ? FROM json_each(?) j"
         " CROSS JOIN annotation a ON a.mailbox = ? AND a.uid = j.value ->> 0"
-        " WHERE a.value IS NOT NULL AND (? IS NULL OR a.owner IN (?, ?))",
-        (target, modseq, json.dumps(list(pairs)), source, me, also, me),
+        " WHERE a.value IS NOT NULL AND CASE a.owner WHEN ? THEN ?"
+        " ELSE ? IS NULL OR a.owner = ? END",
+        (target, modseq, json.dumps(list(pairs)), source, SHARED, shared, me, me),
     )
 
 

@@ -95,7 +95,8 @@ async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied
             move=move,
             by=by,
             settable=settable,
-            me=target.me or account.annotator,
+            # What is moved is the same message: nobody's notes are lost by it.
+            me=None if move else target.me or account.annotator,
             whose=source.whose,
             shared=target.annotates,
         )

@@ -11,7 +11,7 @@ import pytest
 from imapd.extensions.gmail import FEATURE
 from imapd.features import ALL
 from imapd.session.registry import Registry
-from tests.support.responses import Fetch, SearchResult
+from tests.support.responses import Fetch, ListLine, SearchResult
 from tests.support.session import Session, World
 
 BOX = b'"Other Users/ann/Work"'
@@ -78,6 +78,20 @@ def test_they_go_along_to_another_account(world, ann, command):
     assert comment(bob, 2) == {"value.priv": None, "value.shared": None}
 
 
+def test_a_guest_who_moves_messages_takes_nothing_from_their_owner(world, ann):
+    ann.ok(b"CREATE Done")
+    bob = guest(world, "lrsnte")
+    world.share("Done", "bob", "li")
+    bob.ok(b'STORE 1 ANNOTATION (/comment (value.priv "his"))')
+    bob.ok(b'MOVE 1 "Other Users/ann/Done"')
+    ann.ok(b"SELECT Done")
+    # What all see he may not write there; what is hers alone stays hers.
+    assert comment(ann) == {"value.priv": b"hers", "value.shared": None}
+    world.share("Done", "bob", "lr")
+    bob.ok(b'SELECT "Other Users/ann/Done"')
+    assert comment(bob) == {"value.priv": b"his", "value.shared": None}
+
+
 def test_they_come_from_another_account_as_far_as_is_allowed(world, ann):
     bob = guest(world, "lrsi")
     bob.append(b"INBOX", b"Subject: z\r\n\r\n")
@@ -115,3 +129,11 @@ def test_a_guest_sees_no_labels_of_the_owner(world, ann):
     bob.no(b'SEARCH X-GM-RAW "label:secret"', "CANNOT")
     ann.ok(b"NOOP")
     assert b"Secret" in ann.ok(b"FETCH 1 (X-GM-LABELS)").raw
+
+
+@pytest.mark.parametrize("name", [b"Shared/Team", b"Other Users/bob/INBOX", b"Shared"])
+def test_no_label_makes_a_mailbox_that_hides_somebody_elses(world, ann, name):
+    before = ann.ok(b'LIST "" *').of(ListLine)
+    ann.no(b'STORE 1 +X-GM-LABELS ("%b")' % name, "CANNOT")
+    ann.no(b'STORE 1 X-GM-LABELS ("%b")' % name, "CANNOT")
+    assert ann.ok(b'LIST "" *').of(ListLine) == before
