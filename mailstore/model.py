@@ -247,7 +247,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where new messages are (RFC 4315 §3 APPENDUID)."""
+    """Where new messages are (RFC 4315 §3 APPENDUID); no UIDs where one can't read."""
 
     mailbox: MailboxId
     uidvalidity: int
@@ -257,7 +257,10 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Which message became which (RFC 4315 §3 COPYUID); same length, same order."""
+    """Which message became which (RFC 4315 §3 COPYUID); same length, same order.
+
+    ``target`` is empty where who copied can't read.
+    """
 
     uidvalidity: int
     source: array[int]

@@ -88,6 +88,8 @@ async def run(context: Context, node: Append) -> Completed:
         forget(arrivals)
     await context.note_added(name)
     await tell_normalized(context, name, node.mailbox)
+    if not appended.uids:
+        return Completed("APPEND completed")
     uids = sequence_set(appended.uids).decode("ascii")
     return Completed("APPEND completed", f"APPENDUID {appended.uidvalidity} {uids}")
 

@@ -78,7 +78,7 @@ async def run(context: Context, node: Move) -> Completed:
         context.reply.untagged(context.status(b"OK", "moved", code))
     if len(moved.source) == len(uids):
         return with_code(context, Completed(text), bound)
-    if code is None and not by_uid:
+    if not moved.source and not by_uid:
         raise No("the messages no longer exist", "EXPUNGEISSUED")
     gone = Completed("some of the messages no longer exist", "EXPUNGEISSUED")
     return with_code(context, gone, bound)

@@ -146,7 +146,7 @@ async def run(context: Context, node: Replace) -> Completed:
         forget(arrivals)
     await context.note_added(name)
     # §4.3: before the EXPUNGE, so that the client knows what took the place.
-    code = f"APPENDUID {done.uidvalidity} {done.uids[0]}"
+    code = f"APPENDUID {done.uidvalidity} {done.uids[0]}" if done.uids else None
     context.reply.untagged(context.status(b"OK", "the new message is stored", code))
     return Completed(f"{_name(type(node.replaced))} completed")
 

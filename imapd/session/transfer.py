@@ -41,11 +41,11 @@ async def no_destination(context: Context, name: str, error: NotFound) -> No | N
 
 
 def copyuid(copied: Copied) -> str | None:
-    """Render the response code; None when nothing was copied (RFC 4315 §3).
+    """Render the response code; None when nothing may be told (RFC 4315 §3).
 
     Both sets ascend, so that the n-th UID of one became the n-th of the other.
     """
-    if not copied.source:
+    if not copied.target:
         return None
     source = sequence_set(copied.source).decode("ascii")
     target = sequence_set(copied.target).decode("ascii")

@@ -271,7 +271,7 @@ class Access:
             await self.own.delete(name)
             return
         async with self.find(name, Operation.REMOVE) as found:
-            await found.account.delete(found.name)
+            await found.account.delete(found.name, found.permit)
             if found.account.acls.version:
                 await self._store.tidy_shares(found.account)
 
@@ -295,7 +295,7 @@ class Access:
                 raise NotPermitted
             self._check_parent(account, to)
             await self._check_inferior(account, found.name)
-            await account.rename(found.name, to)
+            await account.rename(found.name, to, found.permit)
             if account is not self.own:
                 was, now = (self.known_as(account, one) for one in (found.name, to))
                 await self._move_subscriptions(was, now)
@@ -459,7 +459,7 @@ class Access:
         Flags that may not be set there are left off (RFC 4314 §4).
         """
         async with self.target(name) as target:
-            return await target.append([target.allowed(one) for one in arrivals])
+            return await target.take(arrivals)
 
     # -- what else belongs to mailboxes
 

@@ -197,7 +197,7 @@ class Account:
 
         return (await self.lane.write(work, bounded=bounded)).id
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, name: str, permit: Permit = FULL) -> None:
         """Delete a mailbox and its messages; its children stay (RFC 3501 §6.3.4).
 
         Raises `NotPermitted` for INBOX, `NotFound`, `HasChildren` for a bare name
@@ -207,19 +207,20 @@ class Account:
         now, by = self.now(), who_acts()
 
         def work(database: Database) -> Outcome[None]:
+            permit.guard(database, name)
             delta = mailboxes.delete(database, name, now, by)
             return Outcome(None, (delta,), names_changed=True)
 
         await self.lane.write(work)
 
-    async def rename(self, old: str, new: str) -> None:
+    async def rename(self, old: str, new: str, permit: Permit = FULL) -> None:
         """Rename a mailbox with its children; INBOX gives its messages away.
 
         RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`,
         `OverQuota` where the names are that they get.
         """
         self.check_writable()
-        await rename(self, old, new)
+        await rename(self, old, new, permit)
 
     async def subscribe(self, name: str, *, elsewhere: bool = False) -> None:
         """Put an existing name on the list of LSUB, ``elsewhere`` any name.

@@ -457,7 +457,7 @@ class Mailbox:
             raise Expunged
         one = Source(self._account, self._state.id, Selection(((uid, uid),)))
         async with self._place.target(to) as target:
-            done = await replace(one, uid, target, arrival)
+            done = target.appended(await replace(one, uid, target, arrival))
         await self._account.opened.look(self._opened)
         return done
 
@@ -480,9 +480,9 @@ class Mailbox:
         among = Selection.of(uids, state.uids)
         source = Source(self._account, state.id, among, self._opened.whose)
         async with self._place.target(to) as target:
-            copied = await send(source, target, self._me, move=move)
+            done = await send(source, target, self._me, move=move)
         await self._account.opened.look(self._opened)
-        return copied
+        return target.copied(done)
 
     async def close(self) -> None:
         """Leave the mailbox; nothing is expunged."""

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailstore.index.private import Private
-from mailstore.model import Appended, Arrival, MailboxId, QuotaRoot
+from mailstore.model import Appended, Arrival, Copied, MailboxId, QuotaRoot
 from mailstore.rights import NEEDS, Operation, may_set, settable_mask
 from mailstore.service.acls import FULL, Permit
 from mailstore.service.arrivals import Terms
@@ -54,6 +55,29 @@ class Target:
     def annotates(self) -> bool:
         """Whether new messages may have shared annotations (RFC 5257 §4.10)."""
         return NEEDS[Operation.ANNOTATE_MESSAGES].met(self.permit.rights())
+
+    @property
+    def tells(self) -> bool:
+        """Whether the UIDs there are told: to who may read (RFC 4315 §3)."""
+        return NEEDS[Operation.READ].met(self.permit.rights())
+
+    def appended(self, done: Appended) -> Appended:
+        """Give what may be told of new messages: no UIDs where nothing is."""
+        return done if self.tells else replace(done, uids=())
+
+    def copied(self, done: Copied) -> Copied:
+        """Give what may be told of copies, as `appended` does."""
+        if self.tells:
+            return done
+        return replace(done, target=array("I"))
+
+    async def take(self, arrivals: Sequence[Arrival]) -> Appended:
+        """Store messages with the flags that they may have; tells what may be told.
+
+        Raises what `append` does.
+        """
+        done = await self.append([self.allowed(one) for one in arrivals])
+        return self.appended(done)
 
     async def append(
         self,

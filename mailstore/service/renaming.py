@@ -10,18 +10,20 @@ from mailstore.index import mailboxes, metadata
 from mailstore.index.copying import move_all
 from mailstore.index.database import Database
 from mailstore.model import INBOX
+from mailstore.service.acls import FULL, Permit
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
     from mailstore.service.account import Account
 
 
-async def rename(account: Account, old: str, new: str) -> None:
+async def rename(account: Account, old: str, new: str, permit: Permit = FULL) -> None:
     """Rename a mailbox of an account; raises what `Account.rename` does."""
     now, most = account.now(), account.options.max_mailboxes
     by = who_acts()
 
     def work(database: Database) -> Outcome[None]:
+        permit.guard(database, old)
         mailboxes.rename(database, old, new, now, most)
         return Outcome(None, names_changed=True)
 
