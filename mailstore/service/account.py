@@ -32,7 +32,7 @@ from mailstore.model import (
     MessageSink,
     SpecialUse,
 )
-from mailstore.service.acls import Acls
+from mailstore.service.acls import FULL, Acls, Permit
 from mailstore.service.annotations import bounds_of, check_sizes
 from mailstore.service.arrivals import AppendJob, Terms
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
