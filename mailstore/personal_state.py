@@ -48,6 +48,16 @@ class PersonalState(MailboxState):
         """Give the shared ones of a message's flags: its private ones are forgotten."""
         return mask & ~self._mask
 
+    def touched(self, since: int) -> Sequence[int]:
+        """Give what arrived or changed for anybody behind a mod-sequence.
+
+        Beside flags that he doesn't see there are annotations, which he may see.
+        """
+        if since >= self.modseq:
+            return ()
+        rows = zip(self.uids, self.modseqs, strict=True)
+        return [uid for uid, modseq in rows if modseq > since]
+
     def follow(self, delta: Delta) -> bool:
         """Follow one commit, as far as this person sees it."""
         if delta.base != self.modseq:
