@@ -132,7 +132,9 @@ class Place:
     leave: Callable[[], Awaitable[None]] = field(default=_nothing)
 
     async def limits(self, name: str) -> tuple[QuotaRoot, ...]:
-        """Give the limits that are the owner's, of a mailbox called ``name`` here."""
+        """Give the limits of a mailbox called ``name`` here, to its owner alone."""
+        if self.me and self.me != self.account.annotator:
+            return ()  # RFC 9208 §8: how full it is tells of all that he has
         return await self.account.quota.roots(self.name or name, limited=True)
 
     @asynccontextmanager

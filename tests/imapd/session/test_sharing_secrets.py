@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailstore.model import QuotaLimits
 from tests.imapd.session.test_sharing import BOX, MESSAGE, bob, world
 from tests.support.responses import StatusLine
 
@@ -24,3 +25,17 @@ def test_no_uids_are_told_of_what_one_cannot_read(world, bob, name):
     ann = world.session("ann")
     (line,) = ann.ok(b"STATUS Work (MESSAGES)").of(StatusLine)
     assert line.items == {"MESSAGES": 2}
+
+
+def test_nobody_hears_how_full_somebody_elses_account_is(world, bob):
+    async def limit():
+        account = await world.store.account(world.store.directory.find("ann").id)
+        await account.quota.set("", QuotaLimits(message=2))
+        await account.close()
+
+    world.runtime.run(limit())
+    world.share("Work", "bob", "lrsi")
+    world.deliver(MESSAGE, MESSAGE, to="Work")
+    assert b"OVERQUOTA" in world.session("ann").ok(b"SELECT Work").raw
+    assert b"OVERQUOTA" not in bob.ok(b"SELECT " + BOX).raw
+    assert b"quota" not in bob.ok(b"NOOP").raw
