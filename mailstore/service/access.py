@@ -36,7 +36,7 @@ from mailstore.model import (
 from mailstore.rights import NEEDS, Operation, Person
 from mailstore.service.account import Account
 from mailstore.service.acls import Permit, PersonPermit
-from mailstore.service.guests import status_for, whose_flags
+from mailstore.service.guests import status_for, visitor, whose_flags
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.options import StoreOptions
@@ -165,7 +165,7 @@ class Access:
 
     def permit(self, account: Account, mailbox: MailboxId) -> Permit:
         """Give what may be done to a mailbox."""
-        return PersonPermit(account, mailbox, self.person)
+        return PersonPermit(account, mailbox, visitor(self, account))
 
     @asynccontextmanager
     async def find(self, name: str, operation: Operation) -> AsyncIterator[Found]:

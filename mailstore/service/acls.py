@@ -109,12 +109,15 @@ FULL = FullPermit()
 
 
 class PersonPermit:
-    """One person's permit for one mailbox."""
+    """One person's permit for one mailbox; ``whom`` gives None when it ends."""
 
     __slots__ = ("_account", "_known", "_mailbox", "_rights", "_whom")
 
     def __init__(
-        self, account: Account, mailbox: MailboxId, whom: Callable[[], Person]
+        self,
+        account: Account,
+        mailbox: MailboxId,
+        whom: Callable[[], Person | None],
     ) -> None:
         self._account = account
         self._mailbox = mailbox
@@ -125,6 +128,8 @@ class PersonPermit:
     def rights(self) -> Right:
         """Give the rights."""
         acl_, person = self._account.acls.of(self._mailbox), self._whom()
+        if person is None:
+            return Right(0)
         known = self._known
         if known is None or known[0] is not acl_ or known[1] is not person:
             self._rights = rights_in(self._account, acl_, person)

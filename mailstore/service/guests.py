@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailstore.index import private
 from mailstore.index.private import Private
 from mailstore.model import SEEN, MailboxStatus
+from mailstore.rights import Person
 
 if TYPE_CHECKING:
+    from mailstore.service.access import Access
     from mailstore.service.account import Account
 
 
@@ -31,3 +34,22 @@ def status_for(own: Account, account: Account, status: MailboxStatus) -> Mailbox
     # Of two moments: a message may have come or gone between them.
     unseen = max(0, status.messages - seen.get(status.id, 0))
     return replace(status, unseen=unseen)
+
+
+def visitor(access: Access, account: Account) -> Callable[[], Person | None]:
+    """Give what tells who comes to an account; None once its owner was removed.
+
+    The account stays open for those who are in it: nobody is to read there any more.
+    """
+    if account is access.own:
+        return access.person
+    directory, known = access.store.directory, None
+
+    def whom() -> Person | None:
+        nonlocal known
+        person = access.person()  # another one after each change of the directory
+        if person is not known:
+            known = None if directory.by_id(account.id) is None else person
+        return known
+
+    return whom

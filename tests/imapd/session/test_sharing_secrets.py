@@ -39,3 +39,14 @@ def test_nobody_hears_how_full_somebody_elses_account_is(world, bob):
     assert b"OVERQUOTA" in world.session("ann").ok(b"SELECT Work").raw
     assert b"OVERQUOTA" not in bob.ok(b"SELECT " + BOX).raw
     assert b"quota" not in bob.ok(b"NOOP").raw
+
+
+def test_who_was_removed_is_read_by_nobody(world, bob):
+    world.share("Work", "bob", "lr")
+    world.deliver(MESSAGE, to="Work")
+    bob.ok(b"SELECT " + BOX)
+    bob.ok(b"FETCH 1 FLAGS")
+    world.store.directory.remove("ann")
+    answer = bob.run(b"FETCH 1 BODY[]")
+    assert answer.status.kind == "BYE"
+    assert b"world" not in answer.raw
