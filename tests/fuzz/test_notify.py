@@ -289,3 +289,28 @@ Account.TestCase.settings = settings(
     max_examples=30, stateful_step_count=40, deadline=None
 )
 test_what_watchers_believe_is_true = Account.TestCase
+
+
+# -- examples that were found
+
+
+def test_what_came_before_another_notify_is_told_as_it_was_wanted():
+    account = Account()
+    account.arrive(who=2, name="INBOX", count=1)
+    account.ask_again(who=0, how="selected")
+    account.teardown()
+
+
+def test_a_mailbox_that_had_the_name_of_the_selected_one_is_told_no_more():
+    """A program replaced the mailbox that the client left, and then selects again."""
+    account = Account()
+    account.replace_a_mailbox(who=0, name="a/b")
+    account.everything_is_true()
+    account.replace_a_mailbox(who=2, name="d/e")
+    account.replace_a_mailbox(who=0, name="a/b/c")
+    account.leave_behind(who=1, by=1, name="a")
+    account.arrive(who=0, name="a/b/c", count=3)
+    account.replace_a_mailbox(who=2, name="a")
+    account.append(who=1, name="d", seen=True)
+    account.leave_behind(who=1, by=2, name="a")
+    account.teardown()

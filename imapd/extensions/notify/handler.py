@@ -8,6 +8,7 @@ from imapd.extensions.notify.watch import NotifyWatch
 from imapd.session.context import Context
 from imapd.session.names import uses_utf8
 from imapd.session.registry import Completed
+from imapd.session.watching import Moment
 
 
 async def run(context: Context, node: Notify) -> Completed:
@@ -19,6 +20,11 @@ async def run(context: Context, node: Notify) -> Completed:
     of_messages = context.registry.message_events
     check(node, context.services.limits().fetch_items, more, of_messages)
     selected = context.session.selected
+    before = context.session.watch
+    if node.groups and before is not None:
+        # What was wanted until now is due of all that happened until now: items of new
+        # messages, for example, which nobody would tell any more.
+        await before.tell(context, Moment.END, with_uid=False)
     if node.groups and selected is not None:
         # §3.1: a NOOP is implied, whatever was wanted until now.
         await selected.view.tell(context.reply, removals=True, with_uid=False)
@@ -30,7 +36,7 @@ async def run(context: Context, node: Notify) -> Completed:
     except BaseException:
         watch.end()
         raise
-    before, context.session.watch = context.session.watch, watch
+    context.session.watch = watch
     if before is not None:
         before.end()
     follower.act()

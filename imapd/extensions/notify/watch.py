@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
 from imapd.extensions.notify.interests import MAILBOX_NAME, Interests, OfSelected
@@ -222,7 +223,8 @@ class NotifyWatch:
 
     async def _tell_names(self, context: Context, changes: AccountChanges) -> None:
         utf8 = uses_utf8(context)
-        news = name_news(changes.names, self._interests, self._follower.named)
+        told = [change for change in changes.names if not self._is_known(change)]
+        news = name_news(told, self._interests, self._follower.named)
         for at, one in enumerate(news, 1):
             context.reply.untagged(one.render(context.registry, utf8=utf8))
             if at % _BATCH == 0:
@@ -234,6 +236,16 @@ class NotifyWatch:
             and change.after.id is not None
             and self._is_another(change, change.after)
         ]
+
+    def _is_known(self, change: NameChange) -> bool:
+        """Tell whether only another mailbox has a name, the one that is selected now.
+
+        Its client knows it by SELECT, and would believe that it is gone.
+        """
+        before, after = change.before, change.after
+        if before is None or after is None or after.id is None:
+            return False
+        return self._is_selected(after.id) and replace(before, id=after.id) == after
 
     def _is_another(self, change: NameChange, after: MailboxEntry) -> bool:
         """Tell whether a name is another mailbox's, which the client can't see.
@@ -265,6 +277,8 @@ class NotifyWatch:
         counts = self._follower.counts(mailbox)
         if entry is None or counts is None or self._is_selected(mailbox):
             return None
+        if self._selected is not None and entry.name == self._selected.mailbox.name:
+            return None  # it had the name of the one that is selected, and is gone
         return changed_counts(
             entry,
             counts,
