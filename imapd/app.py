@@ -76,6 +76,17 @@ def store_options(config: Config) -> StoreOptions:
     )
 
 
+def renewed(held: StoreOptions, config: Config) -> StoreOptions:
+    """Give the store's settings when a configuration is read while it is open."""
+    now = store_options(config)
+    return replace(
+        held,
+        max_message=now.max_message,
+        quota=now.quota,
+        quota_warning=now.quota_warning,
+    )
+
+
 def load_checked(path: Path, text: str | None = None) -> Config:
     """Read a configuration and try what it names: features, certificate and key.
 
@@ -322,9 +333,7 @@ class Application:
             logs.event("reload-failed", error=str(error))
         else:
             self._limits = config.limits
-            self.store.use(
-                replace(self.store.options, max_message=config.limits.message)
-            )
+            self.store.use(renewed(self.store.options, config))
             self.log.commands = config.log.commands
             self.config = config
             logs.event("reload")
