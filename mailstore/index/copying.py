@@ -54,10 +54,10 @@ def copy(
     Flags, keywords and INTERNALDATE are kept, of flags those in ``settable``, and
     annotations that are shared or ``me``'s, with None all of them; without ``shared``
     none that are shared. Who has flags for himself (``whose``) takes his own along, and
-    has them there for himself too. What is gone already is left out. Raises `NotFound`
-    when either mailbox is gone, `TooMany`.
+    has them there for himself too; a move takes along those of everybody. What is gone
+    already is left out. Raises `NotFound` when either mailbox is gone, `TooMany`.
     """
-    annotated = _look_at(database, source)
+    annotated, marked = _look_at(database, source)
     target = open_target(database, to)
     uidvalidity = database.one(
         "SELECT uidvalidity FROM mailbox WHERE id = ?", (target,)
@@ -71,13 +71,12 @@ def copy(
     uids = array("I", [row[0] for row in found])
     if not found or uidvalidity is None:
         return CopyDone(uidvalidity[0] if uidvalidity else 0, uids, uids, ())
+    kept = _kept(whose, settable, move=move)
     rows = [
-        EntryRow(uid, to_mask(flags, more) & settable, *rest)
+        EntryRow(uid, to_mask(flags, more) & kept, *rest)
         for uid, flags, more, *rest in found
     ]
     own = _own_flags(database, source, whose, rows)
-    if whose is not None:
-        rows = [row._replace(mask=row.mask & ~whose.mask) for row in rows]
     rows, known = translate(database, rows, source, target)
     arrived = add_entries(database, target, rows, known, now)
     deltas = [arrived.delta]
@@ -88,11 +87,25 @@ def copy(
     if whose is not None:
         flags = {uid: mine & settable for uid, mine in zip(made, own, strict=True)}
         deltas += private.mark_new(database, arrived.delta, whose, flags)
+    if move and marked:
+        new = dict(zip(uids, made, strict=True))
+        deltas += private.carry(database, source, new, deltas[-1], whose)
     if move:
         cause = Cause(How.MOVED, by, (target, made[0]))
         removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
+
+
+def _kept(whose: Private | None, settable: int, *, move: bool) -> int:
+    """Give the flags that rows have in the target.
+
+    What is each person's own stays the owner's own too when a guest moves a message;
+    a guest's copy is new to him.
+    """
+    if whose is None:
+        return settable
+    return settable & ~whose.mask | (whose.mask if move else 0)
 
 
 def _own_flags(
@@ -105,16 +118,19 @@ def _own_flags(
     return [whose.seen(0, marks.get(row.uid)) for row in rows]
 
 
-def _look_at(database: Database, source: MailboxId) -> bool:
-    """Tell whether messages of the source have annotations. Raises `NotFound`."""
+def _look_at(database: Database, source: MailboxId) -> tuple[bool, bool]:
+    """Tell whether messages of the source have annotations, and private flags.
+
+    Raises `NotFound`.
+    """
     row = database.one(
-        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?)"
+        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?), private"
         " FROM mailbox WHERE id = ? AND name IS NOT NULL",
         (source, source),
     )
     if row is None:
         raise NotFound(detail="the source is gone")
-    return bool(row[0])
+    return bool(row[0]), bool(row[1])
 
 
 def move_all(

@@ -140,6 +140,39 @@ def mark_new(
     return [changed_delta(database, delta.mailbox, delta.modseq, whose, changed)]
 
 
+def carry(
+    database: Database,
+    source: MailboxId,
+    new: Mapping[int, int],
+    after: Delta,
+    but: Private | None,
+) -> list[Delta]:
+    """Take the marks of everybody else along with messages that are moved.
+
+    ``new`` gives the new UIDs by the old ones, ``after`` is the last change of the
+    target. Gives what it did to that.
+    """
+    rows = database.all(
+        "SELECT person, chunk, marks FROM private_flags WHERE mailbox = ?"
+        " AND chunk IN (SELECT value FROM json_each(?)) ORDER BY person, chunk",
+        (source, _chunks(new)),
+    )
+    flags: dict[str, dict[int, int]] = {}
+    for person, chunk, octets in rows:
+        if but is None or person != but.person:
+            marks = _read([(chunk, octets)])
+            taken = {new[uid]: mark.flags for uid, mark in marks.items() if uid in new}
+            flags.setdefault(person, {}).update(taken)
+    deltas: list[Delta] = []
+    for person, own in flags.items():
+        base, whose = (deltas[-1] if deltas else after).modseq, Private(person, 0)
+        changed = change(database, after.mailbox, whose, own, base + 1)
+        if changed:
+            made = changed_delta(database, after.mailbox, base, whose, changed)
+            deltas.append(made)
+    return deltas
+
+
 def changed_delta(
     database: Database,
     mailbox: MailboxId,

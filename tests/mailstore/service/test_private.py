@@ -169,10 +169,9 @@ def test_copies_carry_the_flags_of_who_copies(home):
     store(home, ann, [1, 2], ADD, "\\Seen")
     store(home, bob, [2, 3], ADD, "\\Seen")
     home.run(bob.copy([1, 2, 3], "Archive"))
-    home.run(bob.move([2], "Archive"))
-    assert masks(home.open("Archive")) == [0, 0, 0, 0]
-    assert masks(guest(home, BOB, "Archive")) == [0, SEEN, SEEN, SEEN]
-    assert masks(guest(home, EVE, "Archive")) == [0, 0, 0, 0]
+    assert masks(home.open("Archive")) == [0, 0, 0]
+    assert masks(guest(home, BOB, "Archive")) == [0, SEEN, SEEN]
+    assert masks(guest(home, EVE, "Archive")) == [0, 0, 0]
     home.run(ann.copy([1], "Sent"))
     assert masks(home.open("Sent")) == [SEEN]
     assert masks(guest(home, BOB, "Sent")) == [0]
@@ -180,6 +179,20 @@ def test_copies_carry_the_flags_of_who_copies(home):
     home.run(bob.copy([3], "INBOX"))
     assert masks(bob)[-1] == SEEN
     assert masks(ann)[-1] == 0
+
+
+@pytest.mark.parametrize("mover", ["ann", BOB], ids=["owner", "guest"])
+def test_a_move_takes_the_flags_of_everybody_along(home, mover):
+    ann, bob, eve = home.open(), guest(home), guest(home, EVE)
+    store(home, ann, [1, 2], ADD, "\\Seen")
+    store(home, bob, [2, 3], ADD, "\\Seen")
+    store(home, eve, [1], ADD, "\\Seen")
+    watching = guest(home, EVE, "Archive")
+    home.run((ann if mover == "ann" else bob).move([1, 2, 3], "Archive"))
+    assert masks(home.open("Archive")) == [SEEN, SEEN, 0]
+    assert masks(guest(home, BOB, "Archive")) == [0, SEEN, SEEN]
+    home.run(watching.refresh())
+    assert masks(watching) == masks(guest(home, EVE, "Archive")) == [SEEN, 0, 0]
 
 
 def test_a_message_that_he_brings_is_seen_by_him_alone(home):
