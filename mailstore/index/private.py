@@ -231,16 +231,16 @@ def contradictions(database: Database) -> list[str]:
     ) as rows:
         for mailbox, person, chunk, count, modseq, octets in rows:
             marks = _read([(chunk, octets)])
-            what = f"private flags of {person} in mailbox {mailbox}"
+            where = f"private flags of {person} in mailbox {mailbox}"
             if (count, modseq) != (_seen(marks), _highest(marks)):
-                found.append(f"{what}: the counts of row {chunk} are wrong")
+                found.append(f"{where}: the counts of row {chunk} are wrong")
             lost = database.one(
                 "SELECT count(*) FROM json_each(?) j WHERE NOT EXISTS (SELECT 1"
                 " FROM entry e WHERE e.mailbox = ? AND e.uid = j.value)",
                 (json.dumps(list(marks)), mailbox),
             )
             if lost is not None and lost[0]:
-                found.append(f"{what}: {lost[0]} of messages that are gone")
+                found.append(f"{where}: {lost[0]} of messages that are gone")
     return found
 
 

@@ -109,7 +109,9 @@ def test_names_subscriptions_and_counters(client: imaplib.IMAP4):
     ]
     ok(client.unsubscribe("imaplib/ab"))
     ok(client.delete("imaplib/ab"))
-    assert ok(client.namespace()) == [b'(("" "/")) NIL NIL']
+    assert ok(client.namespace()) == [
+        b'(("" "/")) (("Other Users/" "/")) (("Shared/" "/"))'
+    ]
     assert client.status("imaplib/ab", "(MESSAGES)")[0] == "NO"
 
 
