@@ -59,9 +59,7 @@ def copy(
     """
     annotated, marked = _look_at(database, source)
     target = open_target(database, to)
-    uidvalidity = database.one(
-        "SELECT uidvalidity FROM mailbox WHERE id = ?", (target,)
-    )
+    uidvalidity = _uidvalidity(database, target)
     where, values = among.where(source)
     found = database.all(
         "SELECT uid, flags, more, modseq, size, internaldate, zone, message"
@@ -69,8 +67,8 @@ def copy(
         values,
     )
     uids = array("I", [row[0] for row in found])
-    if not found or uidvalidity is None:
-        return CopyDone(uidvalidity[0] if uidvalidity else 0, uids, uids, ())
+    if not found:
+        return CopyDone(uidvalidity, uids, uids, ())
     kept = _kept(whose, settable, move=move)
     rows = [
         EntryRow(uid, to_mask(flags, more) & kept, *rest)
@@ -95,6 +93,11 @@ def copy(
         removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
+
+
+def _uidvalidity(database: Database, mailbox: MailboxId) -> int:
+    row = database.one("SELECT uidvalidity FROM mailbox WHERE id = ?", (mailbox,))
+    return 0 if row is None else int(row[0])
 
 
 def _kept(whose: Private | None, settable: int, *, move: bool) -> int:
