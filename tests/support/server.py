@@ -13,14 +13,19 @@ At the end the server has to stop clean, its log has to be free of errors, and
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,7 +93,12 @@ class ServerProcess:
     """
 
     def __init__(
-        self, folder: Path, *, more_config: str = "", arguments: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        more_config: str = "",
+        arguments: Sequence[str] = (),
+        accounts: Sequence[Account] = (),
     ) -> None:
         self.folder = folder
         self.arguments = tuple(arguments)
@@ -105,8 +115,16 @@ class ServerProcess:
             key=json.dumps(str(self.certificates.key)),
             more=more_config,
         )
-        self.imapd("init", str(folder), config=False)
+        apart = tomllib.loads(more_config).keys() - _SAME_ACCOUNTS
+        if accounts and not apart:
+            shutil.copytree(_store_of(tuple(accounts)), folder / "store")
+            self.accounts = {account.name: account for account in accounts}
+        else:
+            self.imapd("init", str(folder), config=False)
         self.config.write_text(text, encoding="utf-8")
+        if accounts and apart:
+            for account in accounts:
+                self.add_account(account)
 
     # -- the process
 
@@ -283,6 +301,21 @@ class ServerProcess:
 
 
 _PROGRAM = (sys.executable, "-m", "imapd")
+_SAME_ACCOUNTS = frozenset(
+    {"delivery", "features", "limits", "listen", "pop3", "quota", "server", "sharing"}
+)
+"""Tables of a configuration under which an account is made as without them."""
+
+
+@functools.cache
+def _store_of(accounts: tuple[Account, ...]) -> Path:
+    """Make a store with accounts by the command line, once: servers get copies."""
+    folder = Path(tempfile.mkdtemp(prefix="imapd-accounts-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = ServerProcess(folder)
+    for account in accounts:
+        made.add_account(account)
+    return folder / "store"
 
 
 def _environment() -> dict[str, str]:
@@ -299,9 +332,9 @@ def running_server(
     arguments: Sequence[str] = ("--workers", "1"),
 ) -> Iterator[ServerProcess]:
     """Run a server for the length of a ``with`` block; prove at its end all is well."""
-    made = ServerProcess(folder, more_config=more_config, arguments=arguments)
-    for account in accounts:
-        made.add_account(account)
+    made = ServerProcess(
+        folder, more_config=more_config, arguments=arguments, accounts=accounts
+    )
     made.start()
     try:
         yield made
