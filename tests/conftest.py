@@ -34,7 +34,7 @@ settings.register_profile(
 )
 settings.load_profile("gate" if os.environ.get("CI") else "dev")
 
-BY_HAND = ("mta", "soak", "perf")
+BY_HAND = ("mta", "workers", "soak", "perf")
 """Marks of tests that only run when ``-m`` names them."""
 
 

@@ -36,12 +36,16 @@ CHECKS: Mapping[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
         (("tests.docs.rfc_coverage",),),
     ),
     "unit": (
-        "all tests but mta, soak and perf, on two processes",
+        "all tests but mta, workers, soak and perf, on two processes",
         (("pytest", "-q", "-n", "2", "--dist", "loadfile"),),
     ),
     "mta": (
         "mail through Postfix, and kill -9 while it comes in",
         (("pytest", "-q", "-m", "mta", "tests/clients", "tests/process"),),
+    ),
+    "workers": (
+        "servers of several processes: replaced, counted together, killed",
+        (("pytest", "-q", "-n", "2", "-m", "workers", "tests/process"),),
     ),
     "soak": (
         "long runs of the random tests, by hand",

@@ -10,7 +10,7 @@ import pytest
 from mailstore.crashpoints import VARIABLE, CrashPoint, reach
 from tests.crash.kill import POINTS, Round, play, rounds
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.workers]
 
 
 def test_nothing_that_was_acknowledged_is_missing(tmp_path):

@@ -20,7 +20,7 @@ from tests.support.client import Client, Disconnected
 from tests.support.responses import Fetch
 from tests.support.server import ServerProcess, running_server
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.workers]
 
 CLIENTS = 4
 ROUNDS = 4

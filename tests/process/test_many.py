@@ -21,7 +21,7 @@ from tests.support.client import Client
 from tests.support.server import ROOT, ServerProcess, running_server
 from tests.support.slapd import ldap_config, running_slapd
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.workers]
 
 FILTER = ROOT / "docs" / "howto" / "imapd-fail2ban.conf"
 

@@ -15,7 +15,7 @@ from tests.process.test_serve import at_worker, children, until
 from tests.support.responses import Code, SearchResult, Status
 from tests.support.server import ServerProcess, running_server
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.workers]
 
 BYE = Status("BYE", "an administrator has ended this session", Code("UNAVAILABLE"))
 
