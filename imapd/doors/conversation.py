@@ -8,6 +8,7 @@ bounded: a line, what is read ahead, silence, the number of errors.
 
 from __future__ import annotations
 
+import abc
 import enum
 import itertools
 import re
@@ -52,7 +53,7 @@ class Why(enum.Enum):
     HOSTILE = enum.auto()  # nothing that follows can be trusted
 
 
-class Conversation:
+class Conversation(abc.ABC):
     """The owner calls `start`, `receive`, `closed`, `shutdown`."""
 
     protocol = ""
@@ -94,27 +95,27 @@ class Conversation:
 
     # -- what subclasses do
 
+    @abc.abstractmethod
     def greeting(self) -> Rendered | None:
         """Give the first answer."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def obey(self, line: bytes) -> Awaitable[None]:
         """Do what a line says, and answer."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def words(self, why: Why, text: str) -> Rendered | None:
         """Say in the protocol's words why it ends, or why a line is none."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def most_errors(self) -> int:
         """Give how many errors end the conversation."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def time_left(self) -> tuple[float, Why, str]:
         """Give the seconds until the client has taken too long, and for what."""
-        raise NotImplementedError
 
-    async def left(self) -> None:
+    async def left(self) -> None:  # noqa: B027 - most hold nothing
         """Free what the conversation held."""
 
     # -- called by the owner

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+
 from imapd.doors.conversation import Conversation, Why
 from imapd.doors.intake import Intake
 from imapd.doors.replies import DEFECT, Answer
@@ -31,9 +33,9 @@ class MtaConversation(Conversation):
         super().__init__(services, transport, peer, intake, secure=secure)
         self.idle_commands = 0  # since the last message
 
+    @abc.abstractmethod
     async def run(self, line: bytes) -> None:
         """Do what a line says, and answer."""
-        raise NotImplementedError
 
     def late(self) -> bool:
         """Tell whether what is going on has lasted too long."""

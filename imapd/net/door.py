@@ -8,6 +8,7 @@ the handshake's are the session's.
 
 from __future__ import annotations
 
+import abc
 import ipaddress
 import os
 from collections.abc import Iterable
@@ -107,7 +108,7 @@ class Talk(Port):
 
 
 @implementer(IHalfCloseableProtocol)
-class SocketProtocol(Protocol):
+class SocketProtocol(Protocol, abc.ABC):
     """One socket and its session."""
 
     transport: Any
@@ -126,17 +127,17 @@ class SocketProtocol(Protocol):
 
     # -- what is spoken
 
+    @abc.abstractmethod
     def new_talk(self, peer: Peer, *, secure: bool) -> Talk:
         """Make the session; ``secure``: TLS protects it already."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def refusal(self, text: str) -> bytes:
         """Say in place of a greeting why there will be none."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def is_stranger(self) -> bool:
         """Tell whether nobody is logged in."""
-        raise NotImplementedError
 
     def new_output(self) -> Output:
         """Make the way out."""
