@@ -19,7 +19,9 @@ from mailstore.crashpoints import VARIABLE, CrashPoint
 from mailstore.errors import NotFound, Unavailable
 from mailstore.index.database import Database, migrations
 from mailstore.maintenance.check import account_folders, check
-from mailstore.model import SEEN, Column, FlagChange, FlagOperation
+from mailstore.model import SEEN, Column, FlagChange, FlagOperation, QuotaLimits
+from mailstore.rights import Right
+from mailstore.service.rights_lists import RightsLists
 from tests.crash.cut import LUCKS, Image
 from tests.crash.disk import DiskFiles, recorded
 from tests.mailstore.index.older import make_older
@@ -91,9 +93,31 @@ def test_a_store_of_every_version_opens_and_has_everything(archive, tmp_path):
     home.close()
     report = check(tmp_path)
     assert report.whole, report
-    version = archive.stem.partition("-")[0].removeprefix("mail")
+    version = schema_of(archive)
     kept = [path.name for path in account.glob("index.db.*")]
-    assert kept == [f"index.db.version{version}"]
+    assert kept == ([f"index.db.version{version}"] if version < LAST else [])
+
+
+def schema_of(archive):
+    return int(archive.stem.partition("-")[0].removeprefix("mail"))
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [archive for archive in STORES if schema_of(archive) >= 13],
+    ids=lambda path: path.stem,
+)
+def test_what_accounts_add_to_their_mail_survives_an_upgrade(archive, tmp_path):
+    unpacked(archive, tmp_path)
+    home = Home(tmp_path)
+    lists = RightsLists(home.store, home.account)
+    rights = {entry.identifier: entry.rights for entry in lists.entries("a/b")}
+    assert rights["anyone"] == Right.LOOKUP | Right.READ
+    assert home.run(home.account.quota.root("")).limits == QuotaLimits(message=100)
+    mailbox = home.open()
+    (notes,) = mailbox.annotations.get([1], ["*"], values=True)
+    assert [note.value for note in notes] == [b"a note"]
+    home.close()
 
 
 @pytest.mark.parametrize("version", range(1, LAST))
