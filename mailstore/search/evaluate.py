@@ -47,8 +47,6 @@ from mailstore.search.planes import Columns, Plane
 from mailstore.search.texts import Texts, TextTerm, TextTest
 from mailstore.search.watch import Watch
 
-_MUCH = 4  # of so many messages of the account one is asked about: all are
-
 
 def cost(predicate: Predicate) -> int:
     """Rank terms by what one message costs: 0 memory, 1 index, 2 and 3 its bytes."""
@@ -250,8 +248,7 @@ class _Search:
         """Give how well messages answer, by their places; others are left out."""
         rest, scores = among, {}
         if self._index is not None:
-            wanted = sorted(planes.chosen(self._columns.messages, among))
-            known = self._index.like(term, wanted)
+            known = self._index.like(term, self._ids(among))
             odd = self._index.wordless
             places = [(at, self._columns.messages[at]) for at in planes.indexes(among)]
             scores = {at: known[id_] for at, id_ in places if id_ in known}
@@ -279,12 +276,14 @@ class _Search:
         return scores
 
     def _by_index(self, index: IndexedTexts, term: TextTerm, among: Plane) -> Plane:
+        found = index.find(term, self._ids(among))
+        return planes.both(among, planes.with_messages(self._columns, found))
+
+    def _ids(self, among: Plane) -> Sequence[int]:
+        """Give the ids of messages, ascending."""
         columns = self._columns
-        wanted = None
-        if among.count(1) * _MUCH < index.count:
-            wanted = sorted(planes.chosen(columns.messages, among))
-        found = index.find(term, wanted)
-        return planes.both(among, planes.with_messages(columns, found))
+        ids = planes.chosen(columns.messages, among)
+        return ids if columns.ordered else sorted(set(ids))
 
     def _by_reading(self, term: TextTerm, among: Plane) -> Plane:
         if self._texts is None:

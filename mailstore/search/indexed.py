@@ -30,12 +30,12 @@ from mailstore.search.words import Words, patterns, with_clues, words_of
 _FEW = 8  # messages whose texts are read without asking the words
 _SHORT = 2  # octets of a needle that may be in very many words,
 _FREQUENT = 16_384  # in more than which the texts are looked through instead
+_SPARSE = 8  # of so many messages one is looked for: its place, not all of them
 _KEPT = 16 << 20  # octets of words that a search keeps
-_SPARSE = 4  # of so many messages one is looked for: by itself, not in all
 
 
 Chosen = set[int] | range
-"""Ordinals that are asked about; a range for all of a segment."""
+"""Ordinals that are asked about, and no others: texts of strangers cost as much."""
 
 
 class IndexedTexts:
@@ -58,14 +58,13 @@ class IndexedTexts:
             [seg.ids[at] for seg in self._segments for at in seg.wordless]
         )
         """Ids of messages whose bodies are too long for a list of their words."""
-        self.count = sum([len(seg.ids) for seg in self._segments])
         self._kept: dict[tuple[int, int], Words] = {}
         self._room = _KEPT
 
-    def find(self, term: TextTerm, wanted: Sequence[int] | None) -> set[int]:
-        """Give the ids of messages that match, of those wanted (ascending) at least.
+    def find(self, term: TextTerm, wanted: Sequence[int]) -> set[int]:
+        """Give the ids of messages that match, of those wanted (ascending).
 
-        None: all. Irregular ones are left out.
+        Irregular ones are left out.
         """
         found: set[int] = set()
         for segment, chosen in self._asked_about(wanted):
@@ -75,21 +74,13 @@ class IndexedTexts:
             self._pause()
         return found
 
-    def _asked_about(
-        self, wanted: Sequence[int] | None
-    ) -> Iterator[tuple[Segment, Chosen]]:
+    def _asked_about(self, wanted: Sequence[int]) -> Iterator[tuple[Segment, Chosen]]:
         """Give the segments with messages that are wanted, and which those are."""
         for segment in self._segments:
             ids = segment.ids
-            low, high = 0, len(ids)
-            if wanted is not None:
-                low, high = bisect_left(wanted, ids[0]), bisect_right(wanted, ids[-1])
-            if low == high:
-                continue
-            chosen: Chosen = range(len(ids))
-            if wanted is not None and (high - low) * _SPARSE < len(ids):
-                chosen = _ordinals(ids, wanted[low:high])
-            yield segment, chosen
+            low, high = bisect_left(wanted, ids[0]), bisect_right(wanted, ids[-1])
+            if low < high and (chosen := _ordinals(ids, wanted[low:high])):
+                yield segment, chosen
 
     def _find(self, segment: Segment, term: TextTerm, chosen: Chosen) -> set[int]:
         match term:
@@ -112,7 +103,7 @@ class IndexedTexts:
 
     # -- what is nearly so
 
-    def like(self, term: Fuzzy, wanted: Sequence[int] | None) -> dict[int, float]:
+    def like(self, term: Fuzzy, wanted: Sequence[int]) -> dict[int, float]:
         """Give how well messages answer, by their ids, as `find`.
 
         Left out are, beside the irregular, those with a body without words.
@@ -271,7 +262,7 @@ class IndexedTexts:
         if kind == BODY:
             found.update(segment.wordless)
         if len(chosen) < len(segment.ids):
-            found.intersection_update(chosen)
+            found = {at for at in found if at in chosen}
         return found, wanted.exact
 
     def _words_of(self, segment: Segment, kind: int) -> Words:
@@ -334,14 +325,20 @@ class IndexedTexts:
             self._pause()
 
 
-def _ordinals(ids: Sequence[int], wanted: Sequence[int]) -> set[int]:
-    """Give where some ids are among all, those that are."""
-    found = set()
-    for one in wanted:
-        at = bisect_left(ids, one)
-        if at < len(ids) and ids[at] == one:
-            found.add(at)
-    return found
+def _ordinals(ids: Sequence[int], wanted: Sequence[int]) -> Chosen:
+    """Give where some ids are among all; those that are there. Both ascend."""
+    whole = ids[-1] - ids[0] == len(ids) - 1  # without a gap
+    if whole and wanted[-1] - wanted[0] == len(wanted) - 1:
+        return range(wanted[0] - ids[0], wanted[-1] - ids[0] + 1)
+    if whole:
+        return {one - ids[0] for one in wanted}
+    if len(wanted) * _SPARSE < len(ids):
+        places = [(bisect_left(ids, one), one) for one in wanted]
+        return {at for at, one in places if ids[at] == one}
+    among = frozenset(wanted)
+    if among.issuperset(ids):
+        return range(len(ids))
+    return {at for at, one in enumerate(ids) if one in among}
 
 
 def _field_has(header: bytes, begin: bytes, needle: bytes) -> bool:
