@@ -60,6 +60,7 @@ def store_options(config: Config) -> StoreOptions:
         annotation_octets=config.store.annotation_octets,
         annotations_of_message=config.store.annotations_of_message,
         annotations_of_mailbox=config.store.annotations_of_mailbox,
+        search_cache=config.store.search_cache,
         quota=QuotaLimits(
             config.quota.storage or None,
             config.quota.messages or None,

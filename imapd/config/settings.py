@@ -100,6 +100,11 @@ class StoreSettings:
         "annotations of all messages of a mailbox: shared ones, and private ones of "
         "each person",
     )
+    search_cache: int = _setting(
+        64 << 20,
+        Whole(0, 1 << 40),
+        "octets of text indexes kept in memory in each worker, for all accounts",
+    )
     open_accounts: int = _setting(
         256, Whole(8, 100_000), "accounts kept open in each worker after their last use"
     )

@@ -15,7 +15,8 @@ from mailstore.mime.text import fold
 from mailstore.query import BodyContains, Fuzzy, HeaderContains, SentOn, TextContains
 from mailstore.search import fuzzy
 from mailstore.search.extract import FIELDS, encode
-from mailstore.search.planes import matches
+from mailstore.search.kept import Kept
+from mailstore.search.planes import test
 from mailstore.search.segment import (
     BODY,
     HEADER,
@@ -31,7 +32,10 @@ _FEW = 8  # messages whose texts are read without asking the words
 _SHORT = 2  # octets of a needle that may be in very many words,
 _FREQUENT = 16_384  # in more than which the texts are looked through instead
 _SPARSE = 8  # of so many messages one is looked for: its place, not all of them
-_KEPT = 16 << 20  # octets of words that a search keeps
+_ALL = -1  # kinds of what is kept of a segment besides its blocks: what it is,
+_DAYS = -2  # the days of its messages,
+_PLACES = -1  # and of a kind of blocks: where they are,
+_PLACE = 150  # in so many octets for each
 
 
 Chosen = set[int] | range
@@ -42,11 +46,16 @@ class IndexedTexts:
     """The text index during one search; ``pause`` is called between its steps."""
 
     def __init__(
-        self, text: TextDatabase, pause: Callable[[], None], last_message: int
+        self,
+        text: TextDatabase,
+        kept: Kept,
+        pause: Callable[[], None],
+        last_message: int,
     ) -> None:
         self._text = text
+        self._kept = kept
         self._pause = pause
-        self._segments = text.segments()
+        self._segments = [self._segment(id_) for id_ in text.segment_ids()]
         self.watermark, _ = text.progress()
         self.complete = last_message <= self.watermark
         """Whether it has all messages that there were when ``last_message`` was."""
@@ -58,8 +67,13 @@ class IndexedTexts:
             [seg.ids[at] for seg in self._segments for at in seg.wordless]
         )
         """Ids of messages whose bodies are too long for a list of their words."""
-        self._kept: dict[tuple[int, int], Words] = {}
-        self._room = _KEPT
+
+    def _segment(self, id_: int) -> Segment:
+        def read() -> tuple[Segment, int]:
+            segment = self._text.segment(id_)
+            return segment, 8 * len(segment.ids)
+
+        return self._kept.get((id_, _ALL, 0), read)
 
     def find(self, term: TextTerm, wanted: Sequence[int]) -> set[int]:
         """Give the ids of messages that match, of those wanted (ascending).
@@ -85,11 +99,9 @@ class IndexedTexts:
     def _find(self, segment: Segment, term: TextTerm, chosen: Chosen) -> set[int]:
         match term:
             case SentOn(compare, day):
-                days = self._text.days(segment.id)
+                days, is_such = self._days(segment), test(compare, day)
                 return {
-                    at
-                    for at in chosen
-                    if days[at] != UNKNOWN_DAY and matches(compare, days[at], day)
+                    at for at in chosen if is_such(days[at]) and days[at] != UNKNOWN_DAY
                 }
             case HeaderContains(name, needle):
                 return self._in_field(segment, name, encode(fold(needle)), chosen)
@@ -100,6 +112,13 @@ class IndexedTexts:
                 found = self._in_text(segment, HEADER, octets, chosen)
                 rest = set(chosen) - found if found else chosen
                 return found | self._in_text(segment, BODY, octets, rest)
+
+    def _days(self, segment: Segment) -> array[int]:
+        def read() -> tuple[array[int], int]:
+            days = self._text.days(segment.id)
+            return days, 4 * len(days)
+
+        return self._kept.get((segment.id, _DAYS, 0), read)
 
     # -- what is nearly so
 
@@ -266,14 +285,7 @@ class IndexedTexts:
         return found, wanted.exact
 
     def _words_of(self, segment: Segment, kind: int) -> Words:
-        """Read a segment's words, and keep them for the search's other terms."""
-        found = self._kept.get((segment.id, kind))
-        if found is None:
-            found = words_in(self._text, segment.id, kind)
-            if self._room > 0:
-                self._room -= len(found.octets)
-                self._kept[segment.id, kind] = found
-        return found
+        return words_in(self._text, segment.id, kind, self._kept)
 
     def _scan(
         self, segment: Segment, kind: int, needle: bytes, chosen: Chosen
@@ -301,7 +313,7 @@ class IndexedTexts:
         self, segment: Segment, kind: int, chosen: Chosen
     ) -> Iterator[tuple[int, int, array[int], bytes]]:
         """Give the blocks that have a chosen message: first, last, ends, texts."""
-        places = self._text.places(segment.id, kind)
+        places = self._places(segment, kind)
         if len(chosen) < len(segment.ids):
             order = sorted(chosen)
             places = [
@@ -310,8 +322,29 @@ class IndexedTexts:
                 if bisect_left(order, first) < bisect_right(order, last)
             ]
         for row, first, last in places:
+            ends, data = self._contents(segment, kind, row)
+            yield first, last, ends, data
+
+    def _places(self, segment: Segment, kind: int) -> list[tuple[int, int, int]]:
+        def read() -> tuple[list[tuple[int, int, int]], int]:
+            places = self._text.places(segment.id, kind)
+            return places, _PLACE * len(places)
+
+        return self._kept.get((segment.id, kind, _PLACES), read)
+
+    def _contents(
+        self, segment: Segment, kind: int, row: int
+    ) -> tuple[array[int], bytes]:
+        """Give a block. Fields are kept, they are short; whole texts would fill it."""
+
+        def read() -> tuple[tuple[array[int], bytes], int]:
             ends, data = self._text.contents(row)
-            yield first, last, ends, decompress(data)
+            text = decompress(data)
+            return (ends, text), 4 * len(ends) + len(text)
+
+        if kind < HEADER:
+            return self._kept.get((segment.id, kind, row), read)
+        return read()[0]
 
     def _each(
         self, segment: Segment, kind: int, chosen: Chosen

@@ -162,7 +162,7 @@ def with_uids(columns: Columns, ranges: Sequence[tuple[int, int]]) -> Plane:
 
 def with_size(columns: Columns, compare: Compare, octets: int) -> Plane:
     """Give the messages of a size."""
-    return bytes(map(_test(compare, octets), columns.sizes))
+    return bytes(map(test(compare, octets), columns.sizes))
 
 
 def among_messages(columns: Columns, numbers: frozenset[int]) -> Plane:
@@ -177,7 +177,7 @@ def changed_since(columns: Columns, modseq: int) -> Plane:
 
 def arrived_at(columns: Columns, compare: Compare, epoch: int) -> Plane:
     """Give the messages by the moment of INTERNALDATE."""
-    return bytes(map(_test(compare, epoch), columns.dates))
+    return bytes(map(test(compare, epoch), columns.dates))
 
 
 def arrived_on(columns: Columns, compare: Compare, day: int) -> Plane:
@@ -213,7 +213,7 @@ class _Test(Protocol):
     def __call__(self, value: int, /) -> bool: ...
 
 
-def _test(compare: Compare, limit: int) -> _Test:
+def test(compare: Compare, limit: int) -> _Test:
     """Give the comparison of a value with a limit; the operands are turned round."""
     match compare:
         case Compare.LESS:
@@ -228,4 +228,4 @@ def _test(compare: Compare, limit: int) -> _Test:
 
 def matches(compare: Compare, value: int, limit: int) -> bool:
     """Compare one value with a limit."""
-    return _test(compare, limit)(value)
+    return test(compare, limit)(value)

@@ -14,6 +14,7 @@ import zstandard
 
 from mailstore.errors import Corrupt
 from mailstore.search.extract import FIELDS, HeaderTexts
+from mailstore.search.kept import Kept
 from mailstore.search.textdb import PRINT, Block, NewSegment, Segment, TextDatabase
 from mailstore.search.words import Gathering, Postings, Words, words_of
 
@@ -228,16 +229,31 @@ class SegmentWriter:
             start = end
 
 
-def words_in(text: TextDatabase, segment: int, kind: int) -> Words:
-    """Read the words of a segment's texts of a kind. Raises `Corrupt`."""
-    block = text.block(segment, WORDS[kind], 0)
-    if block is None:
-        raise Corrupt(detail="a segment of the text index has no words")
+def words_in(
+    text: TextDatabase, segment: int, kind: int, kept: Kept | None = None
+) -> Words:
+    """Read the words of a segment's texts of a kind; from what is kept if possible.
+
+    Raises `Corrupt`.
+    """
+    kept = Kept(0) if kept is None else kept
+
+    def read_words() -> tuple[tuple[bytes, array[int]], int]:
+        block = text.block(segment, WORDS[kind], 0)
+        if block is None:
+            raise Corrupt(detail="a segment of the text index has no words")
+        octets = decompress(block.data)
+        return (octets, block.ends), len(octets) + 4 * len(block.ends)
 
     def load(number: int) -> Postings:
-        found = text.block(segment, WORDS[kind] + 1, number)
-        if found is None:
-            raise Corrupt(detail="the text index lacks where words are")
-        return found.ends, array("H", decompress(found.data))
+        def read() -> tuple[Postings, int]:
+            found = text.block(segment, WORDS[kind] + 1, number)
+            if found is None:
+                raise Corrupt(detail="the text index lacks where words are")
+            ordinals = array("H", decompress(found.data))
+            return (found.ends, ordinals), 4 * len(found.ends) + 2 * len(ordinals)
 
-    return Words(decompress(block.data), block.ends, load)
+        return kept.get((segment, WORDS[kind] + 1, number), read)
+
+    octets, starts = kept.get((segment, WORDS[kind], 0), read_words)
+    return Words(octets, starts, load)

@@ -6,13 +6,16 @@ another index than the one beside it, is dropped as a whole and made again.
 
 A *segment* holds the texts of messages with neighbouring ids; segments do not overlap,
 and up to the watermark every message that the index has is in one. Where nothing else
-is said, messages are named by their ordinal in the segment. Invariant: readers work
-in one snapshot, so that segments and watermark fit together.
+is said, messages are named by their ordinal in the segment. Invariants: readers work
+in one snapshot, so that segments and watermark fit together; a segment is never
+changed, and its number is a random one of 62 bits, so that no two of all files ever
+have the same and what was read of one holds for good (`mailstore.search.kept`).
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +29,7 @@ import apsw
 from mailstore.errors import Corrupt, StoreError
 from mailstore.index.database import Database, check_sqlite, store_error
 
-VERSION = 1
+VERSION = 2
 PRINT = 8  # octets of a message's digest that tell whether it is the same one
 _FILES = ("text.db", "text.db-wal", "text.db-shm")
 _BUSY_MS = 10_000
@@ -40,7 +43,7 @@ CREATE TABLE progress (
 INSERT INTO progress VALUES (0, 0);
 
 CREATE TABLE segment (
-    id        INTEGER PRIMARY KEY,
+    id        INTEGER PRIMARY KEY,  -- random, see above
     first     INTEGER NOT NULL UNIQUE,
     last      INTEGER NOT NULL,
     size      INTEGER NOT NULL,   -- octets of texts
@@ -208,21 +211,30 @@ class TextDatabase:
             raise Corrupt(detail="a text index without progress")
         return row[0], row[1]
 
+    def segment_ids(self) -> list[int]:
+        """Give the segments' numbers, in the order of their messages."""
+        rows = self._database.all("SELECT id FROM segment ORDER BY first")
+        return [id_ for (id_,) in rows]
+
     def segments(self) -> list[Segment]:
         """Give all segments in the order of their messages."""
-        rows = self._database.all(
-            "SELECT id, ids, size, irregular, wordless FROM segment ORDER BY first"
+        return [self.segment(id_) for id_ in self.segment_ids()]
+
+    def segment(self, id_: int) -> Segment:
+        """Give a segment. Raises `Corrupt`."""
+        row = self._database.one(
+            "SELECT ids, size, irregular, wordless FROM segment WHERE id = ?", (id_,)
         )
-        return [
-            Segment(
-                id_,
-                _unpacked("Q", ids),
-                size,
-                _unpacked("H", irregular),
-                _unpacked("H", wordless),
-            )
-            for id_, ids, size, irregular, wordless in rows
-        ]
+        if row is None:
+            raise Corrupt(detail="a segment of the text index is missing")
+        ids, size, irregular, wordless = row
+        return Segment(
+            id_,
+            _unpacked("Q", ids),
+            size,
+            _unpacked("H", irregular),
+            _unpacked("H", wordless),
+        )
 
     def prints(self, segment: int) -> bytes:
         """Give the beginnings of the digests of a segment's messages."""
@@ -288,10 +300,12 @@ class TextDatabase:
 
     def add(self, segment: NewSegment) -> None:
         """Add a segment; its messages must be in no other."""
-        row = self._database.one(
-            "INSERT INTO segment (first, last, size, ids, prints, days, irregular,"
-            " wordless) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        id_ = secrets.randbits(62)
+        self._database.execute(
+            "INSERT INTO segment (id, first, last, size, ids, prints, days, irregular,"
+            " wordless) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
+                id_,
                 segment.ids[0],
                 segment.ids[-1],
                 segment.size,
@@ -302,13 +316,12 @@ class TextDatabase:
                 _packed(segment.wordless),
             ),
         )
-        assert row is not None
         self._database.many(
             "INSERT INTO block (segment, kind, number, first, last, ends, data)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    row[0],
+                    id_,
                     block.kind,
                     block.number,
                     block.first,

@@ -100,7 +100,7 @@ class Account:
         )
         turns = Turns(runtime)
         self.searching = SearchParts(
-            runtime, self.readers, self.blobs, self.indexing, turns
+            runtime, self.readers, self.blobs, self.indexing, turns, around.kept
         )
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
         self.surrogates = Surrogates(self.readers.event)

@@ -10,6 +10,7 @@ from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
 from mailstore.model import NO_LIMITS, SEEN, AccountId, QuotaLimits
+from mailstore.search.kept import DEFAULT, Kept
 from mailstore.service.namespaces import Namespaces
 from mailstore.service.reserve import Reserve
 
@@ -46,6 +47,7 @@ class StoreOptions:
     annotation_octets: int = 65_536  # of one annotation of a message (RFC 5257)
     annotations_of_message: int = 50  # and one owner
     annotations_of_mailbox: int = 100_000  # and one owner
+    search_cache: int = DEFAULT  # of text indexes, kept in memory
     quota: QuotaLimits = NO_LIMITS  # of an account for which none were set
     quota_warning: int = 90  # per cent of it from which one should say so; 0: never
     private_flags: int = SEEN  # of each person in others' mailboxes, as a mask
@@ -69,4 +71,5 @@ class Surroundings:
     bus: ChangeBus
     files: FileSystem
     reserve: Reserve
+    kept: Kept = field(default_factory=Kept)  # of the text indexes of all accounts
     index_elsewhere: IndexElsewhere | None = None  # None: threads of this process

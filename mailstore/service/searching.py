@@ -20,6 +20,7 @@ from mailstore.query import Following, Predicate
 from mailstore.search.evaluate import cost, evaluate
 from mailstore.search.evaluate import relevancy as scores_of
 from mailstore.search.indexed import IndexedTexts
+from mailstore.search.kept import Kept
 from mailstore.search.lookups import Lookups, needs_lookup
 from mailstore.search.planes import Columns, only
 from mailstore.search.textdb import TextDatabase
@@ -128,6 +129,7 @@ class SearchParts:
     blobs: BlobStore
     indexing: Indexing
     turns: Turns
+    kept: Kept
 
 
 def _watch(runtime: Runtime, following: Following) -> Watch:
@@ -253,7 +255,8 @@ class _Work:
         watch = self._watch
         index = None
         if text is not None:
-            index = IndexedTexts(text, watch.pause, textsource.last_message(database))
+            last = textsource.last_message(database)
+            index = IndexedTexts(text, parts.kept, watch.pause, last)
         texts = _StoredTexts(database, parts.blobs, columns.messages)
         self.unindexed = index is None or not index.complete
         return self._give(predicate, columns, texts, watch, index)

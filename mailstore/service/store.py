@@ -22,6 +22,7 @@ from mailstore.index import acl, leaving, mailboxes
 from mailstore.index.database import Database, check_sqlite
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.model import FIRST_OF_OTHERS, AccountId, MailboxId
+from mailstore.search.kept import Kept
 from mailstore.service.access import Access
 from mailstore.service.account import Account
 from mailstore.service.folders import account_folder
@@ -94,7 +95,15 @@ class Store:
                 "the folder of the mail store cannot be made", detail=error.detail
             ) from error
         reserve = Reserve(path / "reserve", files, options.reserve)
-        around = Surroundings(runtime, options, bus, files, reserve, index_elsewhere)
+        around = Surroundings(
+            runtime,
+            options,
+            bus,
+            files,
+            reserve,
+            Kept(options.search_cache),
+            index_elsewhere,
+        )
         return cls(path, around)
 
     def check_space(self, size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -24,10 +25,11 @@ from mailstore.query import (
     Uids,
 )
 from mailstore.search import extract, indexed, indexer, segment, textdb
+from mailstore.search.kept import Kept
 from mailstore.search.proof import prove
 from tests.mailstore.mime import corpus
 from tests.mailstore.search.said import Said, fill, found
-from tests.mailstore.stores import Home
+from tests.mailstore.stores import OPTIONS, Home
 
 NAMES = ["from", "Subject", "TO", "cc", "bcc", "message-id", "x-odd", "list-id", "é"]
 
@@ -73,7 +75,9 @@ def small_pieces():
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("index"))
+    # So little room that some of what is kept is always read anew.
+    scarce = replace(OPTIONS, search_cache=40_000)
+    home = Home(tmp_path_factory.mktemp("index"), scarce)
     datas = odd_messages() + [path.read_bytes() for path in corpus.OWN]
     with small_pieces():
         for at, data in enumerate(datas):
@@ -389,7 +393,7 @@ def test_it_is_made_again_while_a_search_runs(home):
         textdb.drop(home.account._folder)
         home.append("INBOX", *bodies("fish"))
         fill(home)
-        reader = indexed.IndexedTexts(text, lambda: None, 2)
+        reader = indexed.IndexedTexts(text, Kept(), lambda: None, 2)
         assert reader.find(BodyContains("fish"), [1, 2, 3]) == {1}
         assert reader.watermark == 2
         assert found(home, mailbox, BodyContains("fish")) == [1, 3]

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
-from mailstore.query import And, Predicate, TextContains, Uids
+from mailstore.model import FlagChange, FlagOperation
+from mailstore.query import (
+    And,
+    BodyContains,
+    Compare,
+    HeaderContains,
+    Predicate,
+    SentOn,
+    TextContains,
+    Uids,
+)
 from mailstore.search import indexed, segment, textdb
 from tests.mailstore.search.said import fill, found
-from tests.mailstore.stores import Home
+from tests.mailstore.stores import OPTIONS, Home, Statements
 
 
 @pytest.fixture
@@ -66,3 +77,122 @@ def test_a_long_body_of_another_mailbox_is_not_looked_through(home, monkeypatch,
     with contents_read(home) as read:
         assert found(home, archive, TextContains("fish"))[:2] == [1, 2]
     assert segment.BODY in [kind for _, kind in read]
+
+
+# -- what is kept for the next search
+
+DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
+TERMS = (
+    TextContains("fish"),
+    BodyContains("eat"),
+    HeaderContains("Subject", "1"),
+    HeaderContains("From", "nobody"),
+    SentOn(Compare.AT_LEAST, 0),
+)
+
+
+@contextmanager
+def decompressions():
+    """Note the octets of each block that is decompressed."""
+    sizes: list[int] = []
+
+    def decompress(data):
+        found = segment_decompress(data)
+        sizes.append(len(found))
+        return found
+
+    segment_decompress = segment.decompress
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segment, "decompress", decompress)
+        patch.setattr(indexed, "decompress", decompress)
+        yield sizes
+
+
+def statements_of(home, work):
+    """Give the statements that a search has the text index run."""
+    indexing = home.account.indexing
+    ((_, text),) = indexing._spare
+    with Statements(text._database) as found:
+        work()
+    return [one for one in found if one.startswith("SELECT")]
+
+
+def test_the_next_search_decompresses_nothing_and_asks_for_segments_alone(home):
+    home.append("INBOX", *bodies(*["a fish", "some meat"] * 40))
+    fill(home)
+    mailbox = home.open()
+    wanted = [found(home, mailbox, term) for term in TERMS]
+    for term, answer in zip(TERMS, wanted, strict=True):
+        with decompressions() as sizes:
+            asked = statements_of(
+                home, lambda t=term, a=answer: check(home, mailbox, t, a)
+            )
+        assert sizes == []
+        assert len(asked) == 2, asked  # the segments' numbers, and the watermark
+    # A needle with other words reads where those are, and nothing else.
+    with decompressions() as sizes:
+        assert found(home, mailbox, BodyContains("ome")) == wanted[1]
+    assert len(sizes) <= 1
+
+
+def check(home, mailbox, term, answer):
+    assert found(home, mailbox, term) == answer
+
+
+def test_what_is_kept_is_shared_and_bounded(tmp_path):
+    home = Home(tmp_path, replace(OPTIONS, search_cache=20_000))
+    for n in range(30):
+        home.append("INBOX", *bodies(*[f"fish{n:02}{at:02}" for at in range(20)]))
+        fill(home, 1)
+    fill(home)
+    kept = home.account._around.kept
+    mailbox = home.open()
+    for n in range(30):
+        assert found(home, mailbox, BodyContains(f"fish{n:02}07")) == [20 * n + 8]
+        assert found(home, mailbox, HeaderContains("subject", f"{n % 20}"))
+        assert kept.octets <= 20_000
+        assert kept.octets == sum(size for _, size in kept._values.values())
+    assert kept.octets > 5_000
+    home.close()
+
+
+def test_what_was_kept_of_a_dropped_index_is_never_asked_for(home):
+    """Segments of the next file have other numbers, though it has the same name."""
+    home.append("INBOX", *bodies("fish", "meat"))
+    fill(home)
+    mailbox = home.open()
+    assert found(home, mailbox, BodyContains("fish")) == [1]
+    with kept_segments(home) as before:
+        pass
+    for name in ("text.db", "text.db-wal", "text.db-shm"):
+        (home.account._folder / name).unlink(missing_ok=True)
+    home.append("INBOX", *bodies("fish"))
+    fill(home)
+    with kept_segments(home) as after:
+        assert not set(before) & set(after)
+    assert found(home, mailbox, BodyContains("fish")) == [1, 3]
+
+
+def test_what_was_kept_of_purged_mail_is_never_asked_for(home):
+    home.append("INBOX", *bodies("secret fish", "plain fish", "meat"))
+    fill(home)
+    mailbox = home.open()
+    assert found(home, mailbox, BodyContains("fish")) == [1, 2]
+    home.run(mailbox.store_flags([1], DELETE, seen_at=99))
+    home.run(mailbox.expunge())
+    home.runtime.time += 40 * 86_400
+    home.run(home.account.purge())
+    fill(home)
+    home.append("INBOX", *bodies("more fish"))
+    fill(home)
+    assert found(home, mailbox, BodyContains("fish")) == [2, 4]
+    assert found(home, mailbox, HeaderContains("subject", "0")) == [4]
+
+
+@contextmanager
+def kept_segments(home):
+    with (
+        home.account.readers.take() as index,
+        home.account.indexing.reading(index) as text,
+    ):
+        yield text.segment_ids()
