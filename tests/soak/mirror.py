@@ -118,18 +118,22 @@ class Mirror:
     def _unknown_place(self, uid: int) -> int:
         """Give the place of a message that is there and whose UID was not told.
 
-        Of those between the same two known UIDs it is any: nothing is known of them.
+        Of those between the same two known UIDs it is any. Which of them is gone the
+        client cannot know, so what it knew of each by its number is worth no more.
         """
-        found = None
+        found: list[int] = []
         for at, message in enumerate(self.messages):
             if message.uid is None:
-                found = at if found is None else found
+                found.append(at)
             elif message.uid < uid:
-                found = None
+                found.clear()
             else:
                 break
-        assert found is not None, f"VANISHED {uid}, which was not there"
-        return found
+        assert found, f"VANISHED {uid}, which was not there"
+        if len(found) > 1:
+            for at in found:
+                self.messages[at].flags = self.messages[at].modseq = None
+        return found[0]
 
     def _fetched(self, response: Fetch) -> None:
         assert 1 <= response.number <= len(self.messages), "FETCH beyond EXISTS"
