@@ -11,6 +11,7 @@ writes runs on a writer lane only; `Runtime.deliver` is the one way back.
 from __future__ import annotations
 
 import enum
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, Protocol, TypeVar
@@ -81,6 +82,15 @@ class Runtime(Protocol):
         """
         ...
 
+    @property
+    def turn(self) -> int:
+        """The same number as long as the event thread hasn't looked outside.
+
+        What a client or another process did that an answer may depend on was heard
+        of in an earlier turn, or will be in a later one.
+        """
+        ...
+
     def now(self) -> float:
         """Wall clock, in seconds since the epoch."""
         ...
@@ -116,6 +126,9 @@ async def give_way(runtime: Runtime) -> None:
     future: Future[None] = runtime.future()
     runtime.deliver(lambda: future.succeed(None))
     await future
+
+
+_turns = itertools.count()
 
 
 class InlineFuture(Generic[T]):
@@ -155,6 +168,11 @@ class _NoTimer:
 
 class InlineRuntime:
     """Runs everything in the caller's thread, at once; timers never fire."""
+
+    @property
+    def turn(self) -> int:
+        """Always another: there is no event loop that could say that none began."""
+        return next(_turns)
 
     def future(self) -> Future[Any]:
         """Return a fresh, unresolved future."""

@@ -10,10 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Generic, TypeVar
-
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from imapd.net.loop import Call, Loop
 from mailstore.lanes import Future, Pool, Timer
@@ -37,7 +35,7 @@ network, as many as there are connections to LDAP."""
 _TURN = 0.002  # seconds of delivered calls before the sockets get their turn
 
 
-class DeferredFuture(Generic[T]):
+class LoopFuture(Generic[T]):
     """A future that a coroutine driven by Twisted can await."""
 
     __slots__ = ("_error", "_state", "_value", "_waiters")
@@ -46,7 +44,7 @@ class DeferredFuture(Generic[T]):
         self._state = 0
         self._value: T
         self._error: BaseException
-        self._waiters: list[Deferred[None]] = []
+        self._waiters: list[Callable[[], None]] = []
 
     def succeed(self, value: T) -> None:
         """Give the value to who awaits it."""
@@ -72,16 +70,47 @@ class DeferredFuture(Generic[T]):
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
-            waiter.callback(None)
+            waiter()
+
+    def on_done(self, call: Callable[[], None]) -> None:
+        """Call this when it is resolved, which it is not yet."""
+        self._waiters.append(call)
 
     def __await__(self) -> Generator[Any, Any, T]:
         if self._state == 0:
-            waiter: Deferred[None] = Deferred()
-            self._waiters.append(waiter)
-            yield waiter
+            yield self
         if self._state == 2:
             raise self._error
         return self._value
+
+
+class _Driven:
+    """A coroutine, from one future that it waits for to the next.
+
+    It has a copy of the spawner's context variables.
+    """
+
+    __slots__ = ("_advance", "_context", "_ended")
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        ended: Callable[[BaseException | None], None],
+    ) -> None:
+        self._context = copy_context()
+        self._ended = ended
+        self._advance = coroutine.send
+
+    def __call__(self) -> None:
+        """Go on to the next wait, or to the end."""
+        try:
+            future = self._context.run(self._advance, None)
+        except StopIteration:
+            self._ended(None)
+        except BaseException as error:  # noqa: BLE001 - whoever spawned it hears of it
+            self._ended(error)
+        else:
+            future.on_done(self)
 
 
 class _Later:
@@ -118,6 +147,7 @@ class TwistedRuntime:
         self._wall = wall
         self._delivered: deque[Callable[[], None]] = deque()
         self._scheduled = False
+        self._calls = 0
         self._running = 0
         self._pools = {
             pool: ThreadPoolExecutor(count, thread_name_prefix=pool.value)
@@ -126,7 +156,7 @@ class TwistedRuntime:
 
     def future(self) -> Future[Any]:
         """Return a fresh, unresolved future."""
-        return DeferredFuture()
+        return LoopFuture()
 
     def start(self, pool: Pool, work: Callable[[], None]) -> None:
         """Run ``work`` on a thread of the pool; an error is reported."""
@@ -153,6 +183,7 @@ class TwistedRuntime:
         until = self._monotonic() + _TURN
         while self._delivered:
             call = self._delivered.popleft()
+            self._calls += 1
             try:
                 call()
             except Exception as error:  # noqa: BLE001 - the next call must run
@@ -165,22 +196,32 @@ class TwistedRuntime:
 
     def later(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Run ``call`` on the event thread after ``seconds``."""
-        return _Later(self._loop.callLater(max(0.0, seconds), call))
+
+        def run() -> None:
+            self._calls += 1
+            call()
+
+        return _Later(self._loop.callLater(max(0.0, seconds), run))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine beside the caller; errors are reported."""
         self._running += 1
-        Deferred.fromCoroutine(work).addBoth(self._ended)
+        _Driven(work, self._ended)()
 
-    def _ended(self, result: object) -> None:
+    def _ended(self, error: BaseException | None) -> None:
         self._running -= 1
-        if isinstance(result, Failure) and result.value is not None:
-            self._report(result.value, "spawned coroutine")
+        if error is not None:
+            self._report(error, "spawned coroutine")
 
     @property
     def running(self) -> int:
         """How many spawned coroutines have not ended."""
         return self._running
+
+    @property
+    def turn(self) -> int:
+        """Another number whenever others may have done something."""
+        return self._loop.turn + self._calls
 
     def now(self) -> float:
         """Wall clock, in seconds since the epoch."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any, Protocol, cast
 
 from twisted.internet.epollreactor import EPollReactor
@@ -34,7 +35,12 @@ class Call(Protocol):
 
 
 class Loop(Protocol):
-    """The part of a reactor that imapd uses."""
+    """The part of a reactor that imapd uses.
+
+    ``turn`` is another number whenever something has come from outside.
+    """
+
+    turn: int
 
     def callLater(self, delay: float, call: Callable[[], object]) -> Call:
         """Run ``call`` after so many seconds."""
@@ -69,16 +75,54 @@ class Loop(Protocol):
         ...
 
 
-def new_loop() -> Loop:
-    """Make a loop.
+class _Reactor(EPollReactor):
+    """Twisted's reactor with less around each event.
 
-    Twisted's timers go by the wall clock. When that clock is set forward, every
-    time limit would run out at once: the steady clock takes its place.
+    Its timers go by the wall clock. When that clock is set forward, every time limit
+    would run out at once: the steady clock takes its place. A call for later that is
+    made on the loop's own thread wakes nobody, who is awake: it is found before the
+    loop sleeps, and two system calls are saved.
     """
-    make: Any = EPollReactor  # untyped in Twisted
-    reactor = make()
-    reactor.seconds = time.monotonic
-    return cast("Loop", reactor)
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seconds = time.monotonic
+        self.turn = 0
+        self._awake: int | None = None  # the loop's thread while it can't sleep
+
+    def timeout(self) -> float | None:
+        """Tell how long the loop may sleep."""
+        # In this order: a signal may call between any two lines.
+        self._awake = None
+        if self.threadCallQueue:
+            return 0.0
+        return super().timeout()
+
+    def wakeUp(self) -> None:
+        """End the loop's sleep."""
+        if self._awake != get_ident():
+            super().wakeUp()
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait for events, and act on each."""
+        there: dict[int, Any] = self._selectables
+        act: Any = self._doReadOrWrite
+        found = self._poller.poll(-1 if timeout is None else timeout, len(there) or 1)
+        self._awake = get_ident()
+        for descriptor, event in found:
+            selectable = there.get(descriptor)
+            if selectable is not None:
+                self.turn += 1
+                # It catches and reports whatever is raised.
+                act(selectable, descriptor, event)
+
+    doIteration = doPoll  # noqa: N815 - Twisted's
+
+
+def new_loop() -> Loop:
+    """Make a loop."""
+    make: Any = _Reactor
+    return cast("Loop", make())
 
 
 def close_loop(loop: Loop) -> None:

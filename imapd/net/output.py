@@ -4,9 +4,9 @@
 it in chunks, and tells the session to wait meanwhile. TLS lies between it and the
 socket when it was started, and DEFLATE before TLS (RFC 4978 §3).
 
-A small answer is sent at once when nothing lies before it: handing it to Twisted
-costs another turn of the loop, which is half of what a NOOP takes. Large answers go
-by Twisted, so that one fast reader doesn't keep the loop from the others.
+A chunk is sent at once when nothing lies before it: handing it to Twisted costs two
+changes of what is watched and another turn of the loop, which is half of what a NOOP
+takes. A session that has sent a chunk lets the others have the loop (`Output.room`).
 
 Invariants: bytes leave in the order they were written; nothing is written to the
 socket while it is full, so at most two chunks lie in it; a client that takes nothing
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from imapd.net.compress import Inflater
     from imapd.net.tls import TlsLayer
 
-_SMALL = 16_384
-
 LINGER_SECONDS = 2.0
 """How long the client may take to close after we did. Closing both ways at once
 would answer what it still sends with a reset, which can overtake our last words."""
@@ -57,7 +55,7 @@ class Socket:
         """Send bytes now, or leave them to Twisted."""
         if self._gone:
             return
-        if not self._held and len(data) <= _SMALL:
+        if not self._held and len(data) <= CHUNK:
             sent = self._tcp.writeSomeData(data)
             # An error is for Twisted to find again, and to act on.
             if isinstance(sent, int) and sent > 0:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from mailstore.errors import StoreError, Unavailable
 from mailstore.index import accounts
 from mailstore.index.database import Database
+from mailstore.once import OnceATurn
 
 T = TypeVar("T")
 
@@ -18,12 +20,14 @@ class DirectoryDatabase:
     """One connection for reading on the event thread, one for writing, behind a lock.
 
     Several processes may have the directory open; all see the others' changes.
+    ``turn`` gives the same number as long as nothing was heard from outside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, turn: Callable[[], int] | None = None) -> None:
         self._writer = self._open_writer(path)
         self.reader = Database.open(path, writer=False, schema="directory")
         self._writing = threading.Lock()
+        self._look = OnceATurn(self.reader.data_version, turn or count().__next__)
         self._seen = -1
         self._generation = 0
 
@@ -48,6 +52,8 @@ class DirectoryDatabase:
             except Unavailable:
                 self._write_over()
                 raise
+            finally:
+                self._look.forget()
 
     def _write_over(self) -> None:
         """Keep what a failed sync refused from coming back after a crash.
@@ -71,7 +77,7 @@ class DirectoryDatabase:
 
     def generation(self) -> int:
         """Give a number that differs after every `write`, also of other processes."""
-        seen = self.reader.data_version()
+        seen = self._look()
         if seen != self._seen:
             self._generation = accounts.generation(self.reader)
             self._seen = seen

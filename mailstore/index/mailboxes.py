@@ -90,6 +90,18 @@ def mailboxes_named(database: Database, names: Sequence[str]) -> list[MailboxRow
     return [_row(values) for values in database.all(sql, (json.dumps(list(names)),))]
 
 
+def mailboxes_from(database: Database, name: str, most: int) -> list[MailboxRow]:
+    """Give mailboxes that can be selected, in the order of their names' octets.
+
+    The first is that of ``name``, or of the next name behind it.
+    """
+    sql = (
+        f"SELECT {_COLUMNS} FROM mailbox WHERE name >= ? AND selectable"
+        " ORDER BY name LIMIT ?"
+    )
+    return [_row(values) for values in database.all(sql, (name, most))]
+
+
 def named_like(database: Database, name: str) -> str | None:
     """Give the one mailbox of that name, or the only one that differs in ASCII case."""
     rows = database.all(

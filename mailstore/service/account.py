@@ -50,7 +50,7 @@ from mailstore.service.renaming import rename
 from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
 from mailstore.service.space import check_space
-from mailstore.service.statuses import count_recent, with_deleted_octets
+from mailstore.service.statuses import Statuses
 from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
 from mailstore.service.versions import Versions
@@ -85,8 +85,8 @@ class Account:
         self.bounds = quota.Bounds(lambda: self.options.quota)
         self.lane = self._open_lane()
         self.lane.recover()
-        self.readers = Readers(folder / "index.db")
-        versions = Versions(self.readers.event)
+        self.readers = Readers(folder / "index.db", lambda: runtime.turn)
+        versions = Versions(self.readers)
         self.acls = Acls(runtime, self.readers, versions)
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.object_ids = ObjectIds(upkeep.token(self.readers.event))
@@ -106,6 +106,7 @@ class Account:
         self.surrogates = Surrogates(self.readers.event)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(self.readers.event, versions)
+        self._statuses = Statuses(runtime, self.readers, self.opened, self._told)
         self._overview = Overview(runtime, self.readers, self._names)
         self._watchers: dict[object, Callable[[], None]] = {}
         self._looked = -1  # the database's version at the last `look`
@@ -287,22 +288,16 @@ class Account:
     ) -> Mapping[str, MailboxStatus]:
         """Give the counters of mailboxes; names without one are left out.
 
-        Two statements at most, however many there are. Without ``recent`` there is
-        one, and no message is counted: `MailboxStatus.recent` is 0 then. With
-        ``deleted_octets`` messages with \\Deleted are summed up by one more.
+        Without ``recent`` no message is counted: `MailboxStatus.recent` is 0 then. With
+        ``deleted_octets`` messages with \\Deleted are summed up.
         """
-        reader = self.readers.event
-        with reader.snapshot():
-            rows = mailboxes.mailboxes_named(reader, names)
-            counts = count_recent(reader, self.opened, rows) if recent else {}
-        most, name = self.options.max_message, self.object_ids.mailbox
-        found = {
-            row.name: row.status(counts.get(row.id, 0), most, name(row.id))
-            for row in rows
-        }
-        if deleted_octets:
-            return await with_deleted_octets(self._runtime, self.readers, found)
-        return found
+        return await self._statuses.of(
+            names, recent=recent, deleted_octets=deleted_octets
+        )
+
+    def _told(self, row: MailboxRow, recent: int) -> MailboxStatus:
+        most, id_ = self.options.max_message, self.object_ids.mailbox(row.id)
+        return row.status(recent, most, id_)
 
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""
@@ -437,6 +432,7 @@ class Account:
 
     def _delivered(self, outcomes: Sequence[Outcome[Any]]) -> None:
         """Memory, then notices: the answers follow when this returns."""
+        self.readers.look.forget()
         for outcome in outcomes:
             if outcome.names_changed:
                 self._overview.renamed(outcome.by)
@@ -476,7 +472,7 @@ class Account:
         watched = self.opened.watched()
         if not watched and not self._overview.followed:
             return
-        version = self.readers.event.data_version()
+        version = self.readers.look()
         if version == self._looked:
             return
         self._looked = version

@@ -120,7 +120,7 @@ class OpenMailboxes:
         if state.gone:
             return False
         reader = self._readers.event
-        version = reader.data_version()
+        version = self._readers.look()
         if version == opened.seen_version:
             return False
         highest = mailboxes.highestmodseq(reader, state.id)

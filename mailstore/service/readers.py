@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from mailstore.errors import Unavailable
 from mailstore.index.database import Database
+from mailstore.once import OnceATurn
 
 _SPARE = 2
 
 
 class Readers:
-    """Opens read-only connections as they are needed, and keeps a few."""
+    """Opens read-only connections as they are needed, and keeps a few.
 
-    def __init__(self, path: Path) -> None:
+    ``turn`` gives the same number as long as nothing was heard from outside; without it
+    nobody knows that.
+    """
+
+    def __init__(self, path: Path, turn: Callable[[], int] | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._spare: list[Database] = []
         self._closed = False
         self.event = Database.open(path, writer=False)  # for the event thread alone
+        self.look = OnceATurn(self.event.data_version, turn or count().__next__)
+        """Gives a number that changes when a process has committed something."""
 
     @property
     def folder(self) -> Path:

@@ -7,23 +7,23 @@ some process has committed; only then the account's numbers are read.
 from __future__ import annotations
 
 from mailstore.index import mailboxes
-from mailstore.index.database import Database
+from mailstore.service.readers import Readers
 
 
 class Versions:
     """The numbers as they were at the last `look`."""
 
-    __slots__ = ("_reader", "_seen", "acls", "names")
+    __slots__ = ("_readers", "_seen", "acls", "names")
 
-    def __init__(self, reader: Database) -> None:
-        self._reader = reader
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
         self._seen = -1
         self.names = -1  # of the list of names
         self.acls = 0  # of the lists of rights; 0: there never was one
 
     def look(self) -> None:
         """See whether somebody has changed something."""
-        seen = self._reader.data_version()
+        seen = self._readers.look()
         if seen != self._seen:
-            self.names, self.acls = mailboxes.versions(self._reader)
+            self.names, self.acls = mailboxes.versions(self._readers.event)
             self._seen = seen

@@ -1,5 +1,6 @@
 """A socket and a loop that tests move by hand."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,6 +13,13 @@ from imapd.net.loop import Loop
 
 class ClockLoop(Clock):
     """A loop on a clock that only moves when a test says so."""
+
+    _turns = itertools.count()
+
+    @property
+    def turn(self) -> int:
+        """Always another: a test may do anything between two lines."""
+        return next(self._turns)
 
     def callFromThread(self, call: Any) -> None:
         self.callLater(0, call)

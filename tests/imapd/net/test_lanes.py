@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imapd.net.lanes import DeferredFuture, TwistedRuntime
+from imapd.net.lanes import LoopFuture, TwistedRuntime
 from imapd.net.loop import Loop, close_loop, new_loop
 from mailstore.lanes import Pool, in_pool
 from tests.imapd.net.fakes import make_runtime
@@ -72,7 +72,7 @@ def test_an_error_is_raised_in_who_awaits():
 
 def test_a_resolved_future_needs_no_turn_and_serves_many():
     _, runtime, _ = make_runtime()
-    future: DeferredFuture[int] = DeferredFuture()
+    future: LoopFuture[int] = LoopFuture()
     got: list[int] = []
 
     async def wait() -> None:

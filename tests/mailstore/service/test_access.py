@@ -243,7 +243,7 @@ def test_whoever_shares_with_nobody_costs_nothing(home):
 
 def test_one_look_serves_all_caches(home):
     reader = home.account.readers.event
-    versions = Versions(reader)
+    versions = Versions(home.account.readers)
     versions.look()
     before = versions.names
     assert versions.acls == 0

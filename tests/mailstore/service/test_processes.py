@@ -217,7 +217,7 @@ def test_parts(tmp_path):
     home = Home(tmp_path, dataclasses.replace(OPTIONS, durable_flags=True))
     assert isinstance(home.account.readers, readers.Readers)
     reader = home.account.readers.event
-    assert names.Names(reader, versions.Versions(reader)).entries()
+    assert names.Names(reader, versions.Versions(home.account.readers)).entries()
     assert audit.structure(home.account.readers.event) == []
     Store.open(tmp_path, home.runtime, options=OPTIONS, bus=NoBus()).close()
     assert AccountId(home.id) == home.account.id

@@ -1,0 +1,90 @@
+"""Counters of mailboxes are read once a version, and ahead for who polls them all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mailstore.errors import NotFound
+from mailstore.model import Arrival
+from tests.mailstore.stores import Home, Statements
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    made = Home(tmp_path)
+    for number in range(40):
+        made.run(made.account.create(f"box{number:02d}"))
+    return made
+
+
+def counters(statements: list[str]) -> list[str]:
+    return [sql for sql in statements if "uidnext" in sql]
+
+
+def ask(home: Home, name: str) -> int:
+    status = home.run(home.account.status(name, recent=False))
+    return status.messages
+
+
+def test_the_same_question_is_read_once(home):
+    ask(home, "box07")
+    with Statements(home.account.readers.event) as statements:
+        assert [ask(home, "box07") for _ in range(3)] == [0, 0, 0]
+    assert counters(statements) == []
+
+
+def test_all_mailboxes_one_by_one_take_few_statements(home):
+    with Statements(home.account.readers.event) as statements:
+        for number in range(40):
+            assert ask(home, f"box{number:02d}") == 0
+    assert len(counters(statements)) == 6  # 1, 2, 4, 8, 16 and 32 rows
+
+
+def test_a_commit_of_anybody_is_seen_at_once(home, tmp_path):
+    assert ask(home, "box07") == 0
+    home.run(home.account.append("box07", [Arrival(b"a: b\r\n\r\n")]))
+    assert ask(home, "box07") == 1
+    other = Home(tmp_path)
+    other.run(other.account.append("box07", [Arrival(b"a: b\r\n\r\n")]))
+    assert ask(home, "box07") == 2
+    other.run(other.account.rename("box07", "other"))
+    with pytest.raises(NotFound):
+        ask(home, "box07")
+    assert ask(home, "other") == 2
+    other.close()
+
+
+def test_many_at_once_are_one_statement_and_remembered(home):
+    names = [f"box{number:02d}" for number in range(40)]
+    with Statements(home.account.readers.event) as statements:
+        found = home.run(home.account.statuses([*names, "none"], recent=False))
+        assert sorted(found) == names
+        assert ask(home, "box11") == 0
+    assert len(counters(statements)) == 1
+
+
+def test_a_name_between_others_is_not_the_next_one(home):
+    with pytest.raises(NotFound):
+        ask(home, "box07x")
+    with pytest.raises(NotFound):
+        ask(home, "zzz")
+
+
+def test_what_is_remembered_is_bounded(home, monkeypatch):
+    monkeypatch.setattr("mailstore.service.statuses._KEPT", 10)
+    for _ in range(2):
+        for number in range(40):
+            assert ask(home, f"box{number:02d}") == 0
+    names = [f"box{number:02d}" for number in range(40)]
+    assert len(home.run(home.account.statuses(names, recent=False))) == 40
+    assert len(home.account._statuses._rows) <= 10
+
+
+def test_the_limit_of_a_message_is_todays(home):
+    status = home.run(home.account.status("box07", recent=False))
+    assert status.max_message == home.store.options.max_message
+    home.store.use(replace(home.store.options, max_message=4711))
+    status = home.run(home.account.status("box07", recent=False))
+    assert status.max_message == 4711
