@@ -17,15 +17,17 @@ from mailstore.errors import Corrupt, NotFound
 from mailstore.index import textsource, upkeep
 from mailstore.index.database import Database
 from mailstore.search.extract import message_texts
+from mailstore.search.joining import join
 from mailstore.search.segment import MOST_MESSAGES, SegmentWriter
 from mailstore.search.textdb import PRINT, Segment, TextDatabase
 
 _DAY = 86_400
 BATCH = 256  # messages, at most
 _BATCH_SIZE = 4 << 20  # octets of texts, about
-_STEPS = (16, 128, 1024)  # messages of a segment below which it is small, smaller ...
+_STEPS = (16, 128, 1_024, 8_192)  # messages below which a segment is small
 _MANY = 8  # segments of a kind that become one
-_LARGE = 16 << 20  # octets of texts: a segment with more is never small
+_MOST_WORDS = 32 << 20  # octets of the words of those that become one
+_LARGE = 8 << 20  # octets of words: a segment with more is never small
 
 
 class Done(NamedTuple):
@@ -65,13 +67,12 @@ def step(
     pause: Callable[[], None],
 ) -> Done:
     """Do the next piece of work: take messages in, or tidy up."""
+    if _join(text, pause):
+        return Done(0, more=True)
     watermark, purged = text.progress()
     sources = textsource.after(index, watermark, BATCH)
     if sources:
-        taken = _take_in(text, blobs, sources, pause)
-        while _join(text, pause):
-            pass
-        return Done(taken, more=True)
+        return Done(_take_in(text, blobs, sources, pause), more=True)
     purged_now = upkeep.purged_at(index)
     if purged_now != purged:
         _drop_dead(text, index, pause)
@@ -87,7 +88,7 @@ def _take_in(
     sources: Sequence[textsource.Source],
     pause: Callable[[], None],
 ) -> int:
-    writer = SegmentWriter()
+    writer = SegmentWriter(pause)
     for source in sources:
         day = None
         if source.sent is not None:
@@ -100,7 +101,7 @@ def _take_in(
                     writer.nothing()
                 else:
                     writer.header(header)
-                    writer.body(body, pause)
+                    writer.body(body)
         except (NotFound, Corrupt):
             # Bytes that are damaged today may be brought back tomorrow.
             writer.nothing()
@@ -116,38 +117,36 @@ def _take_in(
 
 
 def _join(text: TextDatabase, pause: Callable[[], None]) -> bool:
-    """Make one segment of many small ones at the end; tell whether there were."""
+    """Make one segment of many small ones at the end; tell whether there were.
+
+    Of each step there are fewer than `_MANY` then, and of the largest segments one
+    for some ten thousand messages: what a search asks grows slowly with an account.
+    """
     segments = text.segments()
     for limit in _STEPS:
         start = len(segments)
         while start and _small(segments[start - 1], limit):
             start -= 1
         some = segments[start:]
-        if len(some) >= _MANY and sum(len(one.ids) for one in some) <= MOST_MESSAGES:
-            _rewrite(text, some, {}, pause)
+        if len(some) >= _MANY:
+            join(text, _fitting(some), {}, pause)
             return True
     return False
 
 
 def _small(segment: Segment, limit: int) -> bool:
-    return len(segment.ids) < limit and segment.size < _LARGE
+    return len(segment.ids) < limit and segment.words < _LARGE
 
 
-def _rewrite(
-    text: TextDatabase,
-    segments: Sequence[Segment],
-    dead: dict[int, frozenset[int]],
-    pause: Callable[[], None],
-) -> None:
-    """Put one segment in the place of some, without the dead ordinals of each."""
-    writer = SegmentWriter()
-    for segment in segments:
-        writer.take(text, segment, dead.get(segment.id, frozenset()), pause)
-    made = writer.finish() if writer.count else None
-    with text.transaction():
-        text.remove([segment.id for segment in segments])
-        if made is not None:
-            text.add(made)
+def _fitting(segments: Sequence[Segment]) -> Sequence[Segment]:
+    """Give as many of the first segments as become one: of small ones, two at least."""
+    messages = words = 0
+    for at, segment in enumerate(segments):
+        messages += len(segment.ids)
+        words += segment.words
+        if messages > MOST_MESSAGES or words > _MOST_WORDS:
+            return segments[:at]
+    return segments
 
 
 def _drop_dead(text: TextDatabase, index: Database, pause: Callable[[], None]) -> None:
@@ -156,5 +155,5 @@ def _drop_dead(text: TextDatabase, index: Database, pause: Callable[[], None]) -
         alive = textsource.digests(index, segment.ids[0], segment.ids[-1])
         dead = frozenset([at for at, id_ in enumerate(segment.ids) if id_ not in alive])
         if dead:
-            _rewrite(text, [segment], {segment.id: dead}, pause)
+            join(text, [segment], {segment.id: dead}, pause)
         pause()

@@ -1,4 +1,4 @@
-"""Segments of the text index: how they are written, read back and joined.
+"""Segments of the text index: how they are written and read back.
 
 It knows the kinds of blocks and their forms; what is looked for in them is
 `mailstore.search.indexed`'s business. Raises `Corrupt` for what nobody has written.
@@ -7,7 +7,7 @@ It knows the kinds of blocks and their forms; what is looked for in them is
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import zstandard
@@ -15,8 +15,15 @@ import zstandard
 from mailstore.errors import Corrupt
 from mailstore.search.extract import FIELDS, HeaderTexts
 from mailstore.search.kept import Kept
-from mailstore.search.textdb import PRINT, Block, NewSegment, Segment, TextDatabase
-from mailstore.search.words import Gathering, Postings, Words, words_of
+from mailstore.search.textdb import PRINT, Block, Moved, NewSegment, TextDatabase
+from mailstore.search.words import (
+    Entry,
+    Gathering,
+    Postings,
+    Words,
+    blocks_of,
+    words_of,
+)
 
 HEADER = len(FIELDS)  # kinds of blocks: first the listed fields, by their number
 BODY = HEADER + 1
@@ -25,11 +32,11 @@ WORDS = {HEADER: BODY + 1, BODY: BODY + 3}
 """By the kind of a text: that of its words. The next one is where they are."""
 
 UNKNOWN_DAY = -(2**31)
-MOST_MESSAGES = 1 << 15  # messages
+MOST_MESSAGES = 1 << 15
 _LEVEL = 3
 _WORDS_LEVEL = -20  # words are read whole by every search: hardly compressed at all
 _MOST = 1 << 28  # octets of a block; none of ours comes near
-_BLOCK = 1 << 18  # octets of texts
+BLOCK = 1 << 18  # octets of texts
 _WORDS_UP_TO = 1 << 20  # octets of a body; a longer one is looked through
 
 
@@ -48,11 +55,11 @@ def _compress(data: bytes, level: int = _LEVEL) -> bytes:
 
 
 @dataclass(slots=True)
-class _Texts:
+class TextBlocks:
     """Gathers texts of one kind to blocks."""
 
     kind: int
-    done: list[Block] = field(default_factory=list)
+    done: list[Block | Moved] = field(default_factory=list)
     _waiting: list[bytes] = field(default_factory=list)
     _ends: array[int] = field(default_factory=lambda: array("I"))
     _first: int = 0
@@ -62,7 +69,7 @@ class _Texts:
         size = self._ends[-1] if self._ends else 0
         # The ordinals of a block have no gap, and each is there once.
         broken = bool(self._ends) and ordinal != self._first + len(self._ends)
-        if broken or (size and size + len(text) > _BLOCK):
+        if broken or (size and size + len(text) > BLOCK):
             self.flush()
             size = 0
         if not self._ends:
@@ -70,13 +77,10 @@ class _Texts:
         self._waiting.append(text)
         self._ends.append(size + len(text))
 
-    def keep(self, block: Block, first: int) -> None:
-        """Take a whole block over; its first message gets this ordinal."""
+    def keep(self, row: int, first: int, last: int) -> None:
+        """Take a whole block over, as it is; its messages get these ordinals."""
         self.flush()
-        moved = first - block.first
-        self.done.append(
-            block._replace(number=len(self.done), first=first, last=block.last + moved)
-        )
+        self.done.append(Moved(row, len(self.done), first, last))
 
     def flush(self) -> None:
         """End the block."""
@@ -90,23 +94,34 @@ class _Texts:
         self._waiting, self._ends = [], array("I")
 
 
-def _word_blocks(kind: int, gathering: Gathering) -> Iterator[Block]:
-    words, starts, postings = gathering.finish()
-    yield Block(kind, 0, 0, 0, starts, _compress(words, _WORDS_LEVEL))
-    for number, (ends, ordinals) in enumerate(postings):
-        yield Block(kind + 1, number, 0, 0, ends, _compress(ordinals.tobytes()))
+def word_blocks(
+    kind: int, entries: Iterator[Entry], pause: Callable[[], None]
+) -> tuple[int, list[Block]]:
+    """Give the octets of a list of words, and the blocks that hold it."""
+    pieces, starts, at = [b"\n"], array("I"), 1
+    where: list[Block] = []
+    for number, (words, (ends, ordinals)) in enumerate(blocks_of(entries)):
+        starts.append(at)
+        at += len(words)
+        pieces.append(words)
+        data = _compress(ordinals.tobytes())
+        where.append(Block(WORDS[kind] + 1, number, 0, 0, ends, data))
+        pause()
+    data = _compress(b"".join(pieces), _WORDS_LEVEL)
+    return at, [Block(WORDS[kind], 0, 0, 0, starts, data), *where]
 
 
 class SegmentWriter:
     """Puts a segment together, message by message, ids ascending."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[], None]) -> None:
+        self._pause = pause
         self._ids = array("Q")
         self._prints: list[bytes] = []
         self._days = array("i")
         self._irregular = array("H")
         self._wordless = array("H")
-        self._texts = [_Texts(kind) for kind in TEXTS]
+        self._texts = [TextBlocks(kind) for kind in TEXTS]
         self._words = {kind: Gathering() for kind in WORDS}
         self.size = 0
 
@@ -130,7 +145,7 @@ class SegmentWriter:
         self._words[HEADER].add(ordinal, words_of(header.whole))
         self.size += len(header.whole)
 
-    def body(self, slices: Iterator[bytes], pause: Callable[[], None]) -> None:
+    def body(self, slices: Iterator[bytes]) -> None:
         """Add the message's body, slice by slice."""
         ordinal = self.count - 1
         first, total = b"", 0
@@ -139,7 +154,7 @@ class SegmentWriter:
             total += len(text)
             if at == 0:
                 first = text
-            pause()
+            self._pause()
         if total > _WORDS_UP_TO or total > len(first):
             self._wordless.append(ordinal)
         else:
@@ -152,81 +167,24 @@ class SegmentWriter:
 
     def finish(self) -> NewSegment:
         """Give the segment."""
-        blocks: list[Block] = []
+        blocks: list[Block | Moved] = []
         for texts in self._texts:
             texts.flush()
             blocks.extend(texts.done)
+        size = 0
         for kind, gathering in self._words.items():
-            blocks.extend(_word_blocks(WORDS[kind], gathering))
+            octets, found = word_blocks(kind, gathering.entries(), self._pause)
+            blocks.extend(found)
+            size += octets
         return NewSegment(
             self._ids,
             b"".join(self._prints),
             self._days,
-            self.size,
+            size,
             self._irregular,
             self._wordless,
             blocks,
         )
-
-    # -- joining
-
-    def take(
-        self,
-        text: TextDatabase,
-        segment: Segment,
-        dead: frozenset[int],
-        pause: Callable[[], None],
-    ) -> None:
-        """Take a segment over, without the messages whose ordinals are dead."""
-        start = self.count
-        places = array("i", [-1]) * len(segment.ids)
-        for ordinal in range(len(segment.ids)):
-            if ordinal not in dead:
-                places[ordinal] = self.count
-                self._ids.append(segment.ids[ordinal])
-        self._take_facts(text, segment, places)
-        for kind in TEXTS:
-            for block in text.blocks(segment.id, kind):
-                self._take_block(block, places, start if not dead else None)
-                pause()
-        for kind, gathering in self._words.items():
-            words = words_in(text, segment.id, kind)
-            for number, (word, ordinals) in enumerate(words.all()):
-                moved = [places[one] for one in ordinals if places[one] >= 0]
-                if moved:
-                    gathering.merge(word, moved)
-                if number % 1024 == 0:
-                    pause()
-        alive = self.count - start
-        self.size += segment.size * alive // len(segment.ids)
-
-    def _take_facts(
-        self, text: TextDatabase, segment: Segment, places: Sequence[int]
-    ) -> None:
-        prints, days = text.prints(segment.id), text.days(segment.id)
-        for ordinal, place in enumerate(places):
-            if place >= 0:
-                self._prints.append(prints[ordinal * PRINT : (ordinal + 1) * PRINT])
-                self._days.append(days[ordinal])
-        for mine, theirs in (
-            (self._irregular, segment.irregular),
-            (self._wordless, segment.wordless),
-        ):
-            mine.extend([places[one] for one in theirs if places[one] >= 0])
-
-    def _take_block(
-        self, block: Block, places: Sequence[int], moved: int | None
-    ) -> None:
-        texts = self._texts[block.kind]
-        if moved is not None and block.ends and block.ends[-1] > _BLOCK // 2:
-            texts.keep(block, block.first + moved)
-            return
-        data, start = decompress(block.data), 0
-        for at, end in enumerate(block.ends):
-            place = places[block.first + at]
-            if place >= 0:
-                texts.add(place, data[start:end])
-            start = end
 
 
 def words_in(

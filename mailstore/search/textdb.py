@@ -29,7 +29,7 @@ import apsw
 from mailstore.errors import Corrupt, StoreError
 from mailstore.index.database import Database, check_sqlite, store_error
 
-VERSION = 2
+VERSION = 3
 PRINT = 8  # octets of a message's digest that tell whether it is the same one
 _FILES = ("text.db", "text.db-wal", "text.db-shm")
 _BUSY_MS = 10_000
@@ -46,7 +46,7 @@ CREATE TABLE segment (
     id        INTEGER PRIMARY KEY,  -- random, see above
     first     INTEGER NOT NULL UNIQUE,
     last      INTEGER NOT NULL,
-    size      INTEGER NOT NULL,   -- octets of texts
+    words     INTEGER NOT NULL,   -- octets of the lists of words
     -- Numbers, in the machine's order, and a CRC-32 of them:
     ids       BLOB NOT NULL,      -- of messages, ascending, 8 octets each
     days      BLOB NOT NULL,      -- of the Date field, 4 octets each
@@ -55,7 +55,6 @@ CREATE TABLE segment (
     prints    BLOB NOT NULL       -- the first 8 octets of each one's digest
 );
 
--- Rows with a rowid: large values make others slow to scan.
 CREATE TABLE block (
     id      INTEGER PRIMARY KEY,
     segment INTEGER NOT NULL,
@@ -63,10 +62,16 @@ CREATE TABLE block (
     number  INTEGER NOT NULL,
     first   INTEGER NOT NULL,     -- ordinals
     last    INTEGER NOT NULL,
-    ends    BLOB NOT NULL,        -- numbers of 4 octets, and a CRC-32
-    data    BLOB NOT NULL         -- zstd, with its checksum
+    ends    BLOB NOT NULL         -- numbers of 4 octets, and a CRC-32
 );
 CREATE INDEX block_place ON block (segment, kind, number);
+
+-- By the block's id. Apart from it, so that a block is given to another segment
+-- without its octets being written again.
+CREATE TABLE content (
+    id      INTEGER PRIMARY KEY,
+    data    BLOB NOT NULL         -- zstd, with its checksum
+);
 """
 
 
@@ -75,7 +80,7 @@ class Segment(NamedTuple):
 
     id: int
     ids: array[int]
-    size: int
+    words: int
     irregular: array[int]
     wordless: array[int]
 
@@ -91,6 +96,15 @@ class Block(NamedTuple):
     data: bytes
 
 
+class Moved(NamedTuple):
+    """A block that a segment takes over from another, as it is, by its row."""
+
+    row: int
+    number: int
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class NewSegment:
     """A segment to be written."""
@@ -98,10 +112,10 @@ class NewSegment:
     ids: array[int]
     prints: bytes
     days: array[int]
-    size: int
+    words: int
     irregular: array[int]
     wordless: array[int]
-    blocks: Sequence[Block]
+    blocks: Sequence[Block | Moved]
 
 
 def _packed(numbers: array[int]) -> bytes:
@@ -223,15 +237,15 @@ class TextDatabase:
     def segment(self, id_: int) -> Segment:
         """Give a segment. Raises `Corrupt`."""
         row = self._database.one(
-            "SELECT ids, size, irregular, wordless FROM segment WHERE id = ?", (id_,)
+            "SELECT ids, words, irregular, wordless FROM segment WHERE id = ?", (id_,)
         )
         if row is None:
             raise Corrupt(detail="a segment of the text index is missing")
-        ids, size, irregular, wordless = row
+        ids, words, irregular, wordless = row
         return Segment(
             id_,
             _unpacked("Q", ids),
-            size,
+            words,
             _unpacked("H", irregular),
             _unpacked("H", wordless),
         )
@@ -265,15 +279,22 @@ class TextDatabase:
 
     def contents(self, row: int) -> tuple[array[int], bytes]:
         """Give the ends and the data of a block. Raises `Corrupt`."""
-        found = self._database.one("SELECT ends, data FROM block WHERE id = ?", (row,))
+        found = self._database.one(
+            "SELECT ends, data FROM block JOIN content USING (id) WHERE id = ?", (row,)
+        )
         if found is None:
             raise Corrupt(detail="a block of the text index is missing")
         return _unpacked("I", found[0]), found[1]
 
+    def ends(self, row: int) -> array[int]:
+        """Give the ends of a block. Raises `Corrupt`."""
+        found = self._database.one("SELECT ends FROM block WHERE id = ?", (row,))
+        return _unpacked("I", found[0] if found else b"")
+
     def block(self, segment: int, kind: int, number: int) -> Block | None:
         """Give one block."""
         row = self._database.one(
-            "SELECT first, last, ends, data FROM block"
+            "SELECT first, last, ends, data FROM block JOIN content USING (id)"
             " WHERE segment = ? AND kind = ? AND number = ?",
             (segment, kind, number),
         )
@@ -302,13 +323,13 @@ class TextDatabase:
         """Add a segment; its messages must be in no other."""
         id_ = secrets.randbits(62)
         self._database.execute(
-            "INSERT INTO segment (id, first, last, size, ids, prints, days, irregular,"
+            "INSERT INTO segment (id, first, last, words, ids, prints, days, irregular,"
             " wordless) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 id_,
                 segment.ids[0],
                 segment.ids[-1],
-                segment.size,
+                segment.words,
                 _packed(segment.ids),
                 segment.prints,
                 _packed(segment.days),
@@ -316,28 +337,48 @@ class TextDatabase:
                 _packed(segment.wordless),
             ),
         )
-        self._database.many(
-            "INSERT INTO block (segment, kind, number, first, last, ends, data)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    id_,
-                    block.kind,
-                    block.number,
-                    block.first,
-                    block.last,
-                    _packed(block.ends),
-                    block.data,
-                )
-                for block in segment.blocks
-            ],
+        for block in segment.blocks:
+            if isinstance(block, Moved):
+                self._move(id_, block)
+            else:
+                self._insert(id_, block)
+
+    def _insert(self, segment: int, block: Block) -> None:
+        row = self._database.one(
+            "INSERT INTO block (segment, kind, number, first, last, ends)"
+            " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+            (
+                segment,
+                block.kind,
+                block.number,
+                block.first,
+                block.last,
+                _packed(block.ends),
+            ),
+        )
+        assert row is not None
+        self._database.execute(
+            "INSERT INTO content (id, data) VALUES (?, ?)", (row[0], block.data)
         )
 
-    def remove(self, segments: Sequence[int]) -> None:
-        """Remove segments with all their blocks."""
-        for segment in segments:
-            self._database.execute("DELETE FROM block WHERE segment = ?", (segment,))
-            self._database.execute("DELETE FROM segment WHERE id = ?", (segment,))
+    def _move(self, segment: int, block: Moved) -> None:
+        self._database.execute(
+            "UPDATE block SET segment = ?, number = ?, first = ?, last = ?"
+            " WHERE id = ?",
+            (segment, block.number, block.first, block.last, block.row),
+        )
+
+    def replace(self, old: Sequence[int], new: NewSegment | None) -> None:
+        """Put a segment in the place of some, or nothing; it may take blocks over."""
+        each = [(id_,) for id_ in old]
+        self._database.many("DELETE FROM segment WHERE id = ?", each)
+        if new is not None:
+            self.add(new)
+        self._database.many(
+            "DELETE FROM content WHERE id IN (SELECT id FROM block WHERE segment = ?)",
+            each,
+        )
+        self._database.many("DELETE FROM block WHERE segment = ?", each)
 
     def give_back(self) -> None:
         """Return free pages to the disk, where they are most of the file."""

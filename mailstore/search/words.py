@@ -14,16 +14,21 @@ each occurs (ordinals of messages in the segment) is kept in blocks of 512 words
 
 from __future__ import annotations
 
+import heapq
 from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, count, groupby, islice, pairwise
+from operator import itemgetter
 
 _PER_BLOCK = 512
 _WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _BLANKED = bytes([at if at in _WORD or at > 127 else 32 for at in range(256)])
+
+Entry = tuple[bytes, "array[int]"]
+"""A word, and the ordinals of the messages that have it, ascending."""
 
 Postings = tuple["array[int]", "array[int]"]
 """Of one block: where each word's ordinals end, and all ordinals."""
@@ -111,28 +116,44 @@ class Gathering:
             else:
                 found.append(ordinal)
 
-    def merge(self, word: bytes, ordinals: Sequence[int]) -> None:
-        """Note where a word is in messages behind all that were noted."""
-        found = self._places.get(word)
-        if found is None:
-            self._places[word] = array("H", ordinals)
-        else:
-            found.extend(ordinals)
+    def entries(self) -> Iterator[Entry]:
+        """Give the words, in order."""
+        for word in sorted(self._places):
+            yield word, self._places[word]
 
-    def finish(self) -> tuple[bytes, array[int], list[Postings]]:
-        """Give the words, where each block begins in them, and the blocks."""
-        words = sorted(self._places)
-        starts, blocks, at = array("I"), [], 1
-        for first in range(0, len(words), _PER_BLOCK):
-            some = words[first : first + _PER_BLOCK]
-            lists = [self._places[word] for word in some]
-            starts.append(at)
-            at += sum(map(len, some)) + len(some)
-            ends = array("I", accumulate(map(len, lists)))
-            blocks.append(
-                (ends, array("H", b"".join([one.tobytes() for one in lists])))
-            )
-        return joined(words), starts, blocks
+
+def merged(lists: Sequence[Iterator[Entry]]) -> Iterator[Entry]:
+    """Make one list of words of some; the messages of each stand behind the former's.
+
+    They are read side by side: no list has to be in memory as a whole.
+    """
+    for word, found in groupby(
+        heapq.merge(*map(_numbered, lists, count())), key=itemgetter(0)
+    ):
+        ordinals = array("H")
+        for _, _, some in found:
+            ordinals.extend(some)
+        yield word, ordinals
+
+
+def _numbered(
+    entries: Iterator[Entry], at: int
+) -> Iterator[tuple[bytes, int, array[int]]]:
+    for word, ordinals in entries:
+        yield word, at, ordinals
+
+
+def blocks_of(entries: Iterator[Entry]) -> Iterator[tuple[bytes, Postings]]:
+    """Give a list by blocks: the words, each ended by a line feed, and the messages."""
+    while some := list(islice(entries, _PER_BLOCK)):
+        lists = [ordinals for _, ordinals in some]
+        yield (
+            b"".join([word + b"\n" for word, _ in some]),
+            (
+                array("I", accumulate(map(len, lists))),
+                array("H", b"".join([one.tobytes() for one in lists])),
+            ),
+        )
 
 
 class Words:
@@ -189,12 +210,13 @@ class Words:
                 break
         return found or set()
 
-    def all(self) -> Iterator[tuple[bytes, array[int]]]:
-        """Give each word and its messages, in order."""
-        block, ends, ordinals = -1, array("I"), array("H")
-        for number, word in enumerate(self.octets.split()):
-            if number // _PER_BLOCK != block:
-                block = number // _PER_BLOCK
-                ends, ordinals = self._load(block)
-            at = number % _PER_BLOCK
-            yield word, ordinals[ends[at - 1] if at else 0 : ends[at]]
+    def all(self) -> Iterator[Entry]:
+        """Give each word and its messages, in order, block by block."""
+        bounds = pairwise((*self._starts, len(self.octets)))
+        for block, (start, stop) in enumerate(bounds):
+            ends, ordinals = self._load(block)
+            begin = 0
+            words = self.octets[start:stop].split()
+            for word, end in zip(words, ends, strict=True):
+                yield word, ordinals[begin:end]
+                begin = end

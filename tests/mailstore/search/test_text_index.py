@@ -24,7 +24,7 @@ from mailstore.query import (
     TextContains,
     Uids,
 )
-from mailstore.search import extract, indexed, indexer, segment, textdb
+from mailstore.search import extract, indexed, indexer, joining, segment, textdb
 from mailstore.search.kept import Kept
 from mailstore.search.proof import prove
 from tests.mailstore.mime import corpus
@@ -62,9 +62,10 @@ def small_pieces():
     """Let few messages make many segments, blocks and slices."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(indexer, "BATCH", 3)
-        patch.setattr(indexer, "_STEPS", (2, 5, 12))
+        patch.setattr(indexer, "_STEPS", (2, 5, 12, 40))
         patch.setattr(indexer, "_MANY", 3)
-        patch.setattr(segment, "_BLOCK", 2_000)
+        patch.setattr(segment, "BLOCK", 2_000)
+        patch.setattr(joining, "BLOCK", 2_000)
         patch.setattr(segment, "_WORDS_UP_TO", 6_000)
         patch.setattr(extract, "SLICE", 3_000)
         patch.setattr(extract, "LONGEST_HEADER", 1_500)
@@ -430,18 +431,6 @@ def indexing_lock(path):
         yield
 
 
-def test_many_small_segments_are_joined(home):
-    for n in range(40):
-        home.append("INBOX", *bodies(f"fish{n}"))
-        fill(home)
-    with segments(home) as (_, kept):
-        sizes = [len(one.ids) for one in kept]
-    assert sum(sizes) == 40
-    assert len(sizes) <= 14
-    mailbox = home.open()
-    assert found(home, mailbox, BodyContains("fish3")) == [4, *range(31, 41)]
-
-
 def test_an_empty_account_has_nothing_to_fill(home):
     assert fill(home) == 0
     assert found(home, home.open(), All()) == []
@@ -465,12 +454,12 @@ def test_wrong_texts_are_found(home):
     fill(home)
     assert list(problems(home, 2)) == []
     with writer(home) as database:
-        (data,) = database.one("SELECT data FROM block WHERE kind = ?", (segment.BODY,))
+        (row,) = database.one("SELECT id FROM block WHERE kind = ?", (segment.BODY,))
+        (data,) = database.one("SELECT data FROM content WHERE id = ?", (row,))
         assert b"fish" in segment.decompress(data)
         lie = segment.decompress(data).replace(b"fish", b"bird")
         database.execute(
-            "UPDATE block SET data = ? WHERE kind = ?",
-            (segment._compress(lie), segment.BODY),
+            "UPDATE content SET data = ? WHERE id = ?", (segment._compress(lie), row)
         )
     assert list(problems(home)) == ["message 1: the text index says something else"]
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore.search import words
-from mailstore.search.words import Gathering, Patterns, Words, patterns, words_of
+from mailstore.search.words import (
+    Entry,
+    Gathering,
+    Patterns,
+    Postings,
+    Words,
+    patterns,
+    words_of,
+)
 
 alphabet = st.sampled_from(["a", "b", "ab", "B", "1", " ", ".", "\n", "\0", "é", "会"])
 texts = st.lists(alphabet, max_size=12).map("".join).map(str.encode)
@@ -16,7 +27,17 @@ def gathered(said: list[bytes]) -> Words:
     gathering = Gathering()
     for ordinal, text in enumerate(said):
         gathering.add(ordinal, words_of(text))
-    octets, starts, blocks = gathering.finish()
+    return listed(gathering.entries())
+
+
+def listed(entries: Iterator[Entry]) -> Words:
+    """Put a list of words together as a segment has it."""
+    octets, starts = b"\n", array("I")
+    blocks: list[Postings] = []
+    for some, block in words.blocks_of(entries):
+        starts.append(len(octets))
+        octets += some
+        blocks.append(block)
     return Words(octets, starts, blocks.__getitem__)
 
 
@@ -59,14 +80,12 @@ def test_blocks_hide_nothing(said):
 
 def test_merged_words_are_those_of_all():
     said = [b"one two", b"two three", b"", b"three one"]
-    first, second = gathered(said[:2]), gathered(said[2:])
-    merged = Gathering()
-    for start, some in ((0, first), (2, second)):
-        for word, places in some.all():
-            merged.merge(word, [start + place for place in places])
-    octets, starts, blocks = merged.finish()
-    together = Words(octets, starts, blocks.__getitem__)
-    assert octets == gathered(said).octets
+    second = (
+        (word, array("H", [2 + place for place in places]))
+        for word, places in gathered(said[2:]).all()
+    )
+    together = listed(words.merged([gathered(said[:2]).all(), second]))
+    assert together.octets == gathered(said).octets
     assert together.messages(together.having(b"thre"), 4) == {1, 3}
     assert together.messages(together.having(b"t"), 4) == {0, 1, 3}
     assert together.messages(together.having(b"t"), 1) == {1, 3}
@@ -74,6 +93,6 @@ def test_merged_words_are_those_of_all():
 
 def test_no_words_at_all():
     nothing = gathered([b"...", b""])
-    assert nothing.octets == b"\n\n"
+    assert nothing.octets == b"\n"
     assert list(nothing.having(b"a")) == []
     assert list(nothing.all()) == []
