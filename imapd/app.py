@@ -67,6 +67,7 @@ def store_options(config: Config) -> StoreOptions:
             config.quota.mailboxes or None,
         ),
         quota_warning=config.quota.warning,
+        emailid_of_copies="OBJECTID+" in _features_on(config),
         private_flags=sum(SYSTEM_FLAGS[flag] for flag in config.sharing.private_flags),
         delivery=DeliveryOptions(
             separators=config.delivery.separators,
@@ -131,14 +132,19 @@ def registry_of(config: Config) -> Registry:
     from imapd.session.registry import Registry, RegistryError
 
     off = {name.upper() for name in config.features.off}
-    on = {name.upper() for name in config.features.on}
     chosen = [f for f in ALL if f.name.upper() not in off]
-    chosen += [f for f in OPTIONAL if f.name.upper() in on - off]
+    chosen += [f for f in OPTIONAL if f.name.upper() in _features_on(config)]
     try:
         return Registry.of(chosen)
     except RegistryError as error:
         problem = Problem(None, f"[features] {error}")
         raise ConfigError(config.path, (problem,)) from error
+
+
+def _features_on(config: Config) -> set[str]:
+    """Give what is offered because the configuration says so."""
+    off = {name.upper() for name in config.features.off}
+    return {name.upper() for name in config.features.on} - off
 
 
 def log_writer(config: Config) -> logs.LogWriter:

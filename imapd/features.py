@@ -93,7 +93,7 @@ from imapd.extensions import (
 )
 from imapd.session.registry import Feature
 
-OPTIONAL: tuple[Feature, ...] = (literal_minus.FEATURE, gmail.FEATURE)
+OPTIONAL: tuple[Feature, ...] = (literal_minus.FEATURE, gmail.FEATURE, objectid.PLUS)
 """What is offered only when ``[features] on`` names it."""
 
 ALL: tuple[Feature, ...] = (

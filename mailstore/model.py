@@ -101,6 +101,7 @@ class MailboxStatus:
     bytes: int
     max_message: int = 0  # octets that a new message may have
     object_id: str = ""  # RFC 8474
+    account_id: str = ""  # its owner's identifier
     deleted_octets: int = 0  # of messages with \\Deleted
 
 
@@ -364,6 +365,7 @@ class Column(enum.Enum):
     HEADER = enum.auto()  # bytes, packed fields (mailstore.mime.packed)
     PARTS = enum.auto()  # bytes, offset tree (mailstore.mime.sections)
     BLOB = enum.auto()  # str, opaque reference
+    EMAILID = enum.auto()  # int, its number: that of the message, or the copy's own
     SAVED = enum.auto()  # int seconds since the epoch, or None: not known
     PREVIEW_READY = enum.auto()  # bytes, wire-ready, or None: not found yet
 

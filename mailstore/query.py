@@ -184,6 +184,13 @@ class MessageIn:
 
 
 @dataclass(frozen=True, slots=True)
+class EmailIdIs:
+    """A message by the number of its EMAILID (RFC 8474 §6)."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadIs:
     """A message of a thread, by the thread's number (RFC 8474 §6)."""
 
@@ -285,6 +292,7 @@ Predicate = (
     | SentOn
     | SavedOn
     | MessageIn
+    | EmailIdIs
     | ThreadIs
     | ModseqAtLeast
     | AnnotationContains

@@ -75,9 +75,10 @@ async def run_rename(context: Context, node: Rename) -> Completed:
     """Rename a mailbox with all below it; INBOX gives its messages away."""
     old = existing_name(context, node.old)
     new = new_name(context, node.new, trailing=True)
-    await context.account.rename(old, new)
+    renamed = await context.account.rename(old, new)
     await tell_normalized(context, new, node.new)
-    return Completed("RENAME completed")
+    codes = [code(context, renamed) for code in context.registry.rename_codes]
+    return Completed("RENAME completed", next(filter(None, codes), None))
 
 
 FEATURE = Feature(

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -92,10 +93,10 @@ async def run(context: Context, node: Select) -> Completed:
         context.reply.untagged(
             context.status(b"OK", "the other mailbox is closed", "CLOSED")
         )
-    name = existing_name(context, node.mailbox)
+    name, written = await _name(context, node, parameters)
     mailbox = await context.account.open(name, readonly=node.readonly)
     view = View(mailbox, context.session.telling)
-    selected = Selected(mailbox, view, node.mailbox)
+    selected = Selected(mailbox, view, written)
     context.session.selected = selected
     _tell(context, mailbox, selected.view)
     for respond in context.registry.select_responses:
@@ -107,6 +108,16 @@ async def run(context: Context, node: Select) -> Completed:
     command = "EXAMINE" if node.readonly else "SELECT"
     access = "READ-ONLY" if mailbox.readonly else "READ-WRITE"
     return Completed(f"{command} completed", access)
+
+
+async def _name(
+    context: Context, node: Select, parameters: Iterable[SelectParameter]
+) -> tuple[str, bytes]:
+    """Give the mailbox's name, and what the client wrote if it was that."""
+    found = [await parameter.meant(context) for parameter in parameters]
+    for name in filter(None, found):
+        return name, name.encode("utf-8")
+    return existing_name(context, node.mailbox), node.mailbox
 
 
 def _tell(context: Context, mailbox: Mailbox, view: View) -> None:

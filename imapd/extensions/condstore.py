@@ -163,6 +163,9 @@ class Condstore:
     def check(self, context: Context) -> None:
         """Nothing forbids it."""
 
+    async def meant(self, context: Context) -> None:
+        """Leave the mailbox to the name."""
+
     async def opened(self, context: Context) -> None:
         """Have mod-sequences told; SELECT has told HIGHESTMODSEQ already."""
         _enable(context.session)

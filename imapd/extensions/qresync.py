@@ -208,6 +208,9 @@ class Resync:
         if self.match is not None and context.session.telling.uid_only:
             raise Bad("messages have UIDs here, no numbers", "UIDREQUIRED")
 
+    async def meant(self, context: Context) -> None:
+        """Leave the mailbox to the name."""
+
     async def opened(self, context: Context) -> None:
         """Tell what the client missed, unless its UIDs are of another mailbox."""
         view, mailbox = context.selected.view, context.selected.mailbox

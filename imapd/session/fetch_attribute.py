@@ -9,22 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from imapd.session.plugs import FetchEnvironment, FetchItem, FetchItemSpec, Rendering
 from imapd.wire.cursor import Cursor
 from mailstore.model import Batch, Column
+
+if TYPE_CHECKING:
+    from imapd.session.context import Context
 
 Values = Callable[[Batch], Iterable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An item that is a name and nothing else, as FLAGS."""
+    """An item that is a name and nothing else, as FLAGS.
+
+    ``asked`` is told when a client asks for it, before any answer.
+    """
 
     name: str
     columns: Collection[Column] = field(repr=False)
     make: Callable[[FetchEnvironment], Values] = field(repr=False)
     conversion: bytes = field(default=b"%b", repr=False)
+    asked: Callable[[Context], None] | None = field(default=None, repr=False)
 
     @property
     def sets_seen(self) -> bool:
@@ -37,6 +45,7 @@ class Attribute:
 
     def compile(self, environment: FetchEnvironment) -> Rendering:
         """Prepare its answers."""
+        asked_for(environment.context, (self,))
         values = self.make(environment)
         return Rendering(self.unparse(), values, self.conversion)
 
@@ -47,6 +56,13 @@ class Attribute:
             return self
 
         return FetchItemSpec(self.name, parse, rfc)
+
+
+def asked_for(context: Context, items: Iterable[FetchItem]) -> None:
+    """Let items know that a command asks for them whose answers come later."""
+    for item in items:
+        if isinstance(item, Attribute) and item.asked is not None:
+            item.asked(context)
 
 
 def column(column: Column) -> Callable[[FetchEnvironment], Values]:

@@ -123,6 +123,13 @@ class SelectParameter(Parameter, Protocol):
         """Refuse it before the old mailbox is left. Raises `Bad`."""
         ...
 
+    async def meant(self, context: Context) -> str | None:
+        """Give the name of the mailbox that is to be selected, whatever was written.
+
+        None: the parameter says nothing of that, or there is none.
+        """
+        ...
+
     async def opened(self, context: Context) -> None:
         """Do what it asks for, behind the responses that every SELECT gets."""
         ...
@@ -159,6 +166,10 @@ Without ``* `` and line end; None when there is none in this session.
 
 CreateCode = Callable[["Context", MailboxId], str | None]
 """Gives a response code of CREATE, of which a tagged OK has one: the first there is."""
+
+
+RenameCode = Callable[["Context", MailboxId | None], str | None]
+"""As `CreateCode`, of RENAME; without a mailbox where the name has none."""
 
 
 def parse_parameters(

@@ -17,6 +17,7 @@ from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionS
 from imapd.session.parameters import (
     CreateCode,
     FetchModifierSpec,
+    RenameCode,
     SelectParameterSpec,
     SelectResponse,
     StoreModifierSpec,
@@ -178,6 +179,7 @@ class Feature:
     select_parameters: tuple[SelectParameterSpec, ...] = ()
     select_responses: tuple[SelectResponse, ...] = ()
     create_codes: tuple[CreateCode, ...] = ()
+    rename_codes: tuple[RenameCode, ...] = ()
     login_checks: tuple[LoginCheck, ...] = ()
     metadata_checks: tuple[MetadataCheck, ...] = ()
     search_keys: tuple[SearchKeySpec, ...] = ()
@@ -258,6 +260,7 @@ class Registry:
     select_parameters: Mapping[str, SelectParameterSpec] = field(repr=False)
     select_responses: tuple[SelectResponse, ...] = field(repr=False)
     create_codes: tuple[CreateCode, ...] = field(repr=False)
+    rename_codes: tuple[RenameCode, ...] = field(repr=False)
     login_checks: tuple[LoginCheck, ...] = field(repr=False)
     metadata_checks: tuple[MetadataCheck, ...] = field(repr=False)
     search_keys: Mapping[str, SearchKeySpec] = field(repr=False)
@@ -308,6 +311,7 @@ class Registry:
             ),
             select_responses=tuple(r for f in chosen for r in f.select_responses),
             create_codes=tuple(c for f in chosen for c in f.create_codes),
+            rename_codes=tuple(c for f in chosen for c in f.rename_codes),
             login_checks=tuple(c for f in chosen for c in f.login_checks),
             metadata_checks=tuple(c for f in chosen for c in f.metadata_checks),
             search_keys=_merge("key", chosen, lambda f: f.search_keys),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from mailstore.index import emailids
 from mailstore.index.database import Database
 from mailstore.index.records import to_mask
 from mailstore.model import DELETED, FIRST_KEYWORD_BIT, SEEN
@@ -118,6 +119,11 @@ def identities(database: Database) -> list[str]:
     )
     if not rows:
         return ["the account has no row"]
+    if database.has_table("emailid"):
+        rows += database.all(
+            "SELECT 'EMAILID', last_message, (SELECT max(number) FROM emailid)"
+            " FROM account"
+        )
     return [
         f"the last {what} is said to be {says}, there is {found}"
         for what, says, found in rows
@@ -268,5 +274,6 @@ EVERYTHING: Sequence[Callable[[Database], Iterable[str]]] = (
     keywords,
     threads,
     strays,
+    emailids.strays,
 )
 """All that is proved of rows alone, in the order in which it is told."""

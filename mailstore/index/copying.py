@@ -1,7 +1,8 @@
 """COPY and MOVE: new rows for messages that are there already (RFC 3501 §6.4.7,
 RFC 6851).
 
-Copies share the message and its bytes. A move is one transaction over both
+Copies share the message and its bytes, and have EMAILIDs of their own if so wanted. A
+move is one transaction over both
 mailboxes: a message is never in neither and never in both.
 """
 
@@ -11,7 +12,7 @@ from array import array
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, private
+from mailstore.index import annotate, emailids, private
 from mailstore.index.arrival import add_entries, open_target
 from mailstore.index.database import Database
 from mailstore.index.entries import keywords
@@ -48,18 +49,19 @@ def copy(
     by: Acting | None = None,
     settable: int = -1,
     shared: bool = True,
+    apart: bool = False,
 ) -> CopyDone:
     """Copy messages to a mailbox, or move them there, in the order of their UIDs.
 
     Flags, keywords and INTERNALDATE are kept, of flags those in ``settable``, and
     annotations that are shared or ``me``'s, with None all of them; without ``shared``
     none that are shared. Who has flags for himself (``whose``) takes his own along, and
-    has them there for himself too; a move takes along those of everybody. What is gone
+    has them there for himself too; a move takes along those of everybody. Copies that
+    are ``apart`` get EMAILIDs of their own; what is moved keeps its own. What is gone
     already is left out. Raises `NotFound` when either mailbox is gone, `TooMany`.
     """
-    annotated, marked = _look_at(database, source)
+    annotated, numbered, marked = _look_at(database, source)
     target = open_target(database, to)
-    uidvalidity = _uidvalidity(database, target)
     where, values = among.where(source)
     found = database.all(
         "SELECT uid, flags, more, modseq, size, internaldate, zone, message"
@@ -68,7 +70,7 @@ def copy(
     )
     uids = array("I", [row[0] for row in found])
     if not found:
-        return CopyDone(uidvalidity, uids, uids, ())
+        return CopyDone(_uidvalidity(database, target), uids, uids, ())
     kept = _kept(whose, settable, move=move)
     rows = [
         EntryRow(uid, to_mask(flags, more) & kept, *rest)
@@ -79,15 +81,19 @@ def copy(
     arrived = add_entries(database, target, rows, known, now)
     deltas = [arrived.delta]
     made = array("I", [row.uid for row in arrived.delta.new])
+    pairs = list(zip(uids, made, strict=True))
     if annotated:
-        pairs, modseq = zip(uids, made, strict=True), arrived.delta.modseq
+        modseq = arrived.delta.modseq
         annotate.copy(database, source, target, pairs, modseq, me, shared=shared)
+    if move and numbered:
+        emailids.carry(database, source, target, pairs)
+    elif apart and not move:
+        emailids.give(database, target, arrived.delta.new)
     if whose is not None:
         flags = {uid: mine & settable for uid, mine in zip(made, own, strict=True)}
         deltas += private.mark_new(database, arrived.delta, whose, flags)
     if move and marked:
-        new = dict(zip(uids, made, strict=True))
-        deltas += private.carry(database, source, new, deltas[-1], whose)
+        deltas += private.carry(database, source, dict(pairs), deltas[-1], whose)
     if move:
         cause = Cause(How.MOVED, by, (target, made[0]))
         removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
@@ -121,19 +127,20 @@ def _own_flags(
     return [whose.seen(0, marks.get(row.uid)) for row in rows]
 
 
-def _look_at(database: Database, source: MailboxId) -> tuple[bool, bool]:
-    """Tell whether messages of the source have annotations, and private flags.
+def _look_at(database: Database, source: MailboxId) -> tuple[bool, bool, bool]:
+    """Tell whether messages have annotations, own EMAILIDs, and private flags.
 
     Raises `NotFound`.
     """
     row = database.one(
-        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?), private"
+        "SELECT EXISTS (SELECT 1 FROM annotation WHERE mailbox = ?),"
+        " EXISTS (SELECT 1 FROM emailid WHERE mailbox = ?), private"
         " FROM mailbox WHERE id = ? AND name IS NOT NULL",
-        (source, source),
+        (source, source, source),
     )
     if row is None:
         raise NotFound(detail="the source is gone")
-    return bool(row[0]), bool(row[1])
+    return bool(row[0]), bool(row[1]), bool(row[2])
 
 
 def move_all(

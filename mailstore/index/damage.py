@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate
+from mailstore.index import annotate, emailids
 from mailstore.index.arrival import add_entries
 from mailstore.index.copying import translate
 from mailstore.index.database import Database
@@ -105,8 +105,10 @@ def put_back(
         delta = add_entries(database, target, entries, names, now, [saved]).delta
         pairs = [(uid, delta.new[0].uid)]
         annotate.copy(database, MailboxId(old), target, pairs, delta.modseq, None)
+        emailids.carry(database, MailboxId(old), target, pairs)
         deltas.append(delta)
     database.execute("DELETE FROM damaged WHERE message = ?", (message,))
+    emailids.forget_gone(database)
     return deltas
 
 

@@ -98,11 +98,13 @@ def file_messages(
     by: Acting | None,
     unchanged_since: int | None,
     seen_at: int,
+    apart: bool = False,
 ) -> Filed:
     """Put messages of a mailbox into others as well, and take them out of others.
 
     In the mailbox itself they stay, with flags that may change. Those that changed
     after ``unchanged_since`` are left alone. Mailboxes that are missing are made.
+    ``apart`` is as for `mailstore.index.copying.copy`.
     Raises `NotFound` when the mailbox is gone, `TooMany`, `InvalidName`.
     """
     if mailboxes.mailbox_numbered(database, mailbox) is None:
@@ -123,7 +125,7 @@ def file_messages(
     if not among:
         return Filed((), made=False, failed=failed)
     work = _Filing(database, mailbox, among, now, me, by)
-    work.add(filing.add, most)
+    work.add(filing.add, most, apart=apart)
     work.remove(filing)
     for change in filing.flags:
         work.flag(change, seen_at)
@@ -149,7 +151,7 @@ class _Filing:
         self.deltas: list[Delta] = []
         self.made = False
 
-    def add(self, names: Sequence[str], most: int) -> None:
+    def add(self, names: Sequence[str], most: int, *, apart: bool) -> None:
         """Copy what is not there yet; of copies within the mailbox one is enough."""
         where, given = self._among.where(self._mailbox)
         for name in names:
@@ -172,6 +174,7 @@ class _Filing:
                     self._now,
                     me=self._me,
                     by=self._by,
+                    apart=apart,
                 )
                 self.deltas += done.deltas
 

@@ -264,13 +264,15 @@ def delete(database: Database, name: str, now: int, by: Acting | None = None) ->
     return delta
 
 
-def rename(database: Database, old: str, new: str, now: int, most: int) -> None:
-    """Give a mailbox and all below it a new name (RFC 3501 §6.3.5).
+def rename(database: Database, old: str, new: str, now: int, most: int) -> MailboxRow:
+    """Give a mailbox and all below it a new name; gives it as it was.
+
+    RFC 3501 §6.3.5.
 
     Renaming INBOX is another thing: see `mailstore.index.copying.move_all`. Raises
     `NotFound`, `AlreadyExists`, `InvalidName`.
     """
-    mailbox_named(database, old)
+    row = mailbox_named(database, old)
     below = old + DELIMITER
     if new.startswith(below):
         raise InvalidName("a mailbox cannot move below itself")
@@ -291,6 +293,7 @@ def rename(database: Database, old: str, new: str, now: int, most: int) -> None:
             unsubscribe(database, before)
     _check_count(database, most)
     touch_names(database)
+    return row
 
 
 def subscribe(database: Database, name: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mailstore.index import audit, mailboxes, private, sortkeys
+from mailstore.index import audit, emailids, mailboxes, private, sortkeys
 from mailstore.index.arrival import add_entries
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, EntryRow
@@ -37,7 +37,8 @@ def identities(database: Database, now: int) -> list[str]:  # noqa: ARG001
             "UPDATE account SET last_mailbox = max(last_mailbox,"
             " (SELECT coalesce(max(id), 0) FROM mailbox)),"
             " last_message = max(last_message,"
-            " (SELECT coalesce(max(id), 0) FROM message)),"
+            " (SELECT coalesce(max(id), 0) FROM message),"
+            " (SELECT coalesce(max(number), 0) FROM emailid)),"
             " last_uidvalidity = max(last_uidvalidity,"
             " (SELECT coalesce(max(uidvalidity), 0) FROM mailbox))"
         )
@@ -201,7 +202,8 @@ def strays(database: Database, now: int) -> list[str]:  # noqa: ARG001
         "DELETE FROM annotation WHERE (mailbox, uid) NOT IN (SELECT mailbox, uid"
         " FROM entry UNION SELECT mailbox, uid FROM expunged) RETURNING mailbox, uid"
     )
-    return told + [f"annotations of UID {u} in mailbox {m}" for m, u in rows]
+    told += [f"annotations of UID {u} in mailbox {m}" for m, u in rows]
+    return told + emailids.mend(database)
 
 
 def keywords(database: Database, now: int) -> list[str]:  # noqa: ARG001

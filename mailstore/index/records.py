@@ -51,8 +51,13 @@ class MailboxRow:
     bytes: int
     recent_from: int
 
-    def status(self, recent: int, max_message: int, object_id: str) -> MailboxStatus:
-        """Give its counters; ``recent`` messages were claimed by no session."""
+    def status(
+        self, recent: int, max_message: int, object_ids: tuple[str, str]
+    ) -> MailboxStatus:
+        """Give its counters; ``recent`` messages were claimed by no session.
+
+        ``object_ids`` are its identifier and its account's.
+        """
         return MailboxStatus(
             self.id,
             self.uidvalidity,
@@ -64,7 +69,7 @@ class MailboxRow:
             self.deleted,
             self.bytes,
             max_message,
-            object_id,
+            *object_ids,
         )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstore.errors import NotFound
-from mailstore.index import acl, annotate, damage, mailboxes, metadata
+from mailstore.index import acl, annotate, damage, emailids, mailboxes, metadata
 from mailstore.index.arrival import add_entries
 from mailstore.index.copying import translate
 from mailstore.index.database import Database, Value
@@ -206,6 +206,7 @@ def bring_back(
         old = [entry.uid for entry, _, _ in rows]
         uids = list(zip(old, [row.uid for row in delta.new], strict=True))
         annotate.copy(database, mailbox, target, uids, delta.modseq, me=None)
+        emailids.carry(database, mailbox, target, uids)
     return BroughtBack(target, name, made, uids, delta)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailstore.index import annotate, metadata, sortkeys, surrogates, threads
+from mailstore.index import annotate, emailids, metadata, sortkeys, surrogates, threads
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
@@ -87,6 +87,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
         database.execute(
             "DELETE FROM damaged WHERE message NOT IN (SELECT id FROM message)"
         )
+        emailids.forget_gone(database)
     database.execute(
         "DELETE FROM mailbox WHERE name IS NULL AND coalesce(gone_at, 0) < ?"
         " AND id NOT IN (SELECT mailbox FROM expunged)",

@@ -22,6 +22,7 @@ from mailstore.query import (
     ArrivedOn,
     BodyContains,
     Collation,
+    EmailIdIs,
     Fuzzy,
     HasAttachment,
     HasKeyword,
@@ -181,6 +182,7 @@ class _Search:
                 )
             case (
                 SavedOn()
+                | EmailIdIs()
                 | ThreadIs()
                 | AnnotationContains()
                 | AlsoIn()

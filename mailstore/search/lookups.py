@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailstore.index import annotate, entries, labels, mailboxes, threads
+from mailstore.index import annotate, emailids, entries, labels, mailboxes, threads
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.mime.bodystructure import has_attachment
@@ -23,6 +23,7 @@ from mailstore.query import (
     And,
     AnnotationContains,
     Compare,
+    EmailIdIs,
     HasAttachment,
     MessageIn,
     Not,
@@ -36,7 +37,7 @@ from mailstore.runs import ranges_of
 from mailstore.search.texts import FORMS
 from mailstore.search.watch import Watch
 
-LOOKUPS = (SavedOn, ThreadIs, AnnotationContains, AlsoIn, HasAttachment)
+LOOKUPS = (SavedOn, EmailIdIs, ThreadIs, AnnotationContains, AlsoIn, HasAttachment)
 _HYPHENS = {ord(" "): "-", ord("/"): "-"}
 _DAY = 86_400
 _EVER = 2**62
@@ -89,6 +90,8 @@ class Lookups:
                     self.database, self.mailbox, since, before
                 )
                 return Uids(ranges_of(found))
+            case EmailIdIs(number):
+                return self._with_emailid(number)
             case ThreadIs(number):
                 return MessageIn(frozenset(threads.messages_of(self.database, number)))
             case AnnotationContains():
@@ -99,6 +102,14 @@ class Lookups:
                 return Uids(ranges_of(self._with_attachments()))
             case _:
                 return predicate
+
+    def _with_emailid(self, number: int) -> Predicate:
+        own = emailids.having(self.database, self.mailbox, number)
+        if own:
+            return Uids(ranges_of(own))  # no message has the number
+        others = emailids.apart(self.database, self.mailbox, number)
+        same = MessageIn(frozenset({number}))
+        return And((same, Not(Uids(ranges_of(others))))) if others else same
 
     def _placed(self, term: AlsoIn) -> Predicate:
         chosen = [

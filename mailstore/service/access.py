@@ -17,13 +17,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mailstore.errors import InvalidName, InvalidUse, NotFound, NotPermitted
+from mailstore.errors import InvalidUse, NotFound, NotPermitted
 from mailstore.index import mailboxes
-from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.model import (
     DELIMITER,
-    INBOX,
     AccountId,
     Appended,
     Arrival,
@@ -43,10 +41,10 @@ from mailstore.service.options import StoreOptions
 from mailstore.service.overview import Follower
 from mailstore.service.places import Place, Target
 from mailstore.service.visible import Visible
-from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
     from mailstore.service.access_metadata import AccessMetadata
+    from mailstore.service.access_objects import AccessObjectIds
     from mailstore.service.access_quota import AccessQuota
     from mailstore.service.access_urlkeys import AccessUrlKeys
     from mailstore.service.rights_lists import AccessRights
@@ -225,7 +223,7 @@ class Access:
         place = self.elsewhere(name)
         if place is None:
             if self.own.acls.version:
-                self._check_parent(self.own, name)
+                self.check_parent(self.own, name)
             return await self.own.create(name, special_use)
         if special_use is not None:
             raise InvalidUse("others' mailboxes have no use here")
@@ -233,7 +231,7 @@ class Access:
         if owner is None or not place.name:
             raise NotPermitted(_NOT_THERE)
         async with self.enter(owner) as account:
-            self._check_parent(account, place.name)
+            self.check_parent(account, place.name)
             made = await account.create(place.name)
             await self.own.subscribe(self.known_as(account, place.name), elsewhere=True)
             return self.number(account, made)
@@ -246,7 +244,7 @@ class Access:
             return self.namespaces.of_public(name)
         return self.namespaces.of_person(account.name, name)
 
-    def _check_parent(self, account: Account, name: str) -> None:
+    def check_parent(self, account: Account, name: str) -> None:
         """Check that a name may be made: by its nearest superior that exists.
 
         RFC 4314 §4. It says nothing of what there is to whom it refuses.
@@ -275,49 +273,14 @@ class Access:
             if found.account.acls.version:
                 await self._store.tidy_shares(found.account)
 
-    async def rename(self, old: str, new: str) -> None:
+    async def rename(self, old: str, new: str) -> MailboxId | None:
         """Rename a mailbox as `Account.rename`, within its owner's.
 
         Raises `NotPermitted` too, and `InvalidName` for a name of another owner.
         """
-        if self.unlisted(old) and self.elsewhere(new) is None:
-            await self.own.rename(old, new)
-            return
-        async with self.find(old, Operation.REMOVE) as found:
-            account = found.account
-            place = self.elsewhere(new)
-            owner = self.own.id if place is None else self.owner_of(place)
-            if owner != account.id:
-                raise InvalidName("a mailbox stays with its owner; move its messages")
-            to = new if place is None else place.name
-            owns = self.person().owns(account.id, public=account.public)
-            if not to or (found.name == INBOX and not owns):
-                raise NotPermitted
-            self._check_parent(account, to)
-            await self._check_inferior(account, found.name)
-            await account.rename(found.name, to, found.permit)
-            if account is not self.own:
-                was, now = (self.known_as(account, one) for one in (found.name, to))
-                await self._move_subscriptions(was, now)
+        from mailstore.service.access_renaming import rename
 
-    async def _check_inferior(self, account: Account, name: str) -> None:
-        """Check that all that goes along may go. Raises `NotPermitted`."""
-        below = name + DELIMITER
-        for entry in await account.mailboxes():
-            if entry.id is None or not entry.name.startswith(below):
-                continue
-            rights = self.permit(account, entry.id).rights()
-            if not NEEDS[Operation.REMOVE].met(rights):
-                raise NotPermitted
-
-    async def _move_subscriptions(self, old: str, new: str) -> None:
-        """Follow a mailbox of another account to its new name."""
-
-        def work(database: Database) -> Outcome[None]:
-            mailboxes.move_subscriptions(database, old, new)
-            return Outcome(None, names_changed=True)
-
-        await self.own.lane.write(work)
+        return await rename(self, old, new)
 
     async def subscribe(self, name: str) -> None:
         """Put an existing name on one's own list of LSUB. Raises `NotFound`."""
@@ -491,9 +454,12 @@ class Access:
 
         return AccessRights(self)
 
-    def object_id(self, mailbox: MailboxId) -> str:
-        """Give the identifier of a mailbox by its number here (RFC 8474)."""
-        return self._store.object_id(self.own, mailbox)
+    @property
+    def object_ids(self) -> AccessObjectIds:
+        """The identifiers of mailboxes and their owners (RFC 8474)."""
+        from mailstore.service.access_objects import AccessObjectIds
+
+        return AccessObjectIds(self)
 
     async def close(self) -> None:
         """End it; accounts stay open for the next who asks."""

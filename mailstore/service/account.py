@@ -89,7 +89,7 @@ class Account:
         versions = Versions(self.readers)
         self.acls = Acls(runtime, self.readers, versions)
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
-        self.object_ids = ObjectIds(upkeep.token(self.readers.event))
+        self.object_ids = ObjectIds(upkeep.token(self.readers.event), id_)
         elsewhere = around.index_elsewhere
         self.indexing = Indexing(
             folder,
@@ -214,14 +214,16 @@ class Account:
 
         await self.lane.write(work)
 
-    async def rename(self, old: str, new: str, permit: Permit = FULL) -> None:
+    async def rename(
+        self, old: str, new: str, permit: Permit = FULL
+    ) -> MailboxId | None:
         """Rename a mailbox with its children; INBOX gives its messages away.
 
-        RFC 3501 §6.3.5. Raises `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`,
-        `OverQuota` where the names are that they get.
+        Gives what has the new name, None if that is a bare one. RFC 3501 §6.3.5. Raises
+        `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`, `OverQuota` by the names.
         """
         self.check_writable()
-        await rename(self, old, new, permit)
+        return await rename(self, old, new, permit)
 
     async def subscribe(self, name: str, *, elsewhere: bool = False) -> None:
         """Put an existing name on the list of LSUB, ``elsewhere`` any name.
@@ -296,8 +298,8 @@ class Account:
         )
 
     def _told(self, row: MailboxRow, recent: int) -> MailboxStatus:
-        most, id_ = self.options.max_message, self.object_ids.mailbox(row.id)
-        return row.status(recent, most, id_)
+        most, ids = self.options.max_message, self.object_ids
+        return row.status(recent, most, ids.of_mailbox(row.id))
 
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
-from mailstore.index import entries, labels
+from mailstore.index import emailids, entries, labels
 from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column, Label
@@ -49,7 +49,7 @@ async def batches(
         await late.linking.finish()
     if Column.LABELS in columns:
         await late.prepare_labels()
-    own = ROW_COLUMNS | {Column.SAVED, Column.LABELS}
+    own = ROW_COLUMNS | {Column.EMAILID, Column.SAVED, Column.LABELS}
     text = [column for column in columns if column not in own]
     at = 0
     while at < len(uids):
@@ -177,6 +177,8 @@ class _Rows:
         match column:
             case Column.SAVED:
                 return self._saved()
+            case Column.EMAILID:
+                return self._emailids()
             case Column.LABELS:
                 return self._labels()
             case _:
@@ -185,6 +187,13 @@ class _Rows:
     def _saved(self) -> Sequence[int | None]:
         found = entries.saved(self._reader, self._state.id, self.uids)
         return [found.get(uid) for uid in self.uids]
+
+    def _emailids(self) -> Sequence[int]:
+        own = emailids.of(self._reader, self._state.id, self.uids)
+        if not own:
+            return self.messages
+        found = zip(self.uids, self.messages, strict=True)
+        return [own.get(uid, message) for uid, message in found]
 
     def _labels(self) -> Sequence[Sequence[Label]]:
         found = labels.labels(self._reader, self._state.id, self.messages)

@@ -59,7 +59,7 @@ class MailboxLabels:
             return Stored(state.modseq, (), missing=tuple(uids))
         await account.late.prepare_labels()
         now, most = account.now(), account.options.max_mailboxes
-        me, by = account.annotator, who_acts()
+        me, by, apart = account.annotator, who_acts(), account.options.emailid_of_copies
 
         def work(database: Database) -> Outcome[Filed]:
             done = file_messages(
@@ -73,6 +73,7 @@ class MailboxLabels:
                 by=by,
                 unchanged_since=unchanged_since,
                 seen_at=seen_at,
+                apart=apart,
             )
             return Outcome(done, done.deltas, names_changed=done.made)
 

@@ -113,6 +113,11 @@ class Mailbox:
         return self._account.object_ids.mailbox(self._state.id)
 
     @property
+    def account_id(self) -> str:
+        """Its owner's identifier."""
+        return self._account.object_ids.account
+
+    @property
     def object_ids(self) -> ObjectIds:
         """What makes the identifiers of its account's objects (RFC 8474)."""
         return self._account.object_ids

@@ -2,7 +2,8 @@
 
 A letter for the kind, the account's token, a number: ``M5f0c…-1a2b``. They have no
 capitals beside the letter, so that no two differ in case only. The number is never
-given twice in an account.
+given twice in an account. An account's own is the random id by which the directory
+knows it, whatever its name: ``A8d2e…``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"0|[1-9a-f][0-9a-f]{0,15}")
+from mailstore.model import AccountId
+
+_NUMBER = re.compile(r"0|[1-9a-f][0-9a-f]{0,14}")  # of at most 60 bits
 _WHOLE = 2**63
-_MAILBOX, _EMAIL, _THREAD = "F", "M", "T"
+_ACCOUNT, _MAILBOX, _EMAIL, _THREAD = "A", "F", "M", "T"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +23,23 @@ class ObjectIds:
     """Makes and reads the identifiers of one account."""
 
     token: str
+    owner: AccountId
+
+    @property
+    def account(self) -> str:
+        """Give the account's identifier."""
+        return f"{_ACCOUNT}{self.owner}"
 
     def mailbox(self, number: int) -> str:
         """Give a mailbox's identifier."""
         return f"{_MAILBOX}{self.token}-{number:x}"
 
+    def of_mailbox(self, number: int) -> tuple[str, str]:
+        """Give a mailbox's identifier, and the account's."""
+        return self.mailbox(number), self.account
+
     def email(self, number: int) -> str:
-        """Give a message's identifier, which all copies share."""
+        """Give a message's identifier, by the number that `Column.EMAILID` gives."""
         return f"{_EMAIL}{self.token}-{number:x}"
 
     def thread(self, number: int) -> str:
@@ -45,6 +58,10 @@ class ObjectIds:
     def _start(self) -> int:
         return int(self.token or "0", 16) >> 1
 
+    def mailbox_number(self, text: str) -> int | None:
+        """Read a mailbox's identifier; None when it is none of this account's."""
+        return self._number(_MAILBOX, text)
+
     def email_number(self, text: str) -> int | None:
         """Read a message's identifier; None when it is none of this account's."""
         return self._number(_EMAIL, text)
@@ -58,3 +75,8 @@ class ObjectIds:
         if head != kind + self.token or not hyphen or not _NUMBER.fullmatch(digits):
             return None
         return int(digits, 16)
+
+
+def account_named(text: str) -> AccountId | None:
+    """Read an account's identifier; None when it can be nobody's."""
+    return AccountId(text[1:]) if text.startswith(_ACCOUNT) else None

@@ -9,7 +9,7 @@ from mailstore.errors import AlreadyExists
 from mailstore.index import mailboxes, metadata
 from mailstore.index.copying import move_all
 from mailstore.index.database import Database
-from mailstore.model import INBOX
+from mailstore.model import INBOX, MailboxId
 from mailstore.service.acls import FULL, Permit
 from mailstore.writer import Outcome
 
@@ -17,24 +17,26 @@ if TYPE_CHECKING:
     from mailstore.service.account import Account
 
 
-async def rename(account: Account, old: str, new: str, permit: Permit = FULL) -> None:
-    """Rename a mailbox of an account; raises what `Account.rename` does."""
+async def rename(
+    account: Account, old: str, new: str, permit: Permit = FULL
+) -> MailboxId | None:
+    """Rename a mailbox of an account; gives and raises what `Account.rename` does."""
     now, most = account.now(), account.options.max_mailboxes
     by = who_acts()
 
-    def work(database: Database) -> Outcome[None]:
+    def work(database: Database) -> Outcome[MailboxId | None]:
         permit.guard(database, old)
-        mailboxes.rename(database, old, new, now, most)
-        return Outcome(None, names_changed=True)
+        row = mailboxes.rename(database, old, new, now, most)
+        return Outcome(row.id if row.selectable else None, names_changed=True)
 
-    def empty_inbox(database: Database) -> Outcome[None]:
+    def empty_inbox(database: Database) -> Outcome[MailboxId | None]:
         inbox = mailboxes.mailbox_named(database, INBOX)
         mailboxes.create(database, new, None, now, most)
         made = mailboxes.mailbox_named(database, new)
         metadata.copy(database, inbox.id, made.id, now)
         done = move_all(database, inbox.id, new, now, by)
-        return Outcome(None, done.deltas, names_changed=True)
+        return Outcome(made.id, done.deltas, names_changed=True)
 
     if new == INBOX:
         raise AlreadyExists
-    await account.lane.write(empty_inbox if old == INBOX else work)
+    return await account.lane.write(empty_inbox if old == INBOX else work)

@@ -162,11 +162,16 @@ class Store:
             return None
         return MailboxId(mailbox)
 
-    def object_id(self, own: Account, number: MailboxId) -> str:
-        """Give the identifier of a mailbox by its `number`, or its id if it is own."""
+    def object_ids(
+        self, own: Account, number: MailboxId
+    ) -> tuple[ObjectIds, MailboxId]:
+        """Give whose a mailbox is by its `number`, and its id there.
+
+        An id of one's own is its number.
+        """
         owner, mailbox = divmod(number, FIRST_OF_OTHERS)
         ids = self._object_ids[owner] if owner else own.object_ids
-        return ids.mailbox(mailbox)
+        return ids, MailboxId(mailbox)
 
     async def note_shares(self, owner: Account, identifiers: Iterable[str]) -> None:
         """Note whom an owner's lists name, before and behind their commit."""

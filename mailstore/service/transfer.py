@@ -82,6 +82,7 @@ async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied
     if account is not source.account:
         return await _send_there(source, target, me, move=move)
     now, settable, by = account.now(), target.settable, who_acts()
+    apart = account.options.emailid_of_copies
 
     def work(database: Database) -> Outcome[CopyDone]:
         target.permit.guard(database, target.name)
@@ -99,6 +100,7 @@ async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied
             me=None if move else target.me or account.annotator,
             whose=source.whose,
             shared=target.annotates,
+            apart=apart,
         )
         return Outcome(done, done.deltas)
 

@@ -151,6 +151,7 @@ def metadata_code(reader: Reader) -> tuple[str, int | None]:
     return word, reader.number()
 
 
+_OBJECT_ID_ALONE = re.compile(rb"[A-Za-z][A-Za-z0-9_-]{0,254}")
 _OBJECT_ID = re.compile(rb"\(([A-Za-z0-9_-]{1,255})\)")
 
 
@@ -163,6 +164,25 @@ def object_id(reader: Reader) -> str:
     """Read ``"(" objectid ")"`` (RFC 8474 §7)."""
     return reader.match(_OBJECT_ID, "an object identifier")[1:-1].decode("ascii")
 
+
+def object_ids(reader: Reader) -> dict[str, str]:
+    """Read ``"(" [key SP objectid …] ")"`` (objectid-bis §10)."""
+    reader.take(b"(")
+    found: dict[str, str] = {}
+    while not reader.accept(b")"):
+        if found:
+            reader.take(b" ")
+        key = reader.atom()
+        reader.take(b" ")
+        found[key] = reader.match(_OBJECT_ID_ALONE, "an identifier").decode("ascii")
+    return found
+
+
+STATUS_ITEMS: dict[str, Callable[[Reader], object]] = {
+    "MAILBOXID": object_id,
+    "OBJECTID": object_ids,
+}
+"""Items of STATUS that are no numbers."""
 
 UNTAGGED: dict[str, Callable[[Reader], r.Untagged]] = {
     "METADATA": metadata,

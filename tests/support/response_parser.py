@@ -293,6 +293,7 @@ CODES: dict[str, Callable[[ResponseReader], object] | None] = {
     "ANNOTATE": annotation_reader.failure,
     "ANNOTATIONS": annotation_reader.support,
     "MAILBOXID": mailbox_data.object_id,
+    "OBJECTID": mailbox_data.object_ids,
 }
 """Response codes by name: how their argument is read; None where there is none."""
 
@@ -336,10 +337,8 @@ def _status_line(reader: ResponseReader) -> r.StatusLine:
         reader.take(b" ")
         if item in items:
             reader.refuse("each item once")
-        if item == "MAILBOXID":
-            items[item] = mailbox_data.object_id(reader)
-        else:
-            items[item] = reader.number64()
+        read = mailbox_data.STATUS_ITEMS.get(item)
+        items[item] = reader.number64() if read is None else read(reader)
     return r.StatusLine(name, items)
 
 
@@ -490,6 +489,7 @@ FETCH_ITEMS: dict[str, Callable[[ResponseReader], object]] = {
     "BODY": lambda reader: reader.body(extensible=False),
     "BODYSTRUCTURE": lambda reader: reader.body(extensible=True),
     "EMAILID": mailbox_data.object_id,
+    "OBJECTID": mailbox_data.object_ids,
     "THREADID": lambda r: mailbox_data.or_nil(r, mailbox_data.object_id),
     "SAVEDATE": lambda r: mailbox_data.or_nil(r, ResponseReader.date_time),
     "PREVIEW": ResponseReader.nstring,

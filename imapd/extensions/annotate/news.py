@@ -54,6 +54,9 @@ class AnnotateParameter:
     def check(self, context: Context) -> None:
         """Nothing forbids it."""
 
+    async def meant(self, context: Context) -> None:
+        """Leave the mailbox to the name."""
+
     async def opened(self, context: Context) -> None:
         """Have changes told as long as this mailbox is selected."""
         selected = context.selected

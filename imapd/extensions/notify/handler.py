@@ -6,6 +6,7 @@ from imapd.extensions.notify.interests import Interests, check
 from imapd.extensions.notify.syntax import Notify
 from imapd.extensions.notify.watch import NotifyWatch
 from imapd.session.context import Context
+from imapd.session.fetch_attribute import asked_for
 from imapd.session.names import uses_utf8
 from imapd.session.registry import Completed
 from imapd.session.watching import Moment
@@ -30,6 +31,8 @@ async def run(context: Context, node: Notify) -> Completed:
         await selected.view.tell(context.reply, removals=True, with_uid=False)
     follower = context.account.follow(context.input.wake)
     interests = Interests(node, utf8=uses_utf8(context), of_messages=of_messages)
+    if interests.selected is not None:
+        asked_for(context, interests.selected.items)
     watch = NotifyWatch(interests, follower, context.input.wake)
     try:
         await watch.begin(context, with_counts=node.status)

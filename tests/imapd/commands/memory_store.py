@@ -427,7 +427,7 @@ def matches(box: Box, row: Row, predicate: query.Predicate) -> bool:
             raise AssertionError("what it finds is the real store's to say")
         case query.MessageIn(numbers):
             return row.uid in numbers
-        case query.ThreadIs(number):
+        case query.EmailIdIs(number) | query.ThreadIs(number):
             return row.uid == number
         case query.AnnotationContains() | query.AlsoIn() | query.HasAttachment():
             raise AssertionError("what it finds is the real store's to say")

@@ -23,6 +23,7 @@ from imapd.session.registry import Registry
 from imapd.syntax.sequence import SequenceSet
 from mailstore.mime.bodystructure import has_attachment
 from mailstore.mime.ingest import ingest
+from mailstore.model import AccountId
 from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
 from tests.support.framing import read_frame
@@ -131,7 +132,7 @@ def test_what_cannot_be_is_refused(text):
 
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**64 - 1))
 def test_numbers_lead_back(number, token):
-    ids = ObjectIds(f"{token:016x}")
+    ids = ObjectIds(f"{token:016x}", AccountId("1"))
     assert 0 <= ids.as_number(number) < 2**63
     assert ids.of_number(ids.as_number(number)) == number
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailstore.index import threads
 from mailstore.index.database import Database
 from mailstore.index.threads import Linked
-from mailstore.model import FlagChange, FlagOperation
+from mailstore.model import AccountId, FlagChange, FlagOperation
 from mailstore.service.linking import Linking
 from mailstore.service.object_ids import ObjectIds
 from tests.mailstore.index.older import make_older
@@ -153,7 +153,7 @@ def test_links_of_many_threads_are_dropped_by_one_statement(database):
 
 
 def test_identifiers_are_read_as_they_are_written():
-    ids = ObjectIds("0123456789abcdef")
+    ids = ObjectIds("0123456789abcdef", AccountId("1"))
     assert ids.email_number(ids.email(26)) == 26
     assert ids.thread_number(ids.thread(2**40)) == 2**40
     for text in (
@@ -165,5 +165,6 @@ def test_identifiers_are_read_as_they_are_written():
         "M0123456789abcdef-01",
         "M0123456789abcdee-1",
         "M0123456789abcdef--1",
+        "M0123456789abcdef-" + "f" * 16,  # more than the index takes
     ):
         assert ids.email_number(text) is None  # fmt: skip

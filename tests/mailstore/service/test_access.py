@@ -23,6 +23,7 @@ from mailstore.model import AccountId, Arrival, MailboxId, QuotaLimits
 from mailstore.rights import ALL, Operation, Right, parse_rights
 from mailstore.service import Access, transfer
 from mailstore.service.access_metadata import AccessMetadata
+from mailstore.service.access_objects import AccessObjectIds
 from mailstore.service.access_quota import AccessQuota
 from mailstore.service.access_urlkeys import AccessUrlKeys
 from mailstore.service.acls import FULL, PersonPermit
@@ -300,7 +301,7 @@ def test_numbers_of_mailboxes_are_nobody_elses(home):
     assert not theirs.personal
     status = home.run(bob.status(theirs.name))
     assert status.id == theirs.id
-    assert bob.object_id(status.id) == status.object_id
+    assert bob.object_ids.mailbox(status.id) == status.object_id
     assert home.run(bob.mailboxes()) is entries
 
 
@@ -312,6 +313,7 @@ def test_parts_of_an_access(home):
     bob = home.bob()
     assert isinstance(bob.rights, AccessRights)
     assert isinstance(bob.metadata, AccessMetadata)
+    assert isinstance(bob.object_ids, AccessObjectIds)
     assert isinstance(bob.url_keys, AccessUrlKeys)
     assert bob.name == "bob"
     home.run(bob.close())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailstore.errors import InvalidName, NotFound
+from mailstore.service.access_renaming import rename
 from mailstore.service.acls import PersonPermit
 from tests.mailstore.service.test_access import home
 
@@ -41,3 +42,16 @@ def test_a_name_that_another_mailbox_has_got_is_neither_deleted_nor_renamed(home
         home.run(home.account.rename("Work", "Mine", permit))
     home.run(home.account.delete("Old", permit))
     assert home.lists.row("Work")
+
+
+def test_a_rename_tells_what_has_the_name(home):
+    home.run(home.account.create("Work"))
+    home.give("Work", "bob", "lrxk")
+    bob, id_ = home.bob(), home.lists.row("Work").id
+    renamed = home.run(rename(bob, "Other Users/ann/Work", "Other Users/ann/Work2"))
+    status = home.run(bob.status("Other Users/ann/Work2"))
+    assert renamed == status.id
+    assert bob.object_ids.mailbox(renamed) == home.account.object_ids.mailbox(id_)
+    home.run(home.account.create("a/b"))
+    home.run(home.account.delete("a"))
+    assert home.run(home.account.rename("a", "z")) is None
