@@ -47,9 +47,10 @@ def test_a_name_that_another_mailbox_has_got_is_neither_deleted_nor_renamed(home
 def test_a_rename_tells_what_has_the_name(home):
     home.run(home.account.create("Work"))
     home.give("Work", "bob", "lrxk")
-    bob, id_ = home.bob(), home.lists.row("Work").id
-    renamed = home.run(rename(bob, "Other Users/ann/Work", "Other Users/ann/Work2"))
-    status = home.run(bob.status("Other Users/ann/Work2"))
+    home.run(home.account.create("Work/a"))
+    bob, id_ = home.bob(), home.lists.row("Work/a").id
+    renamed = home.run(rename(bob, "Other Users/ann/Work/a", "Other Users/ann/Work/b"))
+    status = home.run(bob.status("Other Users/ann/Work/b"))
     assert renamed == status.id
     assert bob.object_ids.mailbox(renamed) == home.account.object_ids.mailbox(id_)
     home.run(home.account.create("a/b"))
