@@ -62,20 +62,10 @@ def copy(
     """
     annotated, numbered, marked = _look_at(database, source)
     target = open_target(database, to)
-    where, values = among.where(source)
-    found = database.all(
-        "SELECT uid, flags, more, modseq, size, internaldate, zone, message"
-        f" FROM entry WHERE {where} ORDER BY uid",
-        values,
-    )
-    uids = array("I", [row[0] for row in found])
-    if not found:
+    rows = _rows(database, source, among, _kept(whose, settable, move=move))
+    uids = array("I", [row.uid for row in rows])
+    if not rows:
         return CopyDone(_uidvalidity(database, target), uids, uids, ())
-    kept = _kept(whose, settable, move=move)
-    rows = [
-        EntryRow(uid, to_mask(flags, more) & kept, *rest)
-        for uid, flags, more, *rest in found
-    ]
     own = _own_flags(database, source, whose, rows)
     rows, known = translate(database, rows, source, target)
     arrived = add_entries(database, target, rows, known, now)
@@ -99,6 +89,21 @@ def copy(
         removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
+
+
+def _rows(
+    database: Database, source: MailboxId, among: Selection, kept: int
+) -> list[EntryRow]:
+    where, values = among.where(source)
+    found = database.all(
+        "SELECT uid, flags, more, modseq, size, internaldate, zone, message"
+        f" FROM entry WHERE {where} ORDER BY uid",
+        values,
+    )
+    return [
+        EntryRow(uid, to_mask(flags, more) & kept, *rest)
+        for uid, flags, more, *rest in found
+    ]
 
 
 def _uidvalidity(database: Database, mailbox: MailboxId) -> int:
