@@ -321,20 +321,21 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The result of `Mailbox.store_flags` and its like.
+    """The result of `Mailbox.store_flags` and its like: UIDs, each ascending.
 
-    ``updated``, ``external`` and ``failed`` hold (uid, mask). ``external`` are those
-    of ``updated`` that others had changed after ``seen_at``: they are told even under
-    .SILENT. ``failed`` were left as they are because others have changed them after
-    ``unchanged_since`` (RFC 7162 §3.1.3); ``missing`` are UIDs that no longer exist.
+    ``uids`` are those that are there. Of these ``failed`` were left as they are because
+    others have changed them after ``unchanged_since`` (RFC 7162 §3.1.3), and
+    ``external`` are those that were not, and that others had changed after
+    ``seen_at``: they are told even under .SILENT. ``missing`` no longer exist.
     """
 
     modseq: int
-    updated: Sequence[tuple[int, int]]
-    external: Sequence[tuple[int, int]] = ()
-    failed: Sequence[tuple[int, int]] = ()
+    uids: Sequence[int]
+    external: Sequence[int] = ()
+    failed: Sequence[int] = ()
     missing: Sequence[int] = ()
     wrote: bool = False  # ``modseq`` is that of this change
+    alone: bool = False  # nothing else happened from ``seen_at`` up to ``modseq``
 
 
 @dataclass(frozen=True, slots=True)

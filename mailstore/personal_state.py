@@ -62,7 +62,9 @@ class PersonalState(MailboxState):
         """Follow one commit, as far as this person sees it."""
         if delta.base != self.modseq:
             return self.apply(delta)  # passed over, or read anew
-        changed = delta.changed
+        changed, sweep = delta.changed, delta.sweep
+        if sweep is not None and (sweep.clears | sweep.sets) & self._mask:
+            return False  # which rows had the flags for all, is not known here
         if delta.private:
             if delta.person == self.person:
                 changed = self._private(delta.private)

@@ -7,7 +7,7 @@ of per message is a slice, or one range of one statement.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 
@@ -19,17 +19,21 @@ def runs(uids: Sequence[int], table: array[int]) -> Iterator[tuple[int, int, int
     ``list(runs([2, 3, 7], array("I", [1, 2, 3, 7])))`` is ``[(1, 4, 0)]``.
     """
     wanted = uids if isinstance(uids, array) else array("I", uids)
-    count, at, low = len(wanted), 0, 0
+    count, end, at, low = len(wanted), len(table), 0, 0
     while at < count:
-        start = low = bisect_left(table, wanted[at], low)
-        if start == len(table):
+        low = bisect_left(table, wanted[at], low)
+        if low == end:
             return
-        if table[start] != wanted[at]:
+        if table[low] != wanted[at]:
             at += 1
             continue
-        length = _agreement(wanted, at, table, start)
-        yield start, start + length, at
-        at, low = at + length, start + length
+        following, behind = at + 1, low + 1
+        if following == count or behind == end or wanted[following] != table[behind]:
+            length = 1  # scattered messages are many pieces
+        else:
+            length = _agreement(wanted, at, table, low)
+        yield low, low + length, at
+        at, low = at + length, low + length
 
 
 def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> int:
@@ -52,6 +56,11 @@ def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> in
             stride //= 2
             longest = min(longest, length + stride * 2)
     return length
+
+
+def between(uids: array[int], low: int, high: int) -> array[int]:
+    """Give those of ascending UIDs that are in a closed range."""
+    return uids[bisect_left(uids, low) : bisect_right(uids, high)]
 
 
 def ranges_of(uids: array[int]) -> tuple[tuple[int, int], ...]:

@@ -14,12 +14,13 @@ It must not know SQL, sessions or sequence numbers.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
 from operator import lt
 from typing import overload
 
+from mailstore.columns import either, masked, masking, put, unlike
 from mailstore.history import History, Step
 from mailstore.index.entries import Loaded
 from mailstore.index.records import (
@@ -28,6 +29,7 @@ from mailstore.index.records import (
     Delta,
     MailboxRow,
     NewColumns,
+    Sweep,
 )
 from mailstore.model import FIRST_KEYWORD_BIT, SEEN, Changes
 from mailstore.runs import runs
@@ -35,7 +37,7 @@ from mailstore.runs import runs
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _FEW_PIECES = 256
-_MANY = 2_048  # messages whose flags are read all at once
+_MANY = 512  # messages whose flags are read all at once
 _SEEN_OR_NOT = bytes(ord("s" if flags & SEEN else "-") for flags in range(256))
 
 
@@ -143,6 +145,12 @@ class MailboxState:
             return list(self.system[start:stop])
         if self.more:
             return [self.mask(at) for at in range(start, stop)]
+        first = self.keywords[start] if start < stop else 0
+        if self.keywords[start:stop] == array("Q", (first,)) * (stop - start):
+            # Most messages have the same ones, or none.
+            return list(
+                map((first << FIRST_KEYWORD_BIT).__or__, self.system[start:stop])
+            )
         return [
             system | keywords << FIRST_KEYWORD_BIT
             for system, keywords in zip(
@@ -160,6 +168,14 @@ class MailboxState:
         for start, stop, _ in runs(uids, self.uids):
             found += zip(self.uids[start:stop], self.masks(start, stop), strict=True)
         return found
+
+    def masks_of(self, uids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Give those among ascending UIDs that are there, and the masks of these."""
+        there, masks = array("I"), list[int]()
+        for start, stop, _ in runs(uids, self.uids):
+            there += self.uids[start:stop]
+            masks += self.masks(start, stop)
+        return there, masks
 
     def first_unseen(self) -> int | None:
         """Give the index of the first message without \\Seen."""
@@ -210,8 +226,11 @@ class MailboxState:
         if delta.keywords is not None:
             self.keyword_names = delta.keywords
         vanished = self.uids[:] if delta.gone else delta.vanished
-        news = self._news(delta.changed)
-        self._change_flags(delta.changed, delta.modseq)
+        if delta.sweep is not None:
+            news = self._sweep(delta.sweep, delta.modseq)
+        else:
+            news = self._news(delta.changed)
+            self._change_flags(delta.changed, delta.modseq)
         self._remove(vanished)
         added = NewColumns.of(delta.new) if delta.added is None else delta.added
         self._add(added)
@@ -240,6 +259,44 @@ class MailboxState:
             for uid in changed.uids:
                 self.more.pop(uid, None)
             self.more.update(changed.more)
+
+    def _sweep(self, sweep: Sweep, modseq: int) -> Sequence[int]:
+        """Change flags as the statement did; gives the messages that it changed."""
+        found, stop = array("I"), 0
+        for low, high in sweep.ranges:
+            start = bisect_left(self.uids, low, stop)
+            stop = bisect_right(self.uids, high, start)
+            if start == stop:
+                continue
+            marks = self._sweep_piece(sweep, start, stop)
+            changed = marks.count(1)
+            if changed == stop - start:
+                self.modseqs[start:stop] = array("Q", (modseq,)) * changed
+                found += self.uids[start:stop]
+            elif changed:
+                piece = self.modseqs[start:stop]
+                self.modseqs[start:stop] = put(piece, marks, modseq)
+                found.extend(compress(self.uids[start:stop], marks))
+        return found
+
+    def _sweep_piece(self, sweep: Sweep, start: int, stop: int) -> bytes:
+        """Change the flags of messages side by side; gives 1 for those that differ."""
+        after, differs = masking(sweep.clears & _SYSTEM, sweep.sets & _SYSTEM)
+        system = self.system[start:stop]
+        marks = bytes(system.translate(differs))
+        self.system[start:stop] = system.translate(after)
+        clears, sets = (
+            sweep.clears >> FIRST_KEYWORD_BIT,
+            sweep.sets >> FIRST_KEYWORD_BIT,
+        )
+        if not (clears | sets):
+            return marks
+        before = self.keywords[start:stop]
+        keywords = masked(before, clears, sets)
+        if keywords == before:
+            return marks
+        self.keywords[start:stop] = keywords
+        return either(marks, unlike(before, keywords))
 
     def _remove(self, vanished: Sequence[int]) -> None:
         pieces = [(start, stop) for start, stop, _ in runs(vanished, self.uids)]

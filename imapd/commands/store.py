@@ -66,7 +66,7 @@ class StoreFlags:
                 unchanged_since=request.unchanged_since,
                 seen_at=selected.view.modseq,
             )
-        await tell_stored(context, request, stored, silent=self.silent)
+        await tell_stored(context, stored, by_uid=request.by_uid, silent=self.silent)
         return stored
 
 
@@ -154,7 +154,7 @@ def _completed(node: Store, view: View, stored: Stored, text: str) -> Completed:
     if not stored.failed:
         gone = "some of the messages no longer exist"
         return Completed(gone, "EXPUNGEISSUED") if stored.missing else Completed(text)
-    refused = [uid for uid, _ in stored.failed]
+    refused = stored.failed
     numbers = refused if isinstance(node.messages, UidSet) else view.numbers(refused)
     refusing = (one for one in node.modifiers if one.unchanged_since is not None)
     return Completed(

@@ -43,7 +43,6 @@ from imapd.wire.cursor import Cursor
 Set = TypeVar("Set", UidSet, SequenceSet)
 
 _NAME = "QRESYNC"
-_BATCH = 512
 
 
 def _check_enabled(context: Context, what: str) -> None:
@@ -223,9 +222,7 @@ class Resync:
         await _tell_vanished(context, unsure, self.modseq)
         uids = view.resolve(UidSet(tuple(known))) if last else ()
         changed = await mailbox.changed(uids, self.modseq)
-        for at in range(0, len(changed), _BATCH):
-            rows = mailbox.rows(changed[at : at + _BATCH])
-            await tell_flags(view, context.reply, rows, with_uid=True)
+        await tell_flags(view, context.reply, changed, with_uid=True)
 
 
 def _parse_resync(cursor: Cursor) -> Resync:

@@ -8,18 +8,22 @@ know why they are told. Example::
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from imapd.session.reply import Reply
 from imapd.session.responses import flag_list
-from mailstore.model import Stored
 
 if TYPE_CHECKING:
     from imapd.session.view import View
 
 _BATCH = 512
+_TURN = 2_048  # messages that nothing is said of, until others have their turn
+_ALIKE = 8  # messages from which on it pays to look whether they are alike
 
 
 class _Texts(dict[int, bytes]):
@@ -59,14 +63,6 @@ class FlagTexts:
         ]
 
 
-def rows_of(stored: Stored) -> Sequence[tuple[int, int]]:
-    """Give all (uid, mask) rows that a change of flags looked at; UIDs ascend."""
-    others = [*stored.external, *stored.failed]
-    if not others:
-        return stored.updated
-    return sorted({**dict(others), **dict(stored.updated)}.items())
-
-
 class _Lines:
     """FETCH responses of flags, in the form that the session is told them in."""
 
@@ -94,13 +90,17 @@ class _Lines:
 
     def render(
         self,
-        rows: Sequence[tuple[int, int]],
+        uids: Sequence[int],
+        masks: Sequence[int],
         modseqs: Sequence[int],
-        silent: Collection[int],
+        loud: Collection[int] | None,
     ) -> bytes:
         """Render a batch, by one ``%`` unless only some are silent."""
-        uids, masks = zip(*rows, strict=True)
-        quiet = [uid in silent for uid in uids] if silent else [False]
+        quiet = [False] if loud is None else [uid not in loud for uid in uids]
+        if not self._with_uid and not modseqs and not any(quiet):
+            lines = self._alike(uids, masks)
+            if lines is not None:
+                return lines
         names: list[Sequence[object]] = [self._view.names(uids)]
         if self._with_uid:
             names.append(uids)
@@ -120,30 +120,73 @@ class _Lines:
             ]
         )
 
+    def _alike(self, uids: Sequence[int], masks: Sequence[int]) -> bytes | None:
+        """Render messages with the same flags; None if they are not, or few.
+
+        Python writes a list of numbers ten times faster than it formats lines, and
+        what is between the numbers is replaced at once.
+        """
+        if len(uids) < _ALIKE or masks.count(masks[0]) != len(masks):
+            return None
+        texts = self._texts.render(uids, masks)
+        if texts.count(texts[0]) != len(texts):
+            return None  # some are \\Recent
+        head, end = (self._loud % (0, texts[0])).split(b"0", 1)
+        numbers = repr(list(self._view.names(uids))).encode("ascii")
+        return head + numbers[1:-1].replace(b", ", end + head) + end
+
+
+@dataclass(frozen=True, slots=True)
+class Quietly:
+    """Flags that are left out, since the client knows them by its own reckoning.
+
+    Not those of messages that are ``external``, by ascending UIDs, nor of what has
+    changed behind the mod-sequence ``upto``.
+    """
+
+    external: array[int]
+    upto: int
+
+    def loud(self, view: View, uids: Sequence[int]) -> frozenset[int]:
+        """Give those of a batch whose flags are to be told now."""
+        if not uids:
+            return frozenset()
+        start = bisect_left(self.external, uids[0])
+        loud = frozenset(self.external[start : bisect_right(self.external, uids[-1])])
+        if view.mailbox.modseq <= self.upto:
+            return loud
+        pairs = zip(uids, view.mailbox.modseqs(uids), strict=True)
+        return loud.union([uid for uid, modseq in pairs if modseq > self.upto])
+
 
 async def tell_flags(
     view: View,
     reply: Reply,
-    rows: Sequence[tuple[int, int]],
+    uids: Sequence[int],
     *,
     with_uid: bool,
-    silent: Collection[int] = (),
+    quietly: Quietly | None = None,
+    known: bool = False,
 ) -> None:
-    """Send FETCH responses for (uid, mask) rows; UIDs ascend and are of the view.
+    """Send FETCH responses of flags; UIDs ascend and are of the view.
 
-    Of ``silent`` ones the flags are left out: with mod-sequences these alone are
-    told (RFC 7162 §3.1.3), without them nothing is. The view notes what was told, so
-    that the client doesn't hear it twice.
+    Each batch has the flags and mod-sequences of its moment. What is told ``quietly``
+    is told without flags: with mod-sequences these alone are told (RFC 7162 §3.1.3),
+    without them nothing is. The view notes what was told, so that the client doesn't
+    hear it twice, unless that is ``known`` otherwise.
     """
-    # Before the first wait: afterwards others may have changed the messages again.
-    modseqs: Sequence[int] = ()
-    if view.telling.modseqs:
-        modseqs = view.mailbox.modseqs([uid for uid, _ in rows])
-    view.absorb(rows, modseqs)
-    if silent and not view.telling.modseqs:
-        rows, silent = [row for row in rows if row[0] not in silent], ()
     lines = _Lines(view, with_uid=with_uid)
-    for at in range(0, len(rows), _BATCH):
-        end = at + _BATCH
-        reply.write(lines.render(rows[at:end], modseqs[at:end], silent))
-        await reply.ease()
+    for at in range(0, len(uids), _BATCH):
+        some, masks = view.mailbox.masks(uids[at : at + _BATCH])
+        modseqs = view.mailbox.modseqs(some) if view.telling.modseqs else ()
+        if not known:
+            view.absorb(some, masks, modseqs)
+        loud = None if quietly is None else quietly.loud(view, some)
+        if loud is not None and not view.telling.modseqs:
+            rows = [row for row in zip(some, masks, strict=True) if row[0] in loud]
+            some, masks = [uid for uid, _ in rows], [mask for _, mask in rows]
+        if some:
+            reply.write(lines.render(some, masks, modseqs, loud))
+            await reply.ease()
+        elif at % _TURN == _TURN - _BATCH:
+            await reply.give_way()

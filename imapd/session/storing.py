@@ -8,15 +8,14 @@ STORE knows FLAGS; every other item comes from a feature by its `StoreItemSpec`
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from imapd.session.flag_responses import rows_of, tell_flags
+from imapd.session.flag_responses import Quietly, tell_flags
 from imapd.wire.cursor import Cursor
 from mailstore.model import Stored
-
-_SLICE = 2_048  # rows of a turn of the event loop
 
 if TYPE_CHECKING:
     from imapd.session.context import Context
@@ -59,7 +58,7 @@ class StoreItemSpec:
 
 
 async def tell_stored(
-    context: Context, request: StoreRequest, stored: Stored, *, silent: bool
+    context: Context, stored: Stored, *, by_uid: bool, silent: bool
 ) -> None:
     """Tell what became of messages.
 
@@ -67,16 +66,19 @@ async def tell_stored(
     would be wrong (RFC 3501 §6.4.6); and mod-sequences, to a client that is told them
     (RFC 7162 §3.1.3).
     """
-    view = context.selected.view
-    quiet: frozenset[int] = frozenset()
+    view, quietly = context.selected.view, None
+    if stored.alone:
+        view.note_own(stored.modseq)
     if silent:
-        if not (stored.external or stored.failed or view.telling.modseqs):
-            for at in range(0, len(stored.updated), _SLICE):
-                view.absorb(stored.updated[at : at + _SLICE])
-                if at + _SLICE < len(stored.updated):
-                    await context.reply.give_way()
+        loud = array("I", sorted([*stored.external, *stored.failed]))
+        if stored.alone and not (loud or view.telling.modseqs):
             return
-        external = dict(stored.external)
-        quiet = frozenset([uid for uid, _ in stored.updated if uid not in external])
-    rows = rows_of(stored)
-    await tell_flags(view, context.reply, rows, with_uid=request.by_uid, silent=quiet)
+        quietly = Quietly(loud, stored.modseq)
+    await tell_flags(
+        view,
+        context.reply,
+        stored.uids,
+        with_uid=by_uid,
+        quietly=quietly,
+        known=stored.alone,
+    )

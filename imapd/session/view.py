@@ -30,7 +30,7 @@ from imapd.syntax.sequence import NumberSet, SequenceSet
 from imapd.wire.encode import ranges
 from mailstore.service import Mailbox
 
-_SLICE = 1_024  # messages whose flags are looked at before others have their turn
+_SLICE = 256  # messages whose flags are looked at before others have their turn
 _LINES = 4_096  # removals that are told before they have
 _DENSE = 8
 
@@ -61,6 +61,7 @@ class View:
         "_held",
         "_known",
         "_owed",
+        "_own",
         "_recent",
         "_saved",
         "_top",
@@ -86,6 +87,7 @@ class View:
         self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
         self._known: dict[int, object] = {}
+        self._own = 0  # what happened up to this mod-sequence is the client's own
         self._recent: list[tuple[int, int]] = []
         self._saved: array[int] = array("I")
         self._claim_recent()
@@ -217,26 +219,30 @@ class View:
     # -- changes
 
     def absorb(
-        self, rows: Sequence[tuple[int, int]], modseqs: Sequence[int] = ()
+        self, uids: Sequence[int], masks: Sequence[int], modseqs: Sequence[int] = ()
     ) -> None:
-        """Note (uid, mask) rows that the client knows already.
+        """Note flags that the client knows already, of messages by their UIDs.
 
         The next `tell` leaves out a change to exactly this mask: STORE's own
         answers, and .SILENT (RFC 3501 §6.4.6). A client that is told mod-sequences
         knows those in ``modseqs``: the same mask with another one is news.
         """
-        masks: dict[int, object] = dict(rows)
+        told: Iterable[object] = masks
         if modseqs:
-            told = zip(rows, modseqs, strict=True)
-            masks = {uid: (mask, modseq) for (uid, mask), modseq in told}
-        if self._known:
-            self._known.update(masks)
-        else:
-            self._known = masks
+            told = zip(masks, modseqs, strict=True)
+        self._known.update(zip(uids, told, strict=True))
+
+    def note_own(self, modseq: int) -> None:
+        """Note that the client knows all that happened up to a mod-sequence.
+
+        What happened since the last `tell` is what it has asked for itself.
+        """
+        self._own = modseq
 
     def forget_known(self) -> None:
         """Note that a command has ended: what it told says nothing of what follows."""
         self._known = {}
+        self._own = 0
 
     def code(self) -> str | None:
         """Give the response code that the client waits for, and note that it came.
@@ -269,15 +275,17 @@ class View:
         if self.behind():
             await self._tell(reply, removals=removals, with_uid=with_uid, flags=flags)
         else:
-            self._known = {}
+            self.forget_known()
         if follower is not None:
             await follower.arrived(reply)
 
     async def _tell(
         self, reply: Reply, *, removals: bool, with_uid: bool, flags: bool
     ) -> None:
-        changes = self.mailbox.changes(self.modseq, settled=self.settled)
-        known, self._known = self._known, {}
+        since = max(self.modseq, self._own)
+        changes = self.mailbox.changes(since, settled=self.settled)
+        known = self._known
+        self._known, self._own = {}, 0
         top = self._top
         new = changes.new[bisect_right(changes.new, top) :]
         self._held.update(self._among(changes.vanished))
@@ -311,8 +319,8 @@ class View:
         changed = changes.changed if flags else ()
         for at in range(0, len(changed), _SLICE):
             rows = self._unknown(changed[at : at + _SLICE], known, top)
-            await tell_flags(self, reply, rows, with_uid=with_uid)
-            self._known = {}
+            uids = [uid for uid, _ in rows]
+            await tell_flags(self, reply, uids, with_uid=with_uid, known=True)
             if at + _SLICE < len(changed):
                 await reply.give_way()
 

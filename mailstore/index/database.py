@@ -175,6 +175,11 @@ class Database:
         except apsw.Error as error:
             raise store_error(error) from error
 
+    def change(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """Run one statement that changes rows; gives how many."""
+        self.execute(sql, values)
+        return self.connection.changes()
+
     def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """Run one statement once per row."""
         try:

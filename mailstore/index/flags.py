@@ -1,38 +1,233 @@
 """STORE: flags of many messages in one statement (RFC 3501 §6.4.6, RFC 7162 §3.1.3).
 
 A row whose flags already are as wanted is not written and keeps its mod-sequence.
+Of few messages the rows are read and written one by one; of many it is one statement
+that gives no rows back, and memory repeats the change by itself (`Sweep`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, field
 
 from mailstore.errors import NotFound
 from mailstore.index.database import Database, Value
+from mailstore.index.entries import keywords
 from mailstore.index.keywords import mask_of
-from mailstore.index.records import LOW_BITS, ChangedFlags, Delta, to_columns, to_mask
+from mailstore.index.records import (
+    LOW_BITS,
+    LOW_KEYWORDS,
+    NO_FLAGS,
+    ChangedFlags,
+    Delta,
+    Sweep,
+    to_columns,
+    to_mask,
+)
 from mailstore.index.selection import Selection
 from mailstore.model import (
     DELETED,
     FIRST_KEYWORD_BIT,
+    MAX_KEYWORDS,
     SEEN,
     FlagChange,
     FlagOperation,
     MailboxId,
 )
+from mailstore.ranges import without
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
+_LOW = (1 << LOW_BITS) - 1
+_ALL = (1 << FIRST_KEYWORD_BIT + MAX_KEYWORDS) - 1
+_FEW = 64  # UIDs whose rows are read and written one by one
 
 
 @dataclass(frozen=True, slots=True)
 class FlagsStored:
-    """What STORE did. ``external`` and ``failed`` are UIDs, ascending."""
+    """What STORE did. ``external`` and ``failed`` are UIDs, ascending.
+
+    ``alone``: between what the caller knew and this change there was no other.
+    """
 
     delta: Delta
     external: Sequence[int]
     failed: Sequence[int]
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Bits:
+    """What a change does to a mask: clear bits, then set bits."""
+
+    clears: int
+    sets: int
+
+    @classmethod
+    def of(cls, operation: FlagOperation, mask: int, settable: int) -> _Bits:
+        if operation is FlagOperation.REPLACE:
+            return cls(settable & _ALL, mask)
+        return cls(mask, 0) if operation is FlagOperation.REMOVE else cls(0, mask)
+
+    def after(self, mask: int) -> int:
+        return mask & ~self.clears | self.sets
+
+    def touch(self, bits: int) -> bool:
+        return bool((self.clears | self.sets) & bits)
+
+    def counted(self, bit: int, before: int, among: int) -> int:
+        """Give by how much the messages with a bit become more."""
+        if self.sets & bit:
+            return among - before
+        return -before if self.clears & bit else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was changed of how many rows, and by how much counters grow."""
+
+    count: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    changed: ChangedFlags = NO_FLAGS
+    sweep: Sweep | None = None
+
+
+@dataclass(slots=True)
+class _Storing:
+    """One STORE: its mailbox, whose mod-sequence is ``base``, and its bits."""
+
+    database: Database
+    mailbox: MailboxId
+    base: int
+    bits: _Bits
+    external: Sequence[int] = ()
+    failed: Sequence[int] = ()
+    written: _Written = field(default_factory=_Written)
+
+    def rows(self, among: Selection, seen_at: int, since: _Since) -> None:
+        """Change messages one by one; what was refused and is others' is noted."""
+        where, values = among.where(self.mailbox)
+        rows = self.database.all(
+            f"SELECT uid, flags, more, modseq FROM entry WHERE {where} ORDER BY uid",
+            values,
+        )
+        failed = [uid for uid, flags, _, modseq in rows if since.refuses(flags, modseq)]
+        refused = frozenset(failed)
+        changed: list[tuple[int, int]] = []
+        unseen = deleted = 0
+        for uid, flags, more, _ in rows:
+            before = to_mask(flags, more)
+            after = self.bits.after(before)
+            if after != before and uid not in refused:
+                changed.append((uid, after))
+                unseen += (not after & SEEN) - (not before & SEEN)
+                deleted += bool(after & DELETED) - bool(before & DELETED)
+        self.database.many(
+            "UPDATE entry SET flags = ?, more = ?, modseq = ?"
+            " WHERE mailbox = ? AND uid = ?",
+            (
+                (*to_columns(after), self.base + 1, self.mailbox, uid)
+                for uid, after in changed
+            ),
+        )
+        self.failed = failed
+        self.external = [
+            uid for uid, _, _, modseq in rows if modseq > seen_at and uid not in refused
+        ]
+        columns = ChangedFlags.of(changed)
+        self.written = _Written(len(changed), unseen, deleted, columns)
+
+    def swept(self, among: Selection, seen_at: int, since: _Since) -> None:
+        """Change messages by one statement: only bits of the integer column."""
+        where, values = among.where(self.mailbox)
+        if since.may_refuse(self.base):
+            too_new, limits = since.condition
+            self.failed = self._uids(f"{where} AND {too_new}", [*values, *limits])
+            if self.failed:
+                among = Selection(tuple(without(among.ranges, self.failed)))
+                where, values = among.where(self.mailbox)
+        if self.base > seen_at:
+            self.external = self._uids(f"{where} AND modseq > ?", [*values, seen_at])
+        clears, sets = self.bits.clears & _LOW, self.bits.sets
+        keeps, low = to_columns(_LOW & ~clears)[0], to_columns(sets)[0]
+        where, values = f"{where} AND flags & ? | ? <> flags", [*values, keeps, low]
+        seen = deleted = 0
+        if self.bits.touch(SEEN | DELETED):
+            counts = self.database.one(
+                f"SELECT coalesce(sum(flags & {SEEN} <> 0), 0),"
+                f" coalesce(sum(flags & {DELETED} <> 0), 0) FROM entry WHERE {where}",
+                values,
+            )
+            seen, deleted = counts or (0, 0)
+        count = self.database.change(
+            f"UPDATE entry SET flags = flags & ? | ?, modseq = ? WHERE {where}",
+            [keeps, low, self.base + 1, *values],
+        )
+        self.written = _Written(
+            count,
+            -self.bits.counted(SEEN, seen, count),
+            self.bits.counted(DELETED, deleted, count),
+            sweep=Sweep(among.ranges, clears, sets),
+        )
+
+    def _uids(self, where: str, values: list[Value]) -> list[int]:
+        sql = f"SELECT uid FROM entry WHERE {where} ORDER BY uid"
+        return [row[0] for row in self.database.all(sql, values)]
+
+    def done(self, seen_at: int, names: tuple[str, ...] | None) -> FlagsStored:
+        """Note the change in the mailbox's row."""
+        written, modseq = self.written, self.base + bool(self.written.count)
+        if written.count:
+            self.database.execute(
+                "UPDATE mailbox SET highestmodseq = ?, unseen = unseen + ?,"
+                " deleted = deleted + ? WHERE id = ?",
+                (modseq, written.unseen, written.deleted, self.mailbox),
+            )
+        delta = Delta(
+            self.mailbox,
+            self.base,
+            modseq,
+            changed=written.changed,
+            sweep=written.sweep if written.count else None,
+            keywords=names,
+        )
+        alone = self.base == seen_at
+        return FlagsStored(delta, self.external, self.failed, alone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """UNCHANGEDSINCE: what it leaves alone (RFC 7162 §3.1.3)."""
+
+    modseq: int | None
+    asked: int | None = None  # keywords, as the integer column has them
+
+    @classmethod
+    def of(cls, modseq: int | None, operation: FlagOperation, mask: int) -> _Since:
+        """Since 0 asks whether keywords exist, and one that isn't set doesn't.
+
+        Example 8 of the RFC; system flags always do.
+        """
+        alone = not mask & _SYSTEM and not mask >> LOW_BITS
+        asks = modseq == 0 and alone and operation is not FlagOperation.REPLACE
+        return cls(modseq, to_columns(mask)[0] if asks else None)
+
+    @property
+    def condition(self) -> tuple[str, list[Value]]:
+        """Give the condition under which a row is refused."""
+        if self.asked is not None:
+            return "flags & ? <> 0", [self.asked]
+        return "modseq > ?", [self.modseq]
+
+    def may_refuse(self, highest: int) -> bool:
+        """Tell whether a mailbox with this mod-sequence can have such rows."""
+        return self.modseq is not None and highest > self.modseq
+
+    def refuses(self, flags: int, modseq: int) -> bool:
+        """Tell whether it refuses a row."""
+        if self.asked is not None:
+            return bool(flags & self.asked)
+        return self.modseq is not None and modseq > self.modseq
 
 
 def store_flags(
@@ -57,164 +252,22 @@ def store_flags(
     )
     if row is None:
         raise NotFound
-    base = int(row[0])
     operation = change.operation
-    mask, keywords = mask_of(
+    mask, names = mask_of(
         database, mailbox, change.flags, allocate=operation is not FlagOperation.REMOVE
     )
-    where, values = among.where(mailbox)
-    external = _changed_after(database, where, values, base, seen_at)
-    failed: Sequence[int] = ()
-    if unchanged_since is not None:
-        too_new, limits = _too_new(change, mask, unchanged_since)
-        if base > unchanged_since:
-            failed = _uids(database, f"{where} AND {too_new}", [*values, *limits])
-        where, values = f"{where} AND NOT ({too_new})", [*values, *limits]
-    replaces = operation is FlagOperation.REPLACE
-    if (mask >> LOW_BITS and not replaces) or (settable != -1 and replaces):
-        clears = settable if replaces else mask
-        sets = 0 if operation is FlagOperation.REMOVE else mask
-        if operation is FlagOperation.ADD:
-            clears = 0
-        changed = _store_wide(
-            database, mailbox, where, values, (clears, sets), base + 1
-        )
+    bits = _Bits.of(operation, mask, settable)
+    since = _Since.of(unchanged_since, operation, mask)
+    storing = _Storing(database, mailbox, int(row[0]), bits)
+    if among.at_most(_FEW) or _is_wide(database, mailbox, bits):
+        storing.rows(among, seen_at, since)
     else:
-        changed = _store(database, mailbox, where, values, mask, operation, base + 1)
-    delta = Delta(
-        mailbox,
-        base,
-        base + 1 if changed else base,
-        changed=ChangedFlags.of(changed),
-        keywords=keywords,
-    )
-    return FlagsStored(delta, external, failed)
+        storing.swept(among, seen_at, since)
+    return storing.done(seen_at, names)
 
 
-def _too_new(
-    change: FlagChange, mask: int, unchanged_since: int
-) -> tuple[str, list[Value]]:
-    """Give the condition under which UNCHANGEDSINCE leaves a message alone.
-
-    RFC 7162 §3.1.3, example 8: since 0 asks whether the flags exist, and a keyword
-    that isn't set doesn't; system flags always do.
-    """
-    keywords_alone = not mask & _SYSTEM and not mask >> LOW_BITS
-    if (
-        unchanged_since == 0
-        and keywords_alone
-        and change.operation is not FlagOperation.REPLACE
-    ):
-        return "flags & ? <> 0", [to_columns(mask)[0]]
-    return "modseq > ?", [unchanged_since]
-
-
-def _changed_after(
-    database: Database, where: str, values: list[Value], highest: int, modseq: int
-) -> list[int]:
-    if highest <= modseq:
-        return []  # the usual case: nobody else has written
-    return _uids(database, f"{where} AND modseq > ?", [*values, modseq])
-
-
-def _uids(database: Database, where: str, values: list[Value]) -> list[int]:
-    rows = database.all(f"SELECT uid FROM entry WHERE {where} ORDER BY uid", values)
-    return [row[0] for row in rows]
-
-
-def _store(
-    database: Database,
-    mailbox: MailboxId,
-    where: str,
-    values: list[Value],
-    mask: int,
-    operation: FlagOperation,
-    modseq: int,
-) -> list[tuple[int, int]]:
-    """Write in one UPDATE: the bits are all in the integer column, or all replaced."""
-    low, more = to_columns(mask)
-    bits: list[Value] = [low]
-    changed: list[Value] = [low]
-    match operation:
-        case FlagOperation.ADD:
-            to, differs, changed = "flags = flags | ?", "flags & ? <> ?", [low, low]
-        case FlagOperation.REMOVE:
-            to, differs = "flags = flags & ~ ?", "flags & ? <> 0"
-        case FlagOperation.REPLACE:
-            to, differs = "flags = ?, more = ?", "(flags <> ? OR more IS NOT ?)"
-            bits = changed = [low, more]
-        case _:
-            assert_never(operation)
-    where, values = f"{where} AND {differs}", [*values, *changed]
-    counts = None
-    if operation is FlagOperation.REPLACE or low & (SEEN | DELETED):
-        counts = database.one(
-            f"SELECT count(*), coalesce(sum(flags & {SEEN} = 0), 0),"
-            f" coalesce(sum(flags & {DELETED} <> 0), 0) FROM entry WHERE {where}",
-            values,
-        )
-        if counts == (0, 0, 0):
-            return []
-    rows = database.all(
-        f"UPDATE entry SET {to}, modseq = ? WHERE {where} RETURNING uid, flags, more",
-        [*bits, modseq, *values],
-    )
-    if rows:
-        _count(database, mailbox, modseq, counts, rows)
-    return sorted((uid, to_mask(flags, more)) for uid, flags, more in rows)
-
-
-def _store_wide(
-    database: Database,
-    mailbox: MailboxId,
-    where: str,
-    values: list[Value],
-    bits: tuple[int, int],
-    modseq: int,
-) -> list[tuple[int, int]]:
-    """Write row by row: SQLite has no operators for the bitmap of the rest.
-
-    ``bits`` are those that are cleared, and then those that are set.
-    """
-    clears, sets = bits
-    rows = database.all(
-        f"SELECT uid, flags, more FROM entry WHERE {where} ORDER BY uid",
-        values,
-    )
-    changed: list[tuple[int, int]] = []
-    unseen = deleted = 0
-    for uid, flags, more in rows:
-        before = to_mask(flags, more)
-        after = before & ~clears | sets
-        if after != before:
-            changed.append((uid, after))
-            unseen += not before & SEEN
-            deleted += bool(before & DELETED)
-    database.many(
-        "UPDATE entry SET flags = ?, more = ?, modseq = ?"
-        " WHERE mailbox = ? AND uid = ?",
-        ((*to_columns(after), modseq, mailbox, uid) for uid, after in changed),
-    )
-    if changed:
-        counts = (len(changed), unseen, deleted)
-        _count(database, mailbox, modseq, counts, [(u, m, None) for u, m in changed])
-    return changed
-
-
-def _count(
-    database: Database,
-    mailbox: MailboxId,
-    modseq: int,
-    before: tuple[int, ...] | None,
-    rows: Sequence[tuple[int, int, bytes | None]],
-) -> None:
-    """Set the mailbox's mod-sequence, and its counters where they could change."""
-    unseen = deleted = 0
-    if before is not None:
-        unseen = sum(1 for _, flags, _ in rows if not flags & SEEN) - before[1]
-        deleted = sum(1 for _, flags, _ in rows if flags & DELETED) - before[2]
-    database.execute(
-        "UPDATE mailbox SET highestmodseq = ?, unseen = unseen + ?,"
-        " deleted = deleted + ? WHERE id = ?",
-        (modseq, unseen, deleted, mailbox),
-    )
+def _is_wide(database: Database, mailbox: MailboxId, bits: _Bits) -> bool:
+    """Tell whether keywords of the bitmap change: SQLite has no operators for it."""
+    if not (bits.clears | bits.sets) >> LOW_BITS:
+        return False
+    return len(keywords(database, mailbox)) > LOW_KEYWORDS

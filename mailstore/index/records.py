@@ -140,6 +140,19 @@ NO_FLAGS = ChangedFlags(array("I"), b"", array("Q"), {})
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """One change of flags for all messages of some ranges of UIDs.
+
+    Those whose flags it changes have the commit's mod-sequence then, as in the rows.
+    Memory does the same to its columns, and is told of no message.
+    """
+
+    ranges: tuple[tuple[int, int], ...]  # ascending, disjoint, closed
+    clears: int  # bits of the first `LOW_BITS`
+    sets: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewColumns:
     """New rows as the columns that memory holds, ascending by UID.
 
@@ -197,6 +210,7 @@ class Delta:
     new: Sequence[EntryRow] = ()
     added: NewColumns | None = None  # the same, laid out
     changed: ChangedFlags = NO_FLAGS
+    sweep: Sweep | None = None  # in place of ``changed``, where many are
     vanished: array[int] = field(default_factory=lambda: array("I"))  # ascending
     keywords: tuple[str, ...] | None = None
     gone: bool = False

@@ -40,6 +40,12 @@ class Selection:
             end = stop
         return cls(tuple(ranges))
 
+    def at_most(self, count: int) -> bool:
+        """Tell whether it names no more than so many UIDs, there or not."""
+        if len(self.ranges) > count:
+            return False
+        return sum(high - low + 1 for low, high in self.ranges) <= count
+
     def where(self, mailbox: MailboxId) -> tuple[str, list[Value]]:
         """Give a condition on ``entry``'s ``mailbox`` and ``uid``, and its values."""
         if len(self.ranges) == 1:

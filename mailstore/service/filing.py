@@ -81,11 +81,11 @@ class MailboxLabels:
         for delta in done.deltas:
             if delta.mailbox == state.id:
                 await self._caught_up(delta.modseq)
-        rows, refused = state.rows(uids), set(done.failed)
-        there = {uid for uid, _ in rows}
+        there = [uid for uid, _ in state.rows(uids)]
+        known = frozenset(there)
         return Stored(
             state.modseq,
-            [row for row in rows if row[0] not in refused],
-            failed=[row for row in rows if row[0] in refused],
-            missing=[uid for uid in uids if uid not in there],
+            there,
+            failed=[uid for uid in done.failed if uid in known],
+            missing=[uid for uid in uids if uid not in known],
         )

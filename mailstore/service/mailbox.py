@@ -197,6 +197,10 @@ class Mailbox:
         """Give (uid, mask) of those of ascending UIDs that are there."""
         return self._state.rows(uids)
 
+    def masks(self, uids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Give those of ascending UIDs that are there, and the masks of these."""
+        return self._state.masks_of(uids)
+
     def changes(self, since: int, *, settled: int | None = None) -> Changes:
         """Give what happened behind a mod-sequence, at least.
 

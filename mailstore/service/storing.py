@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 
 from mailstore.index.database import Database
@@ -10,7 +11,7 @@ from mailstore.index.private import Private
 from mailstore.index.private_store import Wanted, store_private
 from mailstore.lanes import Runtime, give_way
 from mailstore.model import MailboxId, Stored
-from mailstore.runs import runs
+from mailstore.runs import between, runs
 from mailstore.state import MailboxState
 from mailstore.writer import Outcome
 
@@ -52,50 +53,65 @@ async def stored(
 ) -> Stored:
     """Say what became of messages, with what others have done meanwhile.
 
-    Of many a slice at a time: others have the event thread in between. What is said of
-    a slice is of one moment.
+    Of many a slice at a time: others have the event thread in between.
     """
-    refused, external = frozenset(done.failed), frozenset(done.external)
-    updated: list[tuple[int, int]] = []
-    failed: list[tuple[int, int]] = []
-    others: list[tuple[int, int]] = []
-    missing: list[int] = []
-    for at in range(0, len(uids), _SLICE):
-        some = uids[at : at + _SLICE]
-        rows = state.rows(some)
-        if len(rows) < len(some):
-            there = {uid for uid, _ in rows}
-            missing += [uid for uid in some if uid not in there]
-        own = [row for row in rows if row[0] not in refused] if refused else rows
-        if refused:
-            failed += [row for row in rows if row[0] in refused]
-        updated += own
-        others += _others(state, own, done, external)
-        if at + _SLICE < len(uids):
-            await give_way(runtime)
+    modseq = done.delta.modseq
+    there = _there(state, uids)
+    failed, external = array("I", done.failed), array("I", done.external)
+    if failed or external or state.modseq > modseq:
+        failed, external = await _changed(runtime, state, there, done)
     return Stored(
-        modseq=done.delta.modseq,
-        updated=updated,
-        external=others,
+        modseq=modseq,
+        uids=there,
+        external=external,
         failed=failed,
-        missing=tuple(missing),
-        wrote=done.delta.modseq != done.delta.base,
+        missing=_but(uids, there),
+        wrote=modseq != done.delta.base,
+        alone=done.alone and state.modseq == modseq,
     )
 
 
-def _others(
-    state: MailboxState,
-    rows: Sequence[tuple[int, int]],
-    done: FlagsStored,
-    external: frozenset[int],
-) -> Sequence[tuple[int, int]]:
-    """Give the rows that others have changed, before this change or since."""
-    if state.modseq > done.delta.modseq:
-        # Others have written since then: the rows are theirs as well.
-        modseqs = modseqs_of(state, [uid for uid, _ in rows])
-        return [
-            row
-            for row, modseq in zip(rows, modseqs, strict=True)
-            if row[0] in external or modseq > done.delta.modseq
-        ]
-    return [row for row in rows if row[0] in external] if external else ()
+def _there(state: MailboxState, uids: Sequence[int]) -> Sequence[int]:
+    """Give those of ascending UIDs that a mailbox has."""
+    found = array("I")
+    for start, stop, _ in runs(uids, state.uids):
+        if stop - start == len(uids):
+            return uids
+        found += state.uids[start:stop]
+    return found
+
+
+def _but(uids: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """Give those of ascending UIDs that are not among others of them."""
+    if len(uids) == len(others):
+        return ()
+    table, found, end = array("I", uids), array("I"), 0
+    for start, stop, _ in runs(others, table):
+        found += table[end:start]
+        end = stop
+    return tuple(found + table[end:])
+
+
+async def _changed(
+    runtime: Runtime, state: MailboxState, uids: Sequence[int], done: FlagsStored
+) -> tuple[array[int], array[int]]:
+    """Give what was refused, and what others have changed, before or since."""
+    refused, external = array("I", done.failed), array("I", done.external)
+    failed, others = array("I"), array("I")
+    for at in range(0, len(uids), _SLICE):
+        if at:
+            await give_way(runtime)
+        some = uids[at : at + _SLICE]
+        left = frozenset(between(refused, some[0], some[-1]))
+        theirs = frozenset(between(external, some[0], some[-1]))
+        if left:
+            failed.extend([uid for uid in some if uid in left])
+        if state.modseq > done.delta.modseq:
+            # Others have written since then: the rows are theirs as well.
+            since = done.delta.modseq
+            pairs = zip(some, modseqs_of(state, some), strict=True)
+            theirs |= {uid for uid, modseq in pairs if modseq > since}
+        theirs -= left
+        if theirs:
+            others.extend([uid for uid in some if uid in theirs])
+    return failed, others

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailstore.history import History, Step
-from mailstore.index import mailboxes
+from mailstore.index import flags, mailboxes
 from mailstore.index.copying import copy
 from mailstore.index.flags import store_flags
 from mailstore.index.records import NewColumns
@@ -73,11 +73,19 @@ def commit(database, state, step):
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps)
-def test_following_equals_loading(tmp_path_factory, chosen):
+@given(steps, st.sampled_from((0, 64)))
+def test_following_equals_loading(tmp_path_factory, chosen, few):
+    with pytest.MonkeyPatch.context() as patch:
+        # Both ways of writing: row by row, and all by one statement.
+        patch.setattr(flags, "_FEW", few)
+        follow(tmp_path_factory, chosen)
+
+
+def follow(tmp_path_factory, chosen):
     database = new_index(tmp_path_factory.mktemp("index"))
-    # The 57th keyword and those behind it are kept apart.
-    add(database, "INBOX", tuple(f"k{n}" for n in range(90)), ("\\Seen",))
+    if len(chosen) % 2:
+        # The 57th keyword and those behind it are kept apart.
+        add(database, "INBOX", tuple(f"k{n}" for n in range(90)), ("\\Seen",))
     state = state_of(database)
     start = state.modseq
     before = dict(zip(state.uids, state.masks(0, len(state.uids)), strict=True))

@@ -26,7 +26,6 @@ from imapd.session.faults import No, fault_of
 from imapd.session.fetch_attribute import UID
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
-from imapd.session.flag_responses import rows_of, tell_flags
 from imapd.session.parameters import (
     FetchModifier,
     FetchRequest,
@@ -36,6 +35,7 @@ from imapd.session.parameters import (
 )
 from imapd.session.plugs import FetchItem, parse_fetch_item
 from imapd.session.registry import Completed, Registry
+from imapd.session.storing import tell_stored
 from imapd.session.view import View
 from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
@@ -149,14 +149,14 @@ def _all_items(node: Fetch, view: View) -> Sequence[FetchItem]:
 
 async def _set_seen(context: Context, uids: Sequence[int], *, with_uid: bool) -> None:
     """Set \\Seen on what was read, in one write, and tell it (RFC 3501 §6.4.5)."""
-    view = context.selected.view
+    selected = context.selected
     try:
-        stored = await context.selected.mailbox.store_flags(
-            uids, _SEEN, seen_at=view.modseq
+        stored = await selected.mailbox.store_flags(
+            uids, _SEEN, seen_at=selected.view.modseq
         )
     except StoreError as error:
         # The client has its messages. That they can't be marked, on a full disk for
         # example, is no reason to say that they were not fetched.
         context.services.log.event("store", error=str(error), id=context.session.id)
         return
-    await tell_flags(view, context.reply, rows_of(stored), with_uid=with_uid)
+    await tell_stored(context, stored, by_uid=with_uid, silent=False)

@@ -53,7 +53,7 @@ class StoreAnnotation(_Annotate):
             seen_at=selected.view.modseq,
         )
         note_own(context, stored)
-        await tell_stored(context, request, stored, silent=True)
+        await tell_stored(context, stored, by_uid=request.by_uid, silent=True)
         return stored
 
 

@@ -198,20 +198,19 @@ class MemoryMailbox:
         rows = self.box.rows
         return [rows[u].modseq if u in rows else self.box.modseq for u in uids]
 
+    def masks(self, uids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        rows = [self.box.rows[uid] for uid in uids if uid in self.box.rows]
+        return [row.uid for row in rows], [row.mask for row in rows]
+
     def changes(self, since: int, *, settled: int | None = None) -> Changes:
         assert settled is None or settled <= since
         rows = [self.box.rows[uid] for uid in sorted(self.box.rows)]
+        dead = self.box.dead.items()
         return Changes(
             modseq=self.box.modseq,
             new=[row.uid for row in rows if row.born > since],
-            changed=[
-                (row.uid, row.mask) for row in rows if row.born <= since < row.modseq
-            ],
-            vanished=sorted(
-                uid
-                for uid, (modseq, row) in self.box.dead.items()
-                if row.born <= since < modseq
-            ),
+            changed=[(r.uid, r.mask) for r in rows if r.born <= since < r.modseq],
+            vanished=sorted(u for u, (m, r) in dead if r.born <= since < m),
         )
 
     async def fetch(
@@ -250,18 +249,17 @@ class MemoryMailbox:
         seen_at: int,
     ) -> Stored:
         self._check_writable()
+        wanted = change.flags
         if change.operation is FlagOperation.REMOVE:
             known = {keyword.upper() for keyword in self.box.keywords}
-            wanted = [f for f in change.flags if f[0] == "\\" or f.upper() in known]
-            flags = self.box.mask(wanted)
-        else:
-            flags = self.box.mask(change.flags)
+            wanted = tuple(f for f in wanted if f[0] == "\\" or f.upper() in known)
+        flags = self.box.mask(wanted)
         found = [self.box.rows[uid] for uid in uids if uid in self.box.rows]
         limit = self.box.modseq if unchanged_since is None else unchanged_since
         rows = [row for row in found if row.modseq <= limit]
-        external = {row.uid for row in rows if row.modseq > seen_at}
+        external = [row.uid for row in rows if row.modseq > seen_at]
         self.counts["store"] = self.counts.get("store", 0) + 1
-        modseq = self.box.modseq + 1
+        before, modseq = self.box.modseq, self.box.modseq + 1
         for row in rows:
             mask = {
                 FlagOperation.ADD: row.mask | flags,
@@ -272,10 +270,11 @@ class MemoryMailbox:
                 row.mask, row.modseq, self.box.modseq = mask, modseq, modseq
         return Stored(
             modseq=self.box.modseq,
-            updated=[(row.uid, row.mask) for row in rows],
-            external=[(row.uid, row.mask) for row in rows if row.uid in external],
-            failed=[(row.uid, row.mask) for row in found if row not in rows],
+            uids=[row.uid for row in found],
+            external=external,
+            failed=[row.uid for row in found if row not in rows],
             missing=[uid for uid in uids if uid not in self.box.rows],
+            alone=before == seen_at,
         )
 
     def _check_writable(self) -> None:

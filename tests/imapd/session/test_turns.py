@@ -75,6 +75,34 @@ def test_a_change_of_everything_is_told_in_turns(world, turns):
         assert max(costs) < TOLD, command
 
 
+def test_who_changes_everything_alone_looks_at_no_message(world, turns):
+    session = world.session(mailbox=b"INBOX")
+    for command in (
+        b"STORE %b +FLAGS.SILENT (\\Seen)",
+        b"STORE %b +FLAGS.SILENT (keyword)",
+        b"UID STORE %b -FLAGS.SILENT (\\Seen keyword)",
+        b"STORE %b FLAGS.SILENT (\\Answered)",
+    ):
+        few = sum(said(session, turns, command % b"1:128"))
+        many = sum(said(session, turns, command % b"1:*"))
+        assert many < few + MANY // 4, command  # not one instruction for each
+    few = sum(said(session, turns, b"STORE 1:65 +FLAGS (other)"))
+    many = sum(said(session, turns, b"STORE 1:* +FLAGS (other)"))
+    assert many < few + 4 * MANY  # what each batch of 512 costs
+
+
+def test_refusals_are_found_and_told_in_turns(world, turns):
+    one, other = world.session(mailbox=b"INBOX"), world.session()
+    other.ok(b"SELECT INBOX (CONDSTORE)")
+    odd = b",".join(b"%d" % number for number in range(1, MANY, 2))
+    said(one, turns, b"STORE %b +FLAGS.SILENT (\\Seen)" % odd)
+    for command in (
+        b"STORE 1:* (UNCHANGEDSINCE 1) +FLAGS.SILENT (\\Flagged)",
+        b"STORE 1:* (UNCHANGEDSINCE 9999999) -FLAGS (\\Flagged)",
+    ):
+        assert max(said(other, turns, command)) < A_TURN, command
+
+
 def test_answers_about_everything_come_in_turns(world, turns):
     session = world.session(mailbox=b"INBOX")
     for command in (

@@ -99,7 +99,7 @@ def test_flags_are_added_removed_replaced(database):
 def test_what_is_as_wanted_keeps_its_modseq(database):
     add(database, "INBOX", ("\\Seen",), ())
     before = list(state_of(database).modseqs)
-    done = store(database, ADD, "\\Seen")
+    done = store(database, ADD, "\\Seen", among=Selection(((1, 2),)))
     assert list(done.delta.changed.uids) == [2]
     after = state_of(database)
     assert after.modseqs[0] == before[0]

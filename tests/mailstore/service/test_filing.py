@@ -41,7 +41,7 @@ def test_all_who_look_are_told(home):
     inbox, sent = home.open(), home.open("Sent")
     done = file(home, inbox, [1, 2, 9], add=("Sent", "New"))
     assert list(done.missing) == [9]
-    assert [uid for uid, _ in done.updated] == [1, 2]
+    assert list(done.uids) == [1, 2]
     assert list(sent.uids) == [1, 2]
     both = [Label("New"), Label("Sent", SpecialUse.SENT)]
     assert labels(home, inbox) == {1: both, 2: both}

@@ -183,14 +183,15 @@ def test_store_tells_all_rows_and_changes_few(home):
     store(home, mailbox, [2], ADD, "\\Seen")
     before = mailbox.modseq
     stored = store(home, mailbox, [1, 2, 3, 9], ADD, "\\Seen")
-    assert list(stored.updated) == [(1, SEEN), (2, SEEN), (3, SEEN)]
+    assert list(stored.uids) == [1, 2, 3]
+    assert mailbox.rows([1, 2, 3]) == [(1, SEEN), (2, SEEN), (3, SEEN)]
     assert list(stored.missing) == [9]
     assert list(stored.external) == []
     (batch,) = home.fetch(mailbox, mailbox.uids, Column.MODSEQ)
     assert batch.columns[Column.MODSEQ] == [before + 1, before, before + 1]
     again = store(home, mailbox, [1, 2], ADD, "\\Seen")
     assert again.modseq == before + 1
-    assert store(home, mailbox, [], ADD, "\\Seen").updated == ()
+    assert store(home, mailbox, [], ADD, "\\Seen").uids == ()
 
 
 def test_store_names_what_others_had_changed(home):
@@ -199,7 +200,9 @@ def test_store_names_what_others_had_changed(home):
     seen_at = mailbox.modseq
     store(home, other, [2], ADD, "\\Flagged")
     stored = store(home, mailbox, [1, 2, 3], ADD, "\\Seen", seen_at=seen_at)
-    assert list(stored.external) == [(2, SEEN | FLAGGED)]
+    assert list(stored.external) == [2]
+    assert mailbox.rows([2]) == [(2, SEEN | FLAGGED)]
+    assert not stored.alone
 
 
 def test_unchanged_since_refuses(home):
@@ -208,8 +211,9 @@ def test_unchanged_since_refuses(home):
     since = mailbox.modseq
     store(home, mailbox, [2], ADD, "\\Flagged")
     stored = store(home, mailbox, [1, 2, 3, 8], ADD, "\\Seen", unchanged_since=since)
-    assert list(stored.failed) == [(2, FLAGGED)]
-    assert [uid for uid, _ in stored.updated] == [1, 3]
+    assert list(stored.failed) == [2]
+    assert list(stored.uids) == [1, 2, 3]
+    assert mailbox.rows([1, 2, 3]) == [(1, SEEN), (2, FLAGGED), (3, SEEN)]
     assert list(stored.missing) == [8]
 
 

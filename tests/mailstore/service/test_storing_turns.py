@@ -20,9 +20,11 @@ def many(home):
     return mailbox
 
 
-def test_a_change_of_many_gives_way(tmp_path, monkeypatch):
+def test_what_others_change_meanwhile_is_found_in_turns(tmp_path, monkeypatch):
     home = Home(tmp_path)
     mailbox, other = many(home), home.open()
+    seen_at = mailbox.modseq
+    home.run(other.store_flags([3], FLAGGED, seen_at=seen_at))
     turns = []
 
     async def counted(_):
@@ -33,15 +35,21 @@ def test_a_change_of_many_gives_way(tmp_path, monkeypatch):
 
     monkeypatch.setattr(storing, "give_way", counted)
     uids = list(mailbox.uids)
-    before = mailbox.modseq
-    done = home.run(mailbox.store_flags(uids, SEEN, seen_at=before))
+    done = home.run(mailbox.store_flags(uids, SEEN, seen_at=seen_at))
     assert len(turns) == 2
-    assert [uid for uid, _ in done.updated] == uids
-    assert [uid for uid, _ in done.external] == [5_000]
-    assert done.missing == ()
-    told = dict(done.updated)
-    assert (told[1], told[5_000]) == (told[2], mailbox.flags(5_000))
-    assert mailbox.flags(1) != told[1]
+    assert (list(done.uids), list(done.external)) == (uids, [3, 5_000])
+    assert (list(done.missing), done.alone) == ([], False)
+    home.close()
+
+
+def test_a_change_that_nobody_interferes_with_needs_no_turn(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    mailbox = many(home)
+    monkeypatch.delattr(storing, "give_way")
+    uids = list(mailbox.uids)
+    done = home.run(mailbox.store_flags(uids, SEEN, seen_at=mailbox.modseq))
+    assert (done.alone, list(done.uids)) == (True, uids)
+    assert not done.external
     home.close()
 
 
@@ -51,5 +59,5 @@ def test_few_need_no_turn(tmp_path, monkeypatch):
     mailbox = home.open()
     monkeypatch.delattr(storing, "give_way")
     done = home.run(mailbox.store_flags([1], SEEN, seen_at=mailbox.modseq))
-    assert len(done.updated) == 1
+    assert list(done.uids) == [1]
     home.close()

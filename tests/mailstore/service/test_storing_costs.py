@@ -1,0 +1,61 @@
+"""What a change of flags costs in the database: statements, rows, pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstore.index.database import Database
+from mailstore.index.flags import store_flags
+from mailstore.index.selection import Selection
+from mailstore.model import FlagChange, FlagOperation
+from tests.mailstore.index.records import add, mailbox_id, new_index
+from tests.mailstore.stores import Statements
+
+ADD, REMOVE = FlagOperation.ADD, FlagOperation.REMOVE
+MANY = 1_000
+
+
+@pytest.fixture
+def database(tmp_path):
+    made = new_index(tmp_path)
+    add(made, "INBOX", *([()] * MANY))
+    yield made
+    made.close()
+
+
+def cost(
+    database: Database, high: int, operation: FlagOperation, *flags: str
+) -> tuple[int, int, int]:
+    """Change messages 1 to ``high``; gives statements, rows changed, pages logged."""
+    mailbox = mailbox_id(database)
+    database.checkpoint()
+    database.wal_pages = 0
+    with Statements(database) as statements:
+        before = database.connection.total_changes()
+        with database.transaction():
+            store_flags(
+                database,
+                mailbox,
+                Selection(((1, high),)),
+                FlagChange(operation, flags),
+                unchanged_since=None,
+                seen_at=1 << 60,
+            )
+        rows = database.connection.total_changes() - before
+    return len(statements) - 2, rows, database.wal_pages  # but for BEGIN and COMMIT
+
+
+def test_one_message_is_one_row_of_its_own_and_one_of_its_mailbox(database):
+    assert cost(database, 1, ADD, "\\Flagged") == (4, 2, 2)
+    assert cost(database, 1, ADD, "\\Seen") == (4, 2, 2)
+    # Nothing to change: nothing is written.
+    assert cost(database, 1, ADD, "\\Seen") == (2, 0, 0)
+
+
+def test_all_messages_are_one_statement(database):
+    assert cost(database, MANY, ADD, "\\Flagged")[:2] == (3, MANY + 1)
+    assert cost(database, MANY, ADD, "\\Seen")[:2] == (4, MANY + 1)
+    assert cost(database, MANY, REMOVE, "\\Seen", "\\Flagged")[:2] == (4, MANY + 1)
+    assert cost(database, MANY, REMOVE, "\\Seen")[:2] == (3, 0)
+    pages = cost(database, MANY, ADD, "\\Answered")[2]
+    assert pages <= MANY * 48 // 4_096 + 4
