@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING
 import click
 
 from imapd.cli.exits import Exit
-from imapd.cli.people import account_option, mailbox_name, open_account
-from imapd.cli.settings import Settings, json_option, pass_settings
+from imapd.cli.people import (
+    FOR_OTHERS,
+    account_option,
+    leads_elsewhere,
+    mailbox_name,
+    open_account,
+)
+from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 from imapd.syntax.flags import MAX_KEYWORD
 from imapd.syntax.mailbox import InvalidMailboxName, check_name, decode_name
 from imapd.wire import abnf
@@ -63,7 +69,10 @@ def command(
     most = settings.config.limits.message
     found = (one for path in paths for one in messages(path, most))
     with open_account(settings, account) as opened:
-        done = _Import(settings, opened, mailbox_name(mailbox), bounded=not over_quota)
+        name = mailbox_name(mailbox)
+        done = _Import(settings, opened, name, bounded=not over_quota)
+        if done.is_for_others(name):
+            raise Stop(f"{name!r} {FOR_OTHERS}", Exit.NAME)
         done.run(found)
     if as_json:
         settings.echo_json(
@@ -133,8 +142,18 @@ class _Import:
                 self.skipped.append((one.source, f"its folder: {error}"))
                 return None
         if name not in self._there:
+            if self.is_for_others(name):
+                self.skipped.append((one.source, f"its folder: {name!r} {FOR_OTHERS}"))
+                return None
             self._there[name] = self._digests(name)
         return name
+
+    def is_for_others(self, name: str) -> bool:
+        """Tell whether a mailbox of that name would have to be made, and can't be."""
+        if not leads_elsewhere(self.account, name):
+            return False
+        there = self.settings.run(self.account.mailboxes())
+        return not any(one.name == name and one.selectable for one in there)
 
     def _digests(self, name: str) -> Counter[bytes]:
         from mailstore.errors import AlreadyExists

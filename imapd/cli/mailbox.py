@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from imapd.cli.people import mailbox_name, open_account, owner_option
+from imapd.cli.people import (
+    mailbox_name,
+    new_mailbox_name,
+    open_account,
+    owner_option,
+)
 from imapd.cli.settings import Settings, json_option, pass_settings
 
 
@@ -49,7 +54,7 @@ def list_(settings: Settings, account: str, as_json: bool) -> None:
 def create(settings: Settings, name: str, account: str) -> None:
     """Create the mailbox NAME, and the parents that it lacks."""
     with open_account(settings, account) as opened:
-        settings.run(opened.create(mailbox_name(name)))
+        settings.run(opened.create(new_mailbox_name(opened, name)))
     click.echo(f"created {name}")
 
 
@@ -61,7 +66,8 @@ def create(settings: Settings, name: str, account: str) -> None:
 def rename(settings: Settings, old: str, new: str, account: str) -> None:
     """Rename the mailbox OLD, and all below it, to NEW."""
     with open_account(settings, account) as opened:
-        settings.run(opened.rename(mailbox_name(old), mailbox_name(new)))
+        to = new_mailbox_name(opened, new)
+        settings.run(opened.rename(mailbox_name(old), to))
     click.echo(f"renamed {old} to {new}")
 
 

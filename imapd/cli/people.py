@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 account_option = click.option(
     "--account", "account", required=True, metavar="NAME", help="Whose mail."
 )
+FOR_OTHERS = (
+    "is a name of what others share, see [namespaces]: choose another one,"
+    " or make a public mailbox by `imapd mailbox create NAME --shared`"
+)
 PUBLIC = ""
 """The owner of the public mailboxes, where an account is wanted."""
 
@@ -85,3 +89,16 @@ def mailbox_name(text: str) -> str:
         return check_name(canonical_inbox(text), trailing=True)
     except InvalidMailboxName as error:
         raise Stop(f"{text!r}: {error}", Exit.NAME) from None
+
+
+def leads_elsewhere(account: Account, name: str) -> bool:
+    """Tell whether a name is for others' mailboxes: one's own would hide those."""
+    return not account.public and account.options.namespaces.split(name) is not None
+
+
+def new_mailbox_name(account: Account, text: str) -> str:
+    """Check the name of a mailbox to be. Raises `Stop`."""
+    name = mailbox_name(text)
+    if leads_elsewhere(account, name):
+        raise Stop(f"{name!r} {FOR_OTHERS}", Exit.NAME)
+    return name

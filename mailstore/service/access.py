@@ -21,7 +21,6 @@ from mailstore.errors import InvalidUse, NotFound, NotPermitted
 from mailstore.index import mailboxes
 from mailstore.index.records import MailboxRow
 from mailstore.model import (
-    DELIMITER,
     AccountId,
     Appended,
     Arrival,
@@ -32,8 +31,9 @@ from mailstore.model import (
     SpecialUse,
 )
 from mailstore.rights import NEEDS, Operation, Person
+from mailstore.service import making
 from mailstore.service.account import Account
-from mailstore.service.acls import Permit, PersonPermit
+from mailstore.service.acls import Guard, Permit, PersonPermit, unguarded
 from mailstore.service.guests import status_for, visitor, whose_flags
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.namespaces import Elsewhere, Namespaces
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
     from mailstore.service.access_urlkeys import AccessUrlKeys
     from mailstore.service.rights_lists import AccessRights
     from mailstore.service.store import Store
-
-
-_NOT_THERE = "you may make no mailbox there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,17 +219,17 @@ class Access:
         """
         place = self.elsewhere(name)
         if place is None:
-            if self.own.acls.version:
-                self.check_parent(self.own, name)
-            return await self.own.create(name, special_use)
+            listed = self.own.acls.version > 0
+            guard = self.may_make(self.own, name) if listed else unguarded
+            return await self.own.create(name, special_use, guard=guard)
         if special_use is not None:
             raise InvalidUse("others' mailboxes have no use here")
         owner = self.owner_of(place)
         if owner is None or not place.name:
-            raise NotPermitted(_NOT_THERE)
+            raise NotPermitted(making.NOT_THERE)
         async with self.enter(owner) as account:
-            self.check_parent(account, place.name)
-            made = await account.create(place.name)
+            guard = self.may_make(account, place.name)
+            made = await account.create(place.name, guard=guard)
             await self.own.subscribe(self.known_as(account, place.name), elsewhere=True)
             return self.number(account, made)
 
@@ -244,24 +241,11 @@ class Access:
             return self.namespaces.of_public(name)
         return self.namespaces.of_person(account.name, name)
 
-    def check_parent(self, account: Account, name: str) -> None:
-        """Check that a name may be made: by its nearest superior that exists.
-
-        RFC 4314 §4. It says nothing of what there is to whom it refuses.
-        """
-        owns = self.person().owns(account.id, public=account.public)
-        reader = account.readers.event
-        above = name.split(DELIMITER)[:-1]
-        names = [DELIMITER.join(above[:depth]) for depth in range(1, len(above) + 1)]
-        found = mailboxes.ids_named(reader, names)
-        nearest = next((found[one] for one in reversed(names) if one in found), None)
-        if nearest is None:
-            allowed = owns
-        else:
-            rights = self.permit(account, nearest).rights()
-            allowed = NEEDS[Operation.MAKE_BELOW].met(rights)
-        if not allowed:
-            raise NotPermitted(_NOT_THERE)
+    def may_make(self, account: Account, name: str) -> Guard:
+        """Check that a name may be made, and give what checks it once more."""
+        check = making.may_make(account.id, name, self.person(), public=account.public)
+        check(account.readers.event)
+        return check
 
     async def delete(self, name: str) -> None:
         """Delete a mailbox as `Account.delete`. Raises `NotPermitted` too."""

@@ -34,9 +34,9 @@ async def rename(access: Access, old: str, new: str) -> MailboxId | None:
         owns = access.person().owns(account.id, public=account.public)
         if not to or (found.name == INBOX and not owns):
             raise NotPermitted
-        access.check_parent(account, to)
+        guard = access.may_make(account, to)
         await _check_inferior(access, account, found.name)
-        renamed = await account.rename(found.name, to, found.permit)
+        renamed = await account.rename(found.name, to, found.permit, guard)
         if account is not access.own:
             was, now = (access.known_as(account, one) for one in (found.name, to))
             await _move_subscriptions(access, was, now)

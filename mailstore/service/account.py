@@ -32,7 +32,7 @@ from mailstore.model import (
     MessageSink,
     SpecialUse,
 )
-from mailstore.service.acls import FULL, Acls, Permit
+from mailstore.service.acls import FULL, Acls, Guard, Permit, unguarded
 from mailstore.service.annotations import bounds_of, check_sizes
 from mailstore.service.arrivals import AppendJob, Terms
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
@@ -182,6 +182,7 @@ class Account:
         special_use: SpecialUse | None = None,
         *,
         bounded: bool = True,
+        guard: Guard = unguarded,
     ) -> MailboxId:
         """Make a mailbox, with the parents it lacks; all are subscribed.
 
@@ -193,6 +194,7 @@ class Account:
         now, most = self.now(), self.options.max_mailboxes
 
         def work(database: Database) -> Outcome[MailboxRow]:
+            guard(database)
             row = mailboxes.create(database, name, special_use, now, most)
             return Outcome(row, names_changed=True)
 
@@ -215,7 +217,7 @@ class Account:
         await self.lane.write(work)
 
     async def rename(
-        self, old: str, new: str, permit: Permit = FULL
+        self, old: str, new: str, permit: Permit = FULL, guard: Guard = unguarded
     ) -> MailboxId | None:
         """Rename a mailbox with its children; INBOX gives its messages away.
 
@@ -223,7 +225,7 @@ class Account:
         `NotFound`, `AlreadyExists`, `InvalidName`, `TooMany`, `OverQuota` by the names.
         """
         self.check_writable()
-        return await rename(self, old, new, permit)
+        return await rename(self, old, new, permit, guard)
 
     async def subscribe(self, name: str, *, elsewhere: bool = False) -> None:
         """Put an existing name on the list of LSUB, ``elsewhere`` any name.

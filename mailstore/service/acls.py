@@ -8,7 +8,7 @@ next call of any session of any worker. Event thread only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mailstore.index import acl
 from mailstore.index.database import Database
@@ -20,6 +20,9 @@ from mailstore.service.versions import Versions
 
 if TYPE_CHECKING:
     from mailstore.service.account import Account
+
+Guard: TypeAlias = Callable[[Database], None]
+"""What may refuse something inside the transaction that does it."""
 
 _AT_ONCE = 500  # entries that may be read on the event thread
 _NO_LISTS: Mapping[MailboxId, Acl] = {}
@@ -73,6 +76,10 @@ class Acls:
     def _read_all(self) -> Mapping[MailboxId, Acl]:
         with self._readers.take() as database:
             return acl.all_acls(database)
+
+
+def unguarded(_: Database) -> None:
+    """Refuse nothing."""
 
 
 class Permit(Protocol):
@@ -148,6 +155,11 @@ class PersonPermit:
 def rights_in(account: Account, acl_: Acl, person: Person) -> Right:
     """Give a person's rights by one list of an account."""
     owns = person.owns(account.id, public=account.public)
+    return rights_by(acl_, person, owns=owns)
+
+
+def rights_by(acl_: Acl, person: Person, *, owns: bool) -> Right:
+    """Give a person's rights by a list, as its owner or not."""
     if not acl_:
         return ALL if owns else Right(0)
     return reckon(acl_, person.identifiers, owns=owns).rights

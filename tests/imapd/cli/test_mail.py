@@ -139,6 +139,23 @@ def test_what_cannot_be_imported_is_told(shell, tmp_path):
     shell.run("import", "--account", "ann", "/nowhere", code=Exit.USAGE)
 
 
+def test_no_mailbox_is_made_that_hides_what_others_share(shell, tmp_path):
+    (tmp_path / "in" / "Shared").mkdir(parents=True)
+    (tmp_path / "in" / "Shared" / "a.eml").write_bytes(b"Subject: a\n\n")
+    (tmp_path / "in" / "b.eml").write_bytes(b"Subject: b\n\n")
+    path = str(tmp_path / "in")
+    done = shell.run("import", "--account", "ann", path, code=Exit.FAILED)
+    assert "imported 1 messages" in done.stdout
+    assert "imapd mailbox create NAME --shared" in done.stderr
+    for name in ("Shared/Team", "Other Users/bob/Work"):
+        to = ("--mailbox", name)
+        shell.run("import", "--account", "ann", *to, path, code=Exit.NAME)
+        shell.run("mailbox", "create", name, "--account", "ann", code=Exit.NAME)
+        shell.run("mailbox", "rename", "Sent", name, "--account", "ann", code=Exit.NAME)
+    assert not any(name.startswith(("Shared", "Other")) for name in boxes(shell))
+    shell.run("mailbox", "create", "Shared/Team", "--shared")
+
+
 @pytest.mark.parametrize("form", ["maildir", "mbox"])
 def test_what_was_exported_is_imported_alike(shell, tmp_path, form):
     shell.run("import", "--account", "ann", str(source(tmp_path)))

@@ -50,3 +50,25 @@ def test_who_was_removed_is_read_by_nobody(world, bob):
     answer = bob.run(b"FETCH 1 BODY[]")
     assert answer.status.kind == "BYE"
     assert b"world" not in answer.raw
+
+
+def test_what_a_disabled_account_shares_stays_shared(world, bob):
+    """Who may not log in any more has not taken back what he gave to others."""
+    world.share("Work", "bob", "lrswi")
+    world.deliver(MESSAGE, to="Work")
+    bob.ok(b"SELECT " + BOX)
+    world.store.directory.set_disabled("ann", disabled=True)
+    bob.ok(b"STORE 1 +FLAGS (\\Seen)")
+    again = world.session("bob")
+    assert b"Other Users/ann/Work" in again.ok(b'LIST "" *').raw
+    again.ok(b"SELECT " + BOX)
+    assert b"world" in again.ok(b"FETCH 1 BODY[]").raw
+    assert again.append(BOX, b"x").status.kind == "OK"
+
+
+def test_a_right_to_post_neither_opens_nor_shuts_the_door_for_mail(world):
+    """RFC 4314 §2.1: "p" is not enforced by IMAP; addresses are the MTA's."""
+    world.share("Work", "anyone", "lp")
+    eve = world.session("eve")
+    eve.no(b"APPEND %b {1+}\r\nx" % BOX, "NOPERM")
+    assert b"lp" in eve.ok(b"MYRIGHTS " + BOX).raw
