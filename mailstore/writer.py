@@ -3,7 +3,8 @@
 A lane takes all jobs that wait and never delays one: what arrives while a group is
 being committed forms the next group. For each group, on a thread:
 
-1. *prepare*: blobs are added, then synced once: no row points at unsynced bytes;
+1. *prepare*: blobs are added, then synced once: no row points at unsynced bytes.
+   Meanwhile the database is free for small changes that are done at once;
 2. one transaction, each job in a savepoint, so that a job that fails undoes itself
    alone; ``synchronous=FULL`` if any job of the group promises durability;
 3. one delivery to the event thread: memory, notices, then the answers.
@@ -19,7 +20,7 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -158,6 +159,8 @@ class Lane:
         self._queue: list[_Waiting] = []
         self._working = False
         self._idle = threading.Condition(self._lock)
+        # One thread at a time uses the database; the lane's waits for its turn.
+        self._in_use = self._wanted = False
         self._boot = boot_id()
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._marked = False  # loose commits of this boot are announced
@@ -204,26 +207,28 @@ class Lane:
 
         A ``small`` one that need not be durable, and that nobody is in front of, is
         done at once: it waits for no disk, and two changes of threads would cost
-        more than itself.
+        more than itself. While a group's blobs are being synced nobody is in front:
+        who sets a flag does not wait for the mail that others bring.
         """
         job = Simple(work, durable or self._durable_flags, bounded and durable)
-        if small and not job.durable and self._marked and not self._wounded:
+        if small and not job.durable:
             return self._at_once(job)
         return self.submit(job)
 
     def _at_once(self, job: Job[T]) -> Future[T]:
         with self._lock:
-            free = not self._working and not self.closed
-            self._working = self._working or free
-        if not free:
+            taken = self._in_use or self._wanted or self.closed
+            mine = not taken and self._marked and not self._wounded
+            self._in_use = self._in_use or mine
+        if not mine:
             return self.submit(job)
         future: Future[T] = self._runtime.future()
         group = _Group([_Waiting(job, future)])
-        with self._database.without_waiting():
-            self._attempt(group)
-        with self._idle:
-            self._working = False
-            self._idle.notify_all()
+        try:
+            with self._database.without_waiting():
+                self._attempt(self._change, group)
+        finally:
+            self._give_back()
         if isinstance(group.waiting[0].error, Busy):
             return self.submit(job)  # another process writes: wait on a thread
         self._finish(group)
@@ -256,12 +261,15 @@ class Lane:
         with self._lock:
             group = _Group(self._queue)
             self._queue = []
-        self._attempt(group)
-        if self._wounded:
-            with contextlib.suppress(StoreError):
-                self._heal()  # before anybody is told that it failed
+        self._attempt(self._prepare, group)
+        with self._turn():
+            self._attempt(self._change, group)
+            if self._wounded:
+                with contextlib.suppress(StoreError):
+                    self._heal()  # before anybody is told that it failed
         self._runtime.deliver(lambda: self._finish(group))
-        self._checkpoint()
+        with self._turn():
+            self._checkpoint()
         with self._idle:
             more = bool(self._queue)
             if not more:
@@ -271,16 +279,36 @@ class Lane:
             # Through the pool again: another account's lane may have waited longer.
             self._runtime.start(Pool.WRITE, self._work)
 
-    def _attempt(self, group: _Group) -> None:
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have the database for this thread, when a change at once is through."""
+        with self._idle:
+            self._wanted = True
+            while self._in_use:
+                self._idle.wait()
+            self._in_use, self._wanted = True, False
         try:
-            self._run(group)
+            yield
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        with self._idle:
+            self._in_use = False
+            self._idle.notify_all()
+
+    def _attempt(self, step: Callable[[_Group], None], group: _Group) -> None:
+        try:
+            step(group)
         except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
             group.fail(group.waiting, error)
 
-    def _run(self, group: _Group) -> None:
+    def _change(self, group: _Group) -> None:
+        """Run a group's jobs; whose turn it is calls it."""
+        if not group.alive():
+            return
         if self._wounded:
             self._heal()
-        self._prepare(group)
         try:
             self._commit(group)
         except DiskFull as error:
@@ -312,6 +340,9 @@ class Lane:
         self._unsynced = not durable
 
     def _prepare(self, group: _Group) -> None:
+        if self._wounded:
+            with self._turn():
+                self._heal()
         for one in group.waiting:
             try:
                 if one.job.prepare(self._blobs):

@@ -16,7 +16,7 @@ from mailstore.index import mailboxes, upkeep
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
 from mailstore.lanes import InlineRuntime
-from mailstore.model import MailboxId
+from mailstore.model import InternalDate, MailboxId
 from mailstore.writer import Lane, Outcome
 from tests.mailstore.index.records import add, new_index, state_of
 
@@ -345,13 +345,101 @@ def test_a_small_change_is_done_at_once(bench):
     assert len(bench.delivered) == 2
 
 
-def test_a_small_change_waits_its_turn(bench):
+def test_a_small_change_waits_for_the_transaction_of_a_group(bench):
     mark(bench)
-    first = bench.lane.write(subscribe("a"))
-    second = bench.lane.write(subscribe("b"), durable=False, small=True)
-    assert not second.done()
+    second = []
+
+    def first(database):
+        second.append(bench.lane.write(subscribe("b"), durable=False, small=True))
+        assert not second[0].done()
+        return subscribe("a")(database)
+
+    done = bench.lane.write(first)
     bench.runtime.go()
-    assert (result(first), result(second)) == ("a", "b")
+    assert (result(done), result(second[0])) == ("a", "b")
+
+
+class Mail:
+    """Brings bytes, whose sync takes as long as a test likes."""
+
+    durable = bounded = True
+
+    def __init__(self, content: bytes = b"mail") -> None:
+        self.content = content
+
+    def prepare(self, blobs):
+        self.ref = blobs.add(self.content, InternalDate(0))
+        return True
+
+    def run(self, database):
+        return subscribe("mail")(database)
+
+
+def test_a_small_change_does_not_wait_while_mail_is_synced(bench, monkeypatch):
+    mark(bench)
+    sync, during = bench.blobs.sync, []
+
+    def slow():
+        during.append(bench.lane.write(subscribe("small"), durable=False, small=True))
+        assert during[0].done()
+        sync()
+
+    monkeypatch.setattr(bench.blobs, "sync", slow)
+    done = bench.lane.submit(Mail())
+    bench.runtime.go()
+    assert (result(done), result(during[0])) == ("mail", "small")
+    assert {"mail", "small"} <= names(bench)
+
+
+def test_a_group_waits_until_a_small_change_is_through(bench):
+    mark(bench)
+    begun, order = threading.Event(), []
+    thread = threading.Thread(target=bench.runtime.go)
+
+    def group(database):
+        order.append("group")
+        return subscribe("group")(database)
+
+    def small(database):
+        thread.start()
+        while not bench.lane._wanted:
+            begun.wait(0.001)
+        order.append("small")
+        return subscribe("small")(database)
+
+    done = bench.lane.write(group)
+    small_done = bench.lane.write(small, durable=False, small=True)
+    thread.join()
+    assert (result(done), result(small_done)) == ("group", "small")
+    assert order == ["small", "group"]
+
+
+def test_a_group_heals_what_a_small_change_has_broken(bench, monkeypatch):
+    mark(bench)
+    sync, healed = bench.blobs.sync, []
+    heal = Lane._heal
+
+    def noted(lane):
+        healed.append(True)
+        heal(lane)
+
+    monkeypatch.setattr(Lane, "_heal", noted)
+
+    def broken(database):
+        raise Unavailable(detail="a sync failed")
+
+    def slow():
+        failed = bench.lane.write(broken, durable=False, small=True)
+        with pytest.raises(Unavailable):
+            result(failed)
+        assert not healed
+        sync()
+
+    monkeypatch.setattr(bench.blobs, "sync", slow)
+    done = bench.lane.submit(Mail())
+    bench.runtime.go()
+    assert result(done) == "mail"
+    assert healed
 
 
 def test_a_small_change_does_not_wait_for_another_process(bench):
