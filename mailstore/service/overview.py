@@ -134,6 +134,14 @@ class Follower:
         self._version = self._overview.version
         return found
 
+    def expect(self, mailbox: MailboxId, name: str) -> None:
+        """Say under which name its session has seen a mailbox.
+
+        What `changes` gives is no older then: not of another one that had the name.
+        """
+        if self.following and mailbox < FIRST_OF_OTHERS:
+            self._overview.expect(mailbox, name)
+
     def take_own(self, mailbox: MailboxId) -> Own | None:
         """Give what its own session did to one mailbox, and forget all of that.
 
@@ -317,6 +325,12 @@ class Overview:
                 found[at] = _joined(found.get(at), note.change)
         return AccountChanges(names, tuple(found.values()))
 
+    def expect(self, mailbox: MailboxId, name: str) -> None:
+        """Have the list of names read again where a mailbox has not that name there."""
+        entry = self._by_id.get(mailbox)
+        if (entry is None or entry.name != name) and not self._names_hints:
+            self._names_hints.append(None)
+
     def entry(self, mailbox: MailboxId) -> MailboxEntry | None:
         """Give a mailbox's line of the list of names."""
         return self._by_id.get(mailbox)
@@ -342,8 +356,9 @@ class Overview:
         if hints:
             for row in self._rows(hints):
                 self._compare(row, hints.get(row.id, _NOBODY))
-                if row.id not in self._by_id:
-                    # Whoever made it will say so, but counts need a name now.
+                entry = self._by_id.get(row.id)
+                if entry is None or not entry.selectable:
+                    # Whoever made it a mailbox will say so, but counts need it now.
                     self._names_hints.append(None)
         if self._names_hints:
             self._take_names()

@@ -314,3 +314,32 @@ def test_a_mailbox_that_had_the_name_of_the_selected_one_is_told_no_more():
     account.append(who=1, name="d", seen=True)
     account.leave_behind(who=1, by=2, name="a")
     account.teardown()
+
+
+def test_a_bare_name_that_is_a_mailbox_again_is_told_before_its_counts():
+    """That it was made again was told to nobody: counts tell that it was."""
+    account = Account()
+    account.replace_a_mailbox(who=1, name="d/e")
+    account.replace_a_mailbox(who=0, name="a")
+    account.append(who=1, name="a", seen=False)
+    account.replace_a_mailbox(who=0, name="a/b/c")
+    account.change_own_names(who=0, verb="DELETE", name="d")
+    account.append(who=1, name="a/b", seen=False)
+    account.replace_a_mailbox(who=1, name="a")
+    account.replace_a_mailbox(who=1, name="a")
+    account.append(who=1, name="a/b/c", seen=False)
+    account.replace_a_mailbox(who=1, name="d")
+    account.replace_a_mailbox(who=1, name="d")
+    account.transfer(who=0, name="a/b/c", to="d", verb="MOVE")
+    account.teardown()
+
+
+def test_another_mailbox_by_the_name_of_the_selected_one_is_told():
+    """The selected one is gone; whoever leaves it knows nothing of the other."""
+    account = Account()
+    account.replace_a_mailbox(who=0, name="d/e")
+    account.select(who=1, name="d/e")
+    account.replace_a_mailbox(who=2, name="d/e")
+    account.everything_is_true()
+    account.select(who=1, name="a/b")
+    account.teardown()

@@ -154,6 +154,9 @@ class NotifyWatch:
             raise failure
 
     async def _tell_others(self, context: Context) -> None:
+        if self._selected is not None:
+            mailbox = self._selected.mailbox
+            self._follower.expect(mailbox.id, mailbox.name)
         changes = self._follower.changes()
         if changes.overflow:
             self._overflow(context)
@@ -277,8 +280,6 @@ class NotifyWatch:
         counts = self._follower.counts(mailbox)
         if entry is None or counts is None or self._is_selected(mailbox):
             return None
-        if self._selected is not None and entry.name == self._selected.mailbox.name:
-            return None  # it had the name of the one that is selected, and is gone
         return changed_counts(
             entry,
             counts,

@@ -150,6 +150,18 @@ def test_a_mailbox_that_is_left_before_all_was_told(world, ann, other):
     assert ann.read() == []
 
 
+def test_a_new_mailbox_by_the_name_that_the_selected_one_had(world, ann, other):
+    other.ok(b"CREATE box")
+    ann.ok(b"SELECT box")
+    ann.ok(ALL)
+    other.ok(b"RENAME box moved")
+    other.ok(b"CREATE box")
+    ann.read()
+    world.deliver(MESSAGE, to="box")
+    (told,) = heard(ann, StatusLine)
+    assert (told.name, told.items["MESSAGES"]) == ("box", 1)
+
+
 def test_items_may_be_anything_that_fetch_gives(world, ann):
     ann.ok(b"SELECT INBOX")
     ann.ok(

@@ -241,6 +241,22 @@ def test_counters_of_a_mailbox_whose_name_is_not_known_yet(pair):
     assert one.changes() == AccountChanges()
 
 
+def test_counters_of_a_bare_name_that_nobody_said_is_a_mailbox_again(pair):
+    """Or its STATUS would come before the LIST that makes a mailbox of the name."""
+    here, there = pair
+    there.run(there.account.create("above/below"))
+    there.run(there.account.delete("above"))
+    one = Following(here)
+    there.run(there.account.create("above"))
+    there.append("above", b"a")
+    above = id_of(there, "above")
+    here.account.noticed(above)
+    changes = one.changes()
+    assert [change.mailbox for change in changes.mailboxes] == [above]
+    ((before, after),) = [(one.before, one.after) for one in changes.names]
+    assert (before.selectable, after.selectable) == (False, True)
+
+
 def test_a_look_finds_what_nobody_told(pair):
     here, there = pair
     one = Following(here)
