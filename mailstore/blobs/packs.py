@@ -257,6 +257,13 @@ class Packs:
         reached(CrashPoint.LIVING_COPIED)
         return moves
 
+    def rest(self, number: int, now: float) -> None:
+        """Let a segment that was copied stay as long as if it were just written.
+
+        Who learnt a reference before its rows point elsewhere still finds it.
+        """
+        self._files.set_date(self._segment(number).fd, int(now))
+
     def drop(self, number: int) -> None:
         """Remove a segment that no row names; who reads it still can."""
         with self._lock:

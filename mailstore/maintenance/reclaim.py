@@ -2,8 +2,8 @@
 
 Rows go first, bytes later: a blob is only given up after the transaction that forgot
 it, and only when it has lain there for an hour, since a message on its way has bytes
-before it has a row. A compacted segment stays for one more round, for readers that
-learnt a reference just before.
+before it has a row. A compacted segment stays for another hour, whichever process looks
+next, for readers that learnt a reference just before.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ReclaimJob:
 
     def __init__(self, readers: Readers, now: float) -> None:
         self._readers = readers
-        self._before = now - GRACE
+        self._now = now
         self._moves: dict[str, str] = {}
         self._removed = 0
         self._more = False
@@ -51,15 +51,17 @@ class ReclaimJob:
         """Remove what is dead, copy what is alive in a dying segment."""
         with self._readers.take() as database:
             live = audit.blob_refs(database)
-        snapshots.remove_old(self._readers.folder, self._before + GRACE)
-        self._removed = blobs.remove_spooled(self._before)
-        self._removed += blobs.remove_orphans(live, self._before)
-        for number in blobs.packs.compactable(live, _DEAD_SHARE, self._before):
+        before = self._now - GRACE
+        snapshots.remove_old(self._readers.folder, self._now)
+        self._removed = blobs.remove_spooled(before)
+        self._removed += blobs.remove_orphans(live, before)
+        for number in blobs.packs.compactable(live, _DEAD_SHARE, before):
             if self._moves:
                 self._more = True
                 break
             try:
                 self._moves = blobs.packs.copy_live(number, live)
+                blobs.packs.rest(number, self._now)
             except Corrupt:
                 continue  # its segment stays, `imapd check` tells of it
         return bool(self._moves)

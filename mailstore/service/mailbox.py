@@ -260,7 +260,10 @@ class Mailbox:
         )
 
     async def prove(self, ref: str) -> None:
-        """Prove bytes to be what was stored. Raises `Corrupt`, `Unavailable`."""
+        """Prove bytes to be what was stored.
+
+        Raises `Expunged`, `Corrupt`, `Unavailable`.
+        """
         await self._account.late.proofs.prove(ref)
 
     def blob(self, ref: str) -> BlobReader:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from mailstore.blobs import BlobReader, BlobStore
-from mailstore.errors import Corrupt, NotFound
+from mailstore.errors import Corrupt, Expunged, NotFound
 from mailstore.index import audit
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.service.readers import Readers
@@ -31,13 +31,18 @@ class Proofs:
         self._proved: OrderedDict[str, None] = OrderedDict()
 
     async def prove(self, ref: str) -> None:
-        """Read bytes, unless that was done. Raises `Corrupt`, `Unavailable`."""
+        """Read bytes, unless that was done.
+
+        Raises `Expunged` when they were given up meanwhile, `Corrupt`, `Unavailable`.
+        """
         ref = Surrogates.stored(ref)
         if ref in self._proved:
             return
         try:
             reader = self._blobs.open(ref)
         except NotFound as error:
+            if audit.digest_of_blob(self._readers.event, ref) is None:
+                raise Expunged(detail=str(error)) from error  # it was purged just now
             # The index names it, so it ought to be there.
             raise Corrupt(detail=str(error)) from error
         with reader:

@@ -143,6 +143,7 @@ def test_space_is_given_back_and_nothing_else(tmp_path, engine):
     again.runtime.time = 2.0**33
     before = sum(p.stat().st_size for p in folder.glob("blobs/*.pack"))
     again.run(again.account.reclaim())
+    again.runtime.time += GRACE + 1
     again.run(again.account.reclaim())
     if engine == "packs":
         after = sum(p.stat().st_size for p in folder.glob("blobs/*.pack"))
@@ -159,6 +160,38 @@ def test_space_is_given_back_and_nothing_else(tmp_path, engine):
     report = check(tmp_path)
     assert report.whole, report
     assert report.messages == 4
+
+
+def test_a_compacted_segment_stays_for_who_learnt_a_reference_before(tmp_path):
+    """However many segments there are, and whichever process comes next."""
+    home = Home(tmp_path)
+    kept = []
+    for number in range(3):  # each process begins a segment
+        kept.append(b"Subject: kept %d\r\n\r\n" % number)
+        home.append("INBOX", kept[-1], b"dead" * 500)
+        home.close()
+        home = Home(tmp_path)
+    mailbox = home.open()
+    expunge(home, mailbox, [2, 4, 6])
+    home.runtime.time = 2.0**31
+    assert home.run(home.account.purge()) == 3
+    (batch,) = home.fetch(mailbox, [1, 3, 5], Column.BLOB)
+    home.run(home.account.reclaim())
+    other = Home(tmp_path, time=2.0**31 + GRACE - 1)
+    other.run(other.account.reclaim())
+    for ref, data in zip(batch.columns[Column.BLOB], kept, strict=True):
+        with mailbox.blob(ref) as blob:
+            assert blob.pread(0, blob.size) == data
+    segments = len(list(tmp_path.rglob("*.pack")))
+    other.runtime.time += 2
+    other.run(other.account.reclaim())
+    assert len(list(tmp_path.rglob("*.pack"))) == segments - 3
+    (batch,) = home.fetch(mailbox, [1, 3, 5], Column.BLOB)
+    for ref, data in zip(batch.columns[Column.BLOB], kept, strict=True):
+        with mailbox.blob(ref) as blob:
+            assert blob.pread(0, blob.size) == data
+    other.close()
+    home.close()
 
 
 def test_the_daily_round_runs_when_an_account_is_opened(tmp_path):

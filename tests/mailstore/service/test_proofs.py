@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from mailstore.errors import Corrupt
+from mailstore.errors import Corrupt, Expunged
 from mailstore.maintenance.check import account_folders
-from mailstore.model import Column
+from mailstore.model import Column, FlagChange, FlagOperation
 from mailstore.service.proofs import Proofs
 from tests.mailstore.stores import OPTIONS, Home, Statements
 
@@ -40,6 +40,22 @@ def test_octets_that_changed_are_not_given(tmp_path, engine, content):
         fresh = Proofs(home.runtime, home.account.readers, home.account.blobs)
         home.account.blobs.packs._open.clear()
         home.run(fresh.prove(ref))
+    home.close()
+
+
+def test_what_was_purged_while_it_was_to_be_read_is_gone_and_not_damaged(tmp_path):
+    home = Home(tmp_path)
+    home.append("INBOX", BIG)
+    ref = ref_of(home)
+    mailbox = home.open()
+    delete = FlagChange(FlagOperation.ADD, ("\\Deleted",))
+    home.run(mailbox.store_flags([1], delete, seen_at=mailbox.modseq))
+    home.run(mailbox.expunge())
+    home.runtime.time = 2.0**31
+    home.run(home.account.purge())
+    home.run(home.account.reclaim())
+    with pytest.raises(Expunged):
+        home.run(mailbox.prove(ref))
     home.close()
 
 
