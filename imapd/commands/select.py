@@ -94,7 +94,7 @@ async def run(context: Context, node: Select) -> Completed:
             context.status(b"OK", "the other mailbox is closed", "CLOSED")
         )
     name, written = await _name(context, node, parameters)
-    mailbox = await context.account.open(name, readonly=node.readonly)
+    mailbox = await _opened(context, name, readonly=node.readonly)
     view = View(mailbox, context.session.telling)
     selected = Selected(mailbox, view, written)
     context.session.selected = selected
@@ -118,6 +118,19 @@ async def _name(
     for name in filter(None, found):
         return name, name.encode("utf-8")
     return existing_name(context, node.mailbox), node.mailbox
+
+
+async def _opened(context: Context, name: str, *, readonly: bool) -> Mailbox:
+    """Open a mailbox; what the client hears from then on is no older than that."""
+    mailbox = await context.account.open(name, readonly=readonly)
+    watch = context.session.watch
+    if watch is not None:
+        try:
+            await watch.tell_before(context, mailbox)
+        except BaseException:
+            await mailbox.close()
+            raise
+    return mailbox
 
 
 def _tell(context: Context, mailbox: Mailbox, view: View) -> None:

@@ -17,6 +17,7 @@ from mailstore.model import MailboxEntry
 if TYPE_CHECKING:
     from imapd.session.context import Context
     from imapd.session.plugs import FetchItem
+    from mailstore.service import Mailbox
 
 
 class Moment(enum.Enum):
@@ -35,6 +36,13 @@ class Watch(Protocol):
         self, context: Context, moment: Moment, /, *, with_uid: bool
     ) -> None:
         """Tell what is due, as far as the moment allows it.
+
+        Raises `ConnectionGone`, and store errors.
+        """
+        ...
+
+    async def tell_before(self, context: Context, mailbox: Mailbox, /) -> None:
+        """Tell of others before a mailbox is selected, nothing older than that.
 
         Raises `ConnectionGone`, and store errors.
         """

@@ -97,10 +97,15 @@ class Follower:
         self._own: dict[MailboxId, Own] = {}
         self.woken = False
 
-    async def begin(self) -> None:
-        """Follow from now on. Raises `Unavailable`."""
+    async def begin(self, after: Follower | None = None) -> None:
+        """Follow from now on, or from where another one has got to, which follows yet.
+
+        Raises `Unavailable`.
+        """
         await self._overview.add(self)
         self._version = self._overview.version
+        if after is not None and after.following and after._overview is self._overview:
+            self._version = after._version
 
     def act(self) -> None:
         """Say that the running coroutine is this follower's session."""
@@ -135,9 +140,9 @@ class Follower:
         return found
 
     def expect(self, mailbox: MailboxId, name: str) -> None:
-        """Say under which name its session has seen a mailbox.
+        """Say under which name its session sees a mailbox.
 
-        What `changes` gives is no older then: not of another one that had the name.
+        What `changes` gives then is no older: not of another one that had the name.
         """
         if self.following and mailbox < FIRST_OF_OTHERS:
             self._overview.expect(mailbox, name)
@@ -220,6 +225,8 @@ class Overview:
         except BaseException:
             self.remove(follower)
             raise
+        if not self._names_hints:
+            self._names_hints.append(None)  # its session may know more than was told
         self._look()
 
     def remove(self, follower: Follower) -> None:

@@ -14,6 +14,7 @@ from tests.support.responses import (
     Exists,
     Expunge,
     Fetch,
+    FlagsLine,
     ListLine,
     Response,
     Status,
@@ -191,13 +192,22 @@ class AccountMirror:
 
     def select(self, name: str) -> None:
         answer = self.session.run(f"SELECT {name}".encode("ascii"))
-        # What follows [CLOSED], or all, is about the new one.
+        closed = [
+            isinstance(one, Status) and one.code == Code("CLOSED")
+            for one in answer.untagged
+        ]
+        end = closed.index(True) if True in closed else 0
+        self.absorb(answer.untagged[:end])
         self.leave()
         if answer.status.kind != "OK":
-            self.absorb(r for r in answer.untagged if isinstance(r, StatusLine))
+            self.absorb(answer.untagged[end:])
             return
+        flags = [isinstance(one, FlagsLine) for one in answer.untagged]
+        start = flags.index(True)
+        self.absorb(answer.untagged[end:start])
+        about = answer.untagged[start:]
         made = Selected(name)
-        for one in answer.untagged:
+        for one in about:
             if isinstance(one, Status) and one.code is not None:
                 if one.code.name == "UIDVALIDITY":
                     assert isinstance(one.code.value, int)
@@ -206,7 +216,7 @@ class AccountMirror:
                     assert isinstance(one.code.value, int)
                     made.uidnext = one.code.value
         self.selected = made
-        self.absorb(answer.untagged)
+        self.absorb(about)
         self.learn()
 
     def learn(self) -> None:

@@ -343,3 +343,21 @@ def test_another_mailbox_by_the_name_of_the_selected_one_is_told():
     account.everything_is_true()
     account.select(who=1, name="a/b")
     account.teardown()
+
+
+def test_a_namesake_is_told_of_before_a_mailbox_is_selected():
+    """What becomes of the one that had the name isn't news of the selected one."""
+    account = Account()
+    account.replace_a_mailbox(who=1, name="a/b/c")
+    account.rename(who=2, old="a/b", new="d/e")
+    account.rename(who=2, old="d", new="a/b/c")
+    account.leave_behind(who=1, by=1, name="a/b")
+    account.close(who=1)
+    account.teardown()
+
+
+def test_what_another_notify_finds_is_told():
+    account = Account()
+    account.replace_a_mailbox(who=2, name="d")
+    account.ask_again(who=0, how="selected-delayed")
+    account.teardown()

@@ -35,7 +35,8 @@ async def run(context: Context, node: Notify) -> Completed:
         asked_for(context, interests.selected.items)
     watch = NotifyWatch(interests, follower, context.input.wake)
     try:
-        await watch.begin(context, with_counts=node.status)
+        former = before if isinstance(before, NotifyWatch) else None
+        await watch.begin(context, former, with_counts=node.status)
     except BaseException:
         watch.end()
         raise

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
 from imapd.extensions.notify.interests import MAILBOX_NAME, Interests, OfSelected
@@ -36,7 +35,7 @@ from mailstore.model import (
     MailboxId,
     NameChange,
 )
-from mailstore.service import Follower
+from mailstore.service import Follower, Mailbox
 
 _BATCH = 256
 _NOTHING = Interests(Notify())
@@ -99,15 +98,18 @@ class NotifyWatch:
         """Hear that this was told of some messages, beside something else."""
         self._told.update(uids)
 
-    async def begin(self, context: Context, *, with_counts: bool) -> None:
+    async def begin(
+        self, context: Context, before: NotifyWatch | None, *, with_counts: bool
+    ) -> None:
         """Follow the account from now on, and tell how its mailboxes are.
 
+        It goes on where the watch ``before`` it has got to, so that nothing is lost.
         Raises `ConnectionGone`, and store errors.
         """
         self._attend(context)
         if not self._interests.of_others:
             return
-        await self._follower.begin()
+        await self._follower.begin(None if before is None else before._follower)
         self._ends += [
             news.watch(context, self._wake)
             for news in context.registry.news
@@ -153,10 +155,17 @@ class NotifyWatch:
         if failure is not None:
             raise failure
 
+    async def tell_before(self, context: Context, mailbox: Mailbox) -> None:
+        """Tell of others before a mailbox is selected, nothing older than that.
+
+        Or a client would take what becomes of another one that had its name for news
+        of the one that it has selected (§5.4). Raises `ConnectionGone`.
+        """
+        self._attend(context)
+        self._follower.expect(mailbox.id, mailbox.name)
+        await self._tell_others(context)
+
     async def _tell_others(self, context: Context) -> None:
-        if self._selected is not None:
-            mailbox = self._selected.mailbox
-            self._follower.expect(mailbox.id, mailbox.name)
         changes = self._follower.changes()
         if changes.overflow:
             self._overflow(context)
@@ -226,8 +235,7 @@ class NotifyWatch:
 
     async def _tell_names(self, context: Context, changes: AccountChanges) -> None:
         utf8 = uses_utf8(context)
-        told = [change for change in changes.names if not self._is_known(change)]
-        news = name_news(told, self._interests, self._follower.named)
+        news = name_news(changes.names, self._interests, self._follower.named)
         for at, one in enumerate(news, 1):
             context.reply.untagged(one.render(context.registry, utf8=utf8))
             if at % _BATCH == 0:
@@ -239,16 +247,6 @@ class NotifyWatch:
             and change.after.id is not None
             and self._is_another(change, change.after)
         ]
-
-    def _is_known(self, change: NameChange) -> bool:
-        """Tell whether only another mailbox has a name, the one that is selected now.
-
-        Its client knows it by SELECT, and would believe that it is gone.
-        """
-        before, after = change.before, change.after
-        if before is None or after is None or after.id is None:
-            return False
-        return self._is_selected(after.id) and replace(before, id=after.id) == after
 
     def _is_another(self, change: NameChange, after: MailboxEntry) -> bool:
         """Tell whether a name is another mailbox's, which the client can't see.

@@ -143,8 +143,7 @@ def test_a_mailbox_that_is_left_before_all_was_told(world, ann, other):
     other.ok(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
     other.ok(b"EXPUNGE")
     ann.read()
-    ann.ok(b"SELECT Sent")
-    (line,) = heard(ann, StatusLine)
+    (line,) = ann.ok(b"SELECT Sent").of(StatusLine)
     assert (line.name, line.items["MESSAGES"]) == ("INBOX", 1)
     ann.ok(b"SELECT INBOX")
     assert ann.read() == []
