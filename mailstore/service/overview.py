@@ -97,15 +97,13 @@ class Follower:
         self._own: dict[MailboxId, Own] = {}
         self.woken = False
 
-    async def begin(self, after: Follower | None = None) -> None:
-        """Follow from now on, or from where another one has got to, which follows yet.
+    async def begin(self, after: int | None = None) -> None:
+        """Follow from now on, or from the `version` of another one that still follows.
 
         Raises `Unavailable`.
         """
         await self._overview.add(self)
-        self._version = self._overview.version
-        if after is not None and after.following and after._overview is self._overview:
-            self._version = after._version
+        self._version = self._overview.version if after is None else after
 
     def act(self) -> None:
         """Say that the running coroutine is this follower's session."""

@@ -89,6 +89,11 @@ class NotifyWatch:
         return wanted is not None and event in wanted.events
 
     @property
+    def heard(self) -> int | None:
+        """Up to where of the account's log all was told; None: it follows none."""
+        return self._follower.version if self._follower.following else None
+
+    @property
     def items(self) -> tuple[FetchItem, ...]:
         """What is told of each message that is new in the selected mailbox."""
         wanted = self._interests.selected
@@ -109,7 +114,7 @@ class NotifyWatch:
         self._attend(context)
         if not self._interests.of_others:
             return
-        await self._follower.begin(None if before is None else before._follower)
+        await self._follower.begin(None if before is None else before.heard)
         self._ends += [
             news.watch(context, self._wake)
             for news in context.registry.news
