@@ -18,15 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from heapq import merge
 
 from imapd.session.context import Context
 from imapd.session.listing import (
-    LIST_BATCH,
     ListAnswer,
     ListReturn,
     ListSelectionSpec,
     SelectionKind,
+    in_parts,
     list_response,
     name_attributes,
     parse_return,
@@ -137,12 +137,13 @@ async def run(context: Context, node: List) -> Completed:
     returns = dict.fromkeys(
         [*(r for spec in selection for r in spec.implies), *(node.returns or ())]
     )
-    found = _select(await context.account.mailboxes(), pattern, selection)
-    while some := list(islice(found, LIST_BATCH)):
-        added = await _ask(context, list(returns), [one.entry for one in some])
-        for one, answers in zip(some, added, strict=True):
+    entries = await context.account.mailboxes()
+    for at, found in enumerate(_select(entries, pattern, selection)):
+        if at:
+            await context.reply.give_way()
+        added = await _ask(context, list(returns), [one.entry for one in found])
+        for one, answers in zip(found, added, strict=True):
             _tell(context, one, answers, utf8=utf8)
-        await context.reply.give_way()
     return Completed("LIST completed")
 
 
@@ -163,8 +164,11 @@ def _select(
     entries: Sequence[MailboxEntry],
     pattern: ListPattern,
     selection: Sequence[ListSelectionSpec],
-) -> Iterator[_Found]:
-    """Give the names that match and are wanted, in order."""
+) -> Iterator[list[_Found]]:
+    """Give the names that match and are wanted, in order.
+
+    They come in parts: what is found of as many names as a turn can look at.
+    """
     missing = any(spec.missing for spec in selection)
     tests = [spec.selects for spec in selection if spec.selects is not None]
 
@@ -172,29 +176,36 @@ def _select(
         return (entry.exists or missing) and all(test(entry) for test in tests)
 
     if not any(spec.parents for spec in selection):
-        for entry in entries:
-            if wanted(entry) and pattern.matches(entry.name):
-                yield _Found(entry)
+        for part in in_parts(entries):
+            yield [
+                _Found(entry)
+                for entry in part
+                if wanted(entry) and pattern.matches(entry.name)
+            ]
         return
     criteria = tuple(
         [spec.name for spec in selection if spec.kind is SelectionKind.BASE]
     )
     # By superior name: whether an inferior one that is wanted will not be told itself.
     above: dict[str, bool] = {}
-    for entry in filter(wanted, entries):
-        untold = not pattern.matches(entry.name)
-        for parent in ancestors(entry.name):
-            above[parent] = above.get(parent, False) or untold
-    for entry in _with_names(entries, above):
-        is_wanted = wanted(entry)
+    for part in in_parts(entries):
+        for entry in filter(wanted, part):
+            untold = not pattern.matches(entry.name)
+            for parent in ancestors(entry.name):
+                above[parent] = above.get(parent, False) or untold
+        yield []
+    for part in in_parts(_with_names(entries, above)):
         # RFC 5258 §3.3: two reasons for telling a name, and no third.
-        if (is_wanted or above.get(entry.name)) and pattern.matches(entry.name):
-            yield _Found(entry, is_wanted, criteria if entry.name in above else ())
+        yield [
+            _Found(entry, wanted(entry), criteria if entry.name in above else ())
+            for entry in part
+            if (wanted(entry) or above.get(entry.name)) and pattern.matches(entry.name)
+        ]
 
 
 def _with_names(
     entries: Sequence[MailboxEntry], names: Iterable[str]
-) -> list[MailboxEntry]:
+) -> Iterable[MailboxEntry]:
     """Add names that nothing is known of: superiors of subscriptions that remained."""
     known = {entry.name for entry in entries}
     missing = [
@@ -204,7 +215,8 @@ def _with_names(
         for name in names
         if name not in known
     ]
-    return sorted([*entries, *missing], key=_order) if missing else list(entries)
+    missing.sort(key=_order)
+    return merge(entries, missing, key=_order) if missing else entries
 
 
 def _order(entry: MailboxEntry) -> tuple[bool, list[str]]:
@@ -216,9 +228,13 @@ async def _ask(
     context: Context, returns: Sequence[ListReturn], entries: Sequence[MailboxEntry]
 ) -> list[tuple[ListAnswer, ...]]:
     """Give, for each name, what the return options add."""
-    columns = [await option.answers(context, entries) for option in returns]
-    if not columns:
+    if not returns or not entries:
         return [()] * len(entries)
+    columns = []
+    for at, option in enumerate(returns):
+        if at:
+            await context.reply.give_way()
+        columns.append(await option.answers(context, entries))
     return list(zip(*columns, strict=True))
 
 

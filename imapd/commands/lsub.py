@@ -14,11 +14,11 @@ only names below it are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from imapd.session.context import Context
-from imapd.session.listing import LIST_BATCH, list_response, name_attributes
+from imapd.session.listing import in_parts, list_response, name_attributes
 from imapd.session.names import list_pattern, uses_utf8
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.syntax.mailbox import ListPattern, ancestors, parse_mailbox, unparse_name
@@ -55,32 +55,37 @@ async def run(context: Context, node: Lsub) -> Completed:
     utf8 = uses_utf8(context)
     pattern = list_pattern(context, node.reference, node.pattern)
     entries = await context.account.mailboxes()
-    found = _subscribed(context.registry, entries, pattern)
-    for at, (attributes, name) in enumerate(found, 1):
-        context.reply.untagged(list_response(name, attributes, utf8=utf8, kind=b"LSUB"))
-        if at % LIST_BATCH == 0:
-            await context.reply.room()
+    subscribed = {entry.name: entry for entry in entries if entry.subscribed}
+    told: set[str] = set()  # parents
+    for at, part in enumerate(in_parts(subscribed.values())):
+        if at:
+            await context.reply.give_way()
+        for attributes, name in _found(
+            context.registry, part, subscribed, told, pattern
+        ):
+            line = list_response(name, attributes, utf8=utf8, kind=b"LSUB")
+            context.reply.untagged(line)
     return Completed("LSUB completed")
 
 
-def _subscribed(
+def _found(
     registry: Registry,
-    entries: Iterable[MailboxEntry],
+    some: Iterable[MailboxEntry],
+    subscribed: Container[str],
+    told: set[str],
     pattern: ListPattern,
 ) -> Iterator[tuple[list[str], str]]:
-    """Give subscribed names, and parents that ``%`` stops at (§6.3.9)."""
-    told: set[str] = set()
-    subscribed = [entry for entry in entries if entry.subscribed]
-    names = {entry.name for entry in subscribed}
-    for entry in subscribed:
+    """Give subscribed names, and parents that ``%`` stops at, each once (§6.3.9)."""
+    for entry in some:
         if pattern.matches(entry.name):
-            told.add(entry.name)
             # Outlook reads special uses from LSUB too; RFC 3501 has no \\NonExistent.
             known = name_attributes(registry, entry)
             yield known if entry.exists else ["\\Noselect"], entry.name
             continue
         for parent in ancestors(entry.name):
-            if parent not in told | names and pattern.matches(parent):
+            if parent in told or parent in subscribed:
+                continue
+            if pattern.matches(parent):
                 told.add(parent)
                 yield ["\\Noselect"], parent
 

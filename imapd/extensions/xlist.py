@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from imapd.session.context import Context
-from imapd.session.listing import LIST_BATCH, list_response, name_attributes
+from imapd.session.listing import in_parts, list_response, name_attributes
 from imapd.session.names import list_pattern, uses_utf8
 from imapd.session.registry import (
     Capability,
@@ -71,14 +71,14 @@ async def run(context: Context, node: Xlist) -> Completed:
     utf8 = uses_utf8(context)
     pattern = list_pattern(context, node.reference, node.pattern)
     entries = await context.account.mailboxes()
-    found = (one for one in entries if one.exists and pattern.matches(one.name))
-    for at, entry in enumerate(found, 1):
-        told = _attributes(name_attributes(context.registry, entry), entry)
-        context.reply.untagged(
-            list_response(entry.name, told, utf8=utf8, kind=b"XLIST")
-        )
-        if at % LIST_BATCH == 0:
-            await context.reply.room()
+    for at, part in enumerate(in_parts(entries)):
+        if at:
+            await context.reply.give_way()
+        for entry in part:
+            if entry.exists and pattern.matches(entry.name):
+                told = _attributes(name_attributes(context.registry, entry), entry)
+                line = list_response(entry.name, told, utf8=utf8, kind=b"XLIST")
+                context.reply.untagged(line)
     return Completed("XLIST completed")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,7 +65,25 @@ class ListReturn(Protocol):
         ...
 
 
-LIST_BATCH = 256
+LIST_BATCH = 64
+_LETTERS = 1_024  # that a pattern goes through in half a turn of the event loop
+
+
+def in_parts(entries: Iterable[MailboxEntry]) -> Iterator[Sequence[MailboxEntry]]:
+    """Cut a list of names into parts, each so short that a turn can look at two of them.
+
+    A pattern looks at each letter of a name, whether the name is told or not.
+    """
+    part: list[MailboxEntry] = []
+    letters = 0
+    for entry in entries:
+        part.append(entry)
+        letters += len(entry.name)
+        if letters >= _LETTERS or len(part) == LIST_BATCH:
+            yield part
+            part, letters = [], 0
+    if part:
+        yield part
 
 
 @dataclass(frozen=True, slots=True)

@@ -360,9 +360,8 @@ def test_each_name_is_told_for_one_of_two_reasons(existing, subscribed, pattern)
     ]
     specs = {one.name: one for one in list_extended.FEATURE.list_selections}
     asked = ListPattern("", pattern)
-    found = list(
-        _select(entries, asked, [specs["SUBSCRIBED"], specs["RECURSIVEMATCH"]])
-    )
+    parts = _select(entries, asked, [specs["SUBSCRIBED"], specs["RECURSIVEMATCH"]])
+    found = [one for part in parts for one in part]
     names = [one.entry.name for one in found]
     assert len(set(names)) == len(names)
     everything = existing | subscribed

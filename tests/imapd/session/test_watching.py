@@ -13,7 +13,7 @@ from imapd.session.plugs import FetchItem
 from imapd.session.watching import Moment
 from mailstore.errors import Unavailable
 from mailstore.model import MailboxEntry
-from mailstore.service import Store
+from mailstore.service import Mailbox, Store
 from tests.mailstore.stores import Statements
 from tests.support.responses import Exists, Recent, Status
 from tests.support.session import OPTIONS, Session, World
@@ -34,6 +34,9 @@ class Spy:
         if self.error is not None:
             raise self.error
         context.reply.untagged(b"OK " + moment.name.encode())
+
+    async def tell_before(self, context: Context, mailbox: Mailbox) -> None:
+        raise AssertionError(mailbox)
 
     def wants_of_selected(self, event: str) -> bool:
         return False
