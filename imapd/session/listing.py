@@ -70,7 +70,7 @@ _LETTERS = 1_024  # that a pattern goes through in half a turn of the event loop
 
 
 def in_parts(entries: Iterable[MailboxEntry]) -> Iterator[Sequence[MailboxEntry]]:
-    """Cut a list of names into parts, each so short that a turn can look at two of them.
+    """Cut a list of names into parts, so short that a turn can look at two of them.
 
     A pattern looks at each letter of a name, whether the name is told or not.
     """
