@@ -260,10 +260,7 @@ class Mailbox:
         )
 
     async def prove(self, ref: str) -> None:
-        """Prove bytes to be what was stored.
-
-        Raises `Expunged`, `Corrupt`, `Unavailable`.
-        """
+        """Prove bytes as stored. Raises `Expunged`, `Corrupt`, `Unavailable`."""
         await self._account.late.proofs.prove(ref)
 
     def blob(self, ref: str) -> BlobReader:
