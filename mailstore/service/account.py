@@ -465,8 +465,8 @@ class Account:
             return
         self._overview.hinted(mailbox)
         for opened in self.opened.all_of(mailbox):
-            if self.opened.behind(opened):
-                self._runtime.spawn(self.opened.catch_up(opened))
+            if opened.state.watchers:
+                self._runtime.spawn(self.opened.heed(opened))
 
     async def look(self) -> None:
         """Look for what programs that tell nobody have committed (`imapd import`).

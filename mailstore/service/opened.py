@@ -41,6 +41,8 @@ class Opened:
     whose: Private | None = None  # whose flags it has; None: the shared ones
     told: dict[object, int] = field(default_factory=dict)  # by session: its modseq
     seen_version: int = -1
+    reading: bool = False  # what others have committed, by a notice
+    noticed: bool = False  # again, meanwhile
     sorting: SortTable = field(default_factory=SortTable)
 
     def forget(self) -> None:
@@ -111,7 +113,7 @@ class OpenMailboxes:
         for opened in self.all_of(delta.mailbox):
             if opened.state.follow(delta):
                 self._wake(opened.state)
-            else:
+            elif opened.told:
                 self._runtime.spawn(self.catch_up(opened))
 
     def behind(self, opened: Opened) -> bool:
@@ -129,6 +131,24 @@ class OpenMailboxes:
             return False
         # A commit of our own lane reaches the state by its delta, in a moment.
         return highest is None or highest != self._lane.committing.get(state.id)
+
+    async def heed(self, opened: Opened) -> None:
+        """Follow a notice of another worker's commit, if somebody waits for it.
+
+        Else it is read by the next command, all at once. One reading at a time: however
+        fast others write, all that came meanwhile is read by one more.
+        """
+        opened.noticed = True
+        if opened.reading:
+            return
+        opened.reading = True
+        try:
+            while opened.noticed:
+                opened.noticed = False
+                if opened.state.watchers and self.behind(opened):
+                    await self.catch_up(opened)
+        finally:
+            opened.reading = False
 
     async def catch_up(self, opened: Opened) -> None:
         """Read what others have committed, until the state is there."""

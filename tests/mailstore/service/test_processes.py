@@ -222,3 +222,36 @@ def test_parts(tmp_path):
     Store.open(tmp_path, home.runtime, options=OPTIONS, bus=NoBus()).close()
     assert AccountId(home.id) == home.account.id
     home.close()
+
+
+def test_a_notice_is_followed_where_somebody_waits(pair, monkeypatch):
+    one, two = pair
+    one.append("INBOX", b"a")
+    theirs = two.open()
+    states = two.account.opened
+    readings: list[int] = []
+    catching_up = states.catch_up
+
+    async def counted(opened):
+        readings.append(opened.state.modseq)
+        if len(readings) == 1:
+            # Others write on while it is read: that needs one reading more, not two.
+            one.append("INBOX", b"c")
+            two.account.noticed(theirs.id)
+            two.account.noticed(theirs.id)
+            assert len(readings) == 1
+        await catching_up(opened)
+
+    monkeypatch.setattr(states, "catch_up", counted)
+    one.append("INBOX", b"b")
+    two.account.noticed(theirs.id)
+    assert (readings, theirs.stale()) == ([], True)  # the next command reads it
+    end = theirs.watch(lambda: None)
+    two.account.noticed(theirs.id)
+    assert len(readings) <= 2
+    assert (list(theirs.uids), theirs.stale()) == ([1, 2, 3], False)
+    end()
+    known = theirs.modseq
+    one.append("INBOX", b"d")
+    two.account.noticed(theirs.id)
+    assert theirs.modseq == known
