@@ -356,6 +356,9 @@ class Column(enum.Enum):
     message where nobody asked before.
     """
 
+    # They are keys for every batch, and Python's own way to hash them is slow.
+    __hash__ = object.__hash__
+
     FLAGS = enum.auto()  # int mask
     SIZE = enum.auto()  # int octets, exact
     INTERNALDATE = enum.auto()  # (epoch, zone)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from mailstore.errors import NotFound, NotPermitted
 from mailstore.model import DELETED, SEEN, AccountId, FlagChange
@@ -216,9 +217,11 @@ class Need:
 
     def met(self, rights: Right) -> bool:
         """Tell whether rights are enough."""
-        if self.all & ~rights:
+        # By their numbers: Python's flags take a microsecond for each "&".
+        have, some = rights._value_, self.any._value_
+        if self.all._value_ & ~have:
             return False
-        return not self.any or bool(self.any & rights)
+        return not some or bool(some & have)
 
 
 _FLAGS = Right.SEEN | Right.WRITE | Right.DELETE_MESSAGES
@@ -267,11 +270,13 @@ def check(rights: Right, operation: Operation) -> None:
     raise NotFound
 
 
+@cache
 def changes_nothing(rights: Right) -> bool:
     """Tell whether a mailbox is READ-ONLY for who has these rights (§5.2)."""
     return not rights & (Right.INSERT | Right.EXPUNGE | _FLAGS)
 
 
+@cache
 def settable_mask(rights: Right) -> int:
     """Give the flags that may be set and cleared, as a mask; -1 means all (§4)."""
     mask = 0

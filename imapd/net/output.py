@@ -124,6 +124,7 @@ class Output:
         self._crowd_paused = False
         self._held = False  # the inflater has enough
         self._room: list[Future[None]] = []
+        self._turns: list[Future[None]] = []  # of who lets others have the loop
         self._in_turn = 0  # octets since others had the loop
         self._timer: Timer | None = None
         tcp.registerProducer(self, True)
@@ -168,15 +169,15 @@ class Output:
             self._room.append(future)
         elif self._in_turn >= CHUNK:
             self._in_turn = 0
-            self._runtime.deliver(lambda: self._go_on(future))
+            self._turns.append(future)
+            self._runtime.deliver(self._go_on)
         else:
             future.succeed(None)
         return future
 
-    def _go_on(self, future: Future[None]) -> None:
-        if self._lost:
-            future.fail(ConnectionGone())
-        else:
+    def _go_on(self) -> None:
+        waiting, self._turns = self._turns, []
+        for future in waiting:
             future.succeed(None)
 
     def crowded(self) -> bool:
@@ -261,7 +262,8 @@ class Output:
         self._stop_timer()
         self._queue.clear()
         self._queued = 0
-        waiting, self._room = self._room, []
+        waiting = self._room + self._turns
+        self._room, self._turns = [], []
         for future in waiting:
             future.fail(ConnectionGone())
 

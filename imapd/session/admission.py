@@ -15,6 +15,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from imapd.session.limits import Limits
 from imapd.session.shared_counts import SharedCounts
@@ -22,6 +23,7 @@ from mailstore.lanes import Runtime
 from mailstore.model import AccountId
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Give the key under which an address is counted."""
     try:

@@ -13,7 +13,6 @@ It must not know items or columns. What it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from imapd.session.context import Context
@@ -52,40 +51,50 @@ class Sender:
 
         Raises `ConnectionGone`.
         """
-        for row in answers.rows:
-            await self._write(row)
+        await self._send_rows(answers.rows)
         left_out = []
         for place, message in enumerate(answers.messages):
             if not await self._send_message(message):
                 left_out.append(place)
         return frozenset(left_out)
 
+    async def _send_rows(self, rows: Iterable[bytes]) -> None:
+        """Send ready responses, a chunk of them at once."""
+        gathered: list[bytes] = []
+        size = 0
+        for row in rows:
+            gathered.append(row)
+            size += len(row)
+            if size >= CHUNK:
+                await self._write(b"".join(gathered))
+                gathered.clear()
+                size = 0
+        if gathered:
+            await self._write(b"".join(gathered))
+
     async def _write(self, data: bytes) -> None:
         """Add bytes, waiting for room once a chunk."""
         reply = self._context.reply
-        if len(data) > CHUNK:
-            for start in range(0, len(data), CHUNK):
-                reply.write(data[start : start + CHUNK])
-                await reply.room()
-            self._written = 0
-            return
-        reply.write(data)
-        self._written += len(data)
-        if self._written >= CHUNK:
-            self._written = 0
-            await reply.room()
+        for start in range(0, len(data), CHUNK):
+            piece = data[start : start + CHUNK] if len(data) > CHUNK else data
+            reply.write(piece)
+            self._written += len(piece)
+            if self._written >= CHUNK:
+                self._written -= CHUNK
+                await reply.pace()
 
     async def _send_message(self, message: Sequence[Piece]) -> bool:
         """Send one message's answer, or nothing of it when it is damaged."""
-        with ExitStack() as stack:
+        readers: Readers = {}
+        try:
             try:
-                readers = await self._open(stack, message)
+                await self._open(readers, message)
                 if _size(message) <= CHUNK:
-                    whole = [_read_whole(readers, piece) for piece in message]
-                    message = (b"".join(whole),)
+                    ready = b"".join([_read_whole(readers, piece) for piece in message])
+                    pieces: Sequence[Piece | _Measured] = (ready,)
                 else:
                     _probe(readers, message)
-                pieces = await self._measure(readers, message)
+                    pieces = await self._measure(readers, message)
             except StoreError as error:
                 self._log(error)
                 self.failure = self.failure or error
@@ -96,26 +105,26 @@ class Sender:
                 self._log(error)
                 self._context.end()
                 raise ConnectionGone from error
+        finally:
+            for reader in readers.values():
+                reader.close()
         return True
 
-    async def _open(self, stack: ExitStack, message: Iterable[Piece]) -> Readers:
+    async def _open(self, readers: Readers, message: Iterable[Piece]) -> None:
         """Open the blobs of a message. Raises store errors when they are damaged."""
         mailbox = self._context.selected.mailbox
-        readers: Readers = {}
         for piece in message:
             if isinstance(piece, bytes):
                 continue
             if piece.ref not in readers:
                 try:
                     await mailbox.prove(piece.ref)
-                    reader = mailbox.blob(piece.ref)
+                    readers[piece.ref] = mailbox.blob(piece.ref)
                 except NotFound as error:
                     # The index names it, so it ought to be there.
                     raise Corrupt(detail=str(error)) from error
-                readers[piece.ref] = stack.enter_context(reader)
             if piece.start + piece.length > readers[piece.ref].size:
                 raise Corrupt(detail=f"{piece.ref} is shorter than its parts")
-        return readers
 
     async def _measure(
         self, readers: Readers, message: Sequence[Piece]

@@ -97,7 +97,12 @@ class Reply:
         self._pending.append(data)
         self._size += len(data)
         if self._size >= CHUNK:
-            self.flush()
+            # A chunk and a bit would be two calls of the system.
+            gathered = b"".join(self._pending)
+            whole = len(gathered) - len(gathered) % CHUNK
+            rest = gathered[whole:]
+            self._pending, self._size = [rest] if rest else [], len(rest)
+            self._hand_over(gathered[:whole])
 
     def untagged(self, line: bytes) -> None:
         """Add ``* line``."""
@@ -115,8 +120,19 @@ class Reply:
         data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         self._pending.clear()
         self._size = 0
+        self._hand_over(data)
+
+    def _hand_over(self, data: bytes) -> None:
         self.octets += len(data)
         self._transport.write(data)
+
+    async def pace(self) -> None:
+        """Wait if the client is slow, with less than a chunk still gathered.
+
+        Raises `ConnectionGone`.
+        """
+        if self._transport.crowded():
+            await self._transport.room()
 
     async def room(self) -> None:
         """Hand over what was gathered, and wait if the client is slow.

@@ -28,15 +28,18 @@ def response_text(text: str, code: str | None = None, language: str = DEFAULT) -
         told = translated(text, language).translate(_PRINTABLE)
         clean = told.encode("utf-8", "replace") or b"."
     else:
-        clean = text.translate(_PRINTABLE).encode("ascii", "replace") or b"."
+        clean = _printable(text) or b"."
     if code is not None:
-        return b"[%b] %b" % (
-            code.translate(_PRINTABLE).encode("ascii", "replace"),
-            clean,
-        )
+        return b"[%b] %b" % (_printable(code), clean)
     if clean.startswith(b"["):  # would be read as a response code
         clean = b"." + clean
     return clean
+
+
+def _printable(text: str) -> bytes:
+    if text.isascii() and text.isprintable():  # as nearly all is
+        return text.encode("ascii")
+    return text.translate(_PRINTABLE).encode("ascii", "replace")
 
 
 def status(

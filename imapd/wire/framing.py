@@ -313,7 +313,7 @@ class Framer:
         return line
 
     def _end_of_line(self, line: bytes) -> Frame | LiteralAnnounced | None:
-        found = _ANNOUNCED.search(line)
+        found = _ANNOUNCED.search(line) if line.endswith(b"}") else None
         if self._poison is None:
             self._text += line if found is None else line + b"\r\n"
         if found is not None:

@@ -21,7 +21,9 @@ from mailstore.blobs.filesystem import FileSystem, Folders, store_error
 from mailstore.blobs.port import BlobEntry
 from mailstore.blobs.reader import BlobReader, OpenFile
 from mailstore.blobs.segment import (
+    RECORD_SIZE,
     file_head,
+    has_mark,
     read_head,
     record,
     records,
@@ -155,10 +157,15 @@ class Packs:
 
     # -- reading
 
-    def open(self, ref: str) -> BlobReader:
-        """Open a record; its head must be what the reference says."""
+    def open(self, ref: str, mark: int | None = None) -> BlobReader:
+        """Open a record; its head must be what the reference says.
+
+        The ``mark`` is the checksum of all that it is.
+        """
         number, start, length = _parse(ref)
         file = self._segment(number)
+        if mark is not None and has_mark(file.fd, start, mark):
+            return BlobReader(file, start + RECORD_SIZE, length - RECORD_SIZE)
         found = read_head(file.fd, start)
         if found.end - found.start != length:
             raise Corrupt(detail=f"{ref} has another length")

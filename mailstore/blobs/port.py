@@ -54,8 +54,12 @@ class Engine(Protocol):
         """Forget what was added since the last sync. Never raises."""
         ...
 
-    def open(self, ref: str) -> BlobReader:
-        """Open a blob. Raises `NotFound`, `Corrupt`, `Unavailable`."""
+    def open(self, ref: str, mark: int | None = None) -> BlobReader:
+        """Open a blob. Raises `NotFound`, `Corrupt`, `Unavailable`.
+
+        With the ``mark`` of a reader that was verified, that it still has this one is
+        looked at and no more.
+        """
         ...
 
     def delete(self, ref: str) -> None:

@@ -37,7 +37,7 @@ class OpenFile:
 class BlobReader:
     """A range of a file. May be used by one thread at a time."""
 
-    __slots__ = ("_crc", "_file", "_start", "size")
+    __slots__ = ("_crc", "_file", "_start", "mark", "size")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class BlobReader:
         self._start = start
         self.size = size
         self._crc = crc  # (of what stands before the content, of both)
+        self.mark = None if crc is None else crc[1]
 
     def pread(self, start: int, length: int) -> bytes:
         """Give octets from a position on, fewer only at the end.

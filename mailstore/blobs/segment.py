@@ -94,6 +94,15 @@ def read_head(fd: int, start: int) -> Record:
     )
 
 
+def has_mark(fd: int, start: int, mark: int) -> bool:
+    """Tell whether the record at a position has that checksum. Raises `Unavailable`."""
+    try:
+        head = os.pread(fd, RECORD_SIZE, start)
+    except OSError as error:
+        raise Unavailable(detail=str(error)) from error
+    return head[_RECORD.size :] == _CRC.pack(mark) and head.startswith(_MAGIC)
+
+
 def records(fd: int) -> Iterator[Record]:
     """Walk over the whole records of a segment.
 

@@ -90,9 +90,12 @@ class BlobStore:
         for engine in self._engines.values():
             engine.rollback()
 
-    def open(self, ref: str) -> BlobReader:
-        """Open a blob. Raises `NotFound`, `Corrupt`, `Unavailable`."""
-        return self._engine(ref).open(ref)
+    def open(self, ref: str, mark: int | None = None) -> BlobReader:
+        """Open a blob, with the ``mark`` of a reader of it that was verified.
+
+        Raises `NotFound`, `Corrupt`, `Unavailable`.
+        """
+        return self._engine(ref).open(ref, mark)
 
     def delete(self, refs: Iterable[str]) -> None:
         """Give up blobs that no row names any more. Raises `Unavailable`."""

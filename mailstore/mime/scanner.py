@@ -32,6 +32,7 @@ from mailstore.mime.header import (
 from mailstore.mime.names import CONTENT, MESSAGE, TOP
 
 _BLANK = re.compile(rb"\n\r?\n")
+_DELIMITER = re.compile(rb"\n--")  # at half the cost of `find`, in maps too
 _CHUNK = 1 << 20
 _MAX_TEXT = 4_096  # octets kept of Content-ID and its like
 _EMBEDDED = frozenset({b"rfc822", b"global"})
@@ -176,8 +177,7 @@ class _Scan:
         self.header_end = self._header_end(0)
 
     def run(self) -> Part:
-        find = self.data.find
-        at = find(b"\n--")
+        at = self._delimiter(0)
         while at >= 0:
             line = at + 1
             if self.stack[-1].body < 0 and line >= self.header_end:
@@ -187,11 +187,23 @@ class _Scan:
                 self._line(line)
             elif self.stack[-1].body >= 0:
                 break  # no boundary is open, and none can open any more
-            at = find(b"\n--", line)
+            at = self._delimiter(line)
         while self.stack[-1].body < 0:
             self._settle(self.header_end)
         self._close(0, self.size)
         return self._freeze()
+
+    def _delimiter(self, start: int) -> int:
+        """Find the end of a line before one that may be a boundary's; -1: none.
+
+        Piece by piece: others have Python's lock in between.
+        """
+        while start < self.size:
+            found = _DELIMITER.search(self.data, start, start + _CHUNK)
+            if found is not None:
+                return found.start()
+            start += _CHUNK - 2
+        return -1
 
     # -- headers
 

@@ -84,6 +84,8 @@ IDENTITY = frozenset({b"7bit", b"8bit", b"binary"})
 _BLANKS = b" \t\r\n"
 # White space at the end of a line was added on the way (RFC 2045 §6.7, rule 3).
 _LINE_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+# Whether there is any: looked for from the line ends, as blanks are a tenth of a text.
+_BLANK_BEFORE_END = re.compile(rb"\n(?<=[ \t]\n)|\n(?<=[ \t]\r\n)")
 
 
 def decode_exactly(pieces: Iterable[bytes], encoding: bytes) -> Iterator[bytes]:
@@ -136,6 +138,9 @@ def _exact_quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
             cut = escape if escape > 0 else len(data)
         rest = data[cut:]
         if cut:
-            yield binascii.a2b_qp(_LINE_BLANKS.sub(b"", data[:cut]))
+            lines = data[:cut]
+            if _BLANK_BEFORE_END.search(lines) is not None:
+                lines = _LINE_BLANKS.sub(b"", lines)
+            yield binascii.a2b_qp(lines)
     if rest:
         yield binascii.a2b_qp(rest.rstrip(b" \t"))

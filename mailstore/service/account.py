@@ -436,7 +436,7 @@ class Account:
 
     def _delivered(self, outcomes: Sequence[Outcome[Any]]) -> None:
         """Memory, then notices: the answers follow when this returns."""
-        self.readers.look.forget()
+        self.readers.wrote()
         for outcome in outcomes:
             if outcome.names_changed:
                 self._overview.renamed(outcome.by)

@@ -1,8 +1,8 @@
 """The lists of rights of one account's mailboxes, in memory, and a person's permits.
 
-A permit asks anew each time: the list and the person's groups are compared with the
+A permit asks anew in each turn: the list and the person's groups are compared with the
 database by a number, in microseconds, so that a right that was taken is gone for the
-next call of any session of any worker. Event thread only.
+next command of any session of any worker. Event thread only.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ FULL = FullPermit()
 class PersonPermit:
     """One person's permit for one mailbox; ``whom`` gives None when it ends."""
 
-    __slots__ = ("_account", "_known", "_mailbox", "_rights", "_whom")
+    __slots__ = ("_account", "_known", "_mailbox", "_moment", "_rights", "_whom")
 
     def __init__(
         self,
@@ -131,16 +131,24 @@ class PersonPermit:
         self._whom = whom
         self._known: tuple[Acl, Person] | None = None
         self._rights = Right(0)
+        self._moment: int | None = None  # of `_rights`
 
     def rights(self) -> Right:
         """Give the rights."""
+        moment = self._account.readers.moment()
+        if moment != self._moment:
+            self._rights, self._moment = self._reckoned(), moment
+        return self._rights
+
+    def _reckoned(self) -> Right:
         acl_, person = self._account.acls.of(self._mailbox), self._whom()
         if person is None:
+            self._known = None
             return Right(0)
         known = self._known
         if known is None or known[0] is not acl_ or known[1] is not person:
-            self._rights = rights_in(self._account, acl_, person)
             self._known = acl_, person
+            return rights_in(self._account, acl_, person)
         return self._rights
 
     def check(self, operation: Operation) -> None:

@@ -92,7 +92,7 @@ class AppendJob:
             seen, other = look(_content(arrival), blobs)
             check_parts(arrival.annotations, seen.parts)
             stored = blobs.add(_content(arrival), date)
-            record = replace(record_of(stored, seen), surrogate=other)
+            record = record_of(stored, seen, other)
             flags = arrival.flags
             if self._terms.whose is not None:
                 flags = self._terms.whose.shared(flags)
@@ -232,7 +232,9 @@ def _surrogate(data: Buffer, changes: Sequence[Edit], blobs: BlobStore) -> Surro
         writer.abort()
 
 
-def record_of(stored: StoredBlob, seen: Ingested) -> MessageRecord:
+def record_of(
+    stored: StoredBlob, seen: Ingested, surrogate: Surrogate | None = None
+) -> MessageRecord:
     """Give the row of a message that was looked at and stored."""
     return MessageRecord(
         blob=stored.ref,
@@ -247,6 +249,7 @@ def record_of(stored: StoredBlob, seen: Ingested) -> MessageRecord:
         parts=seen.parts,
         preview=seen.preview,
         sort=seen.sort,
+        surrogate=surrogate,
     )
 
 

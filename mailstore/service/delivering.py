@@ -7,7 +7,7 @@ before it while its bytes go into the account's blobs.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mailstore.blobs import BlobStore, BlobWriter
 from mailstore.index import delivered, mailboxes
@@ -87,7 +87,7 @@ class DeliveryJob:
             stored = blobs.add(writer, InternalDate(self.now))
         finally:
             writer.abort()
-        self._record = replace(record_of(stored, seen), surrogate=other)
+        self._record = record_of(stored, seen, other)
         return True
 
     def run(self, database: Database) -> Outcome[Delivered]:

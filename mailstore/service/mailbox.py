@@ -266,7 +266,7 @@ class Mailbox:
     def blob(self, ref: str) -> BlobReader:
         """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""
         account = self._account
-        return account.surrogates.open(account.blobs, ref)
+        return account.surrogates.open(account.late.proofs.open, ref)
 
     async def search(
         self, predicate: Predicate, following: Following = UNFOLLOWED

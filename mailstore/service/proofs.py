@@ -28,7 +28,7 @@ class Proofs:
         self._runtime = runtime
         self._readers = readers
         self._blobs = blobs
-        self._proved: OrderedDict[str, None] = OrderedDict()
+        self._proved: OrderedDict[str, int | None] = OrderedDict()  # and their marks
 
     async def prove(self, ref: str) -> None:
         """Read bytes, unless that was done.
@@ -47,9 +47,16 @@ class Proofs:
             raise Corrupt(detail=str(error)) from error
         with reader:
             await self._compare(reader, ref)
-        self._proved[ref] = None
+        self._proved[ref] = reader.mark
         if len(self._proved) > _REMEMBERED:
             self._proved.popitem(last=False)
+
+    def open(self, ref: str) -> BlobReader:
+        """Open a blob, with less to look at if it was proved.
+
+        Raises `NotFound`, `Corrupt`, `Unavailable`.
+        """
+        return self._blobs.open(ref, self._proved.get(ref))
 
     async def _compare(self, reader: BlobReader, ref: str) -> None:
         if reader.has_checksum:

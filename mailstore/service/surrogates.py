@@ -7,10 +7,10 @@ and a surrogate comes with its message, so that what is known below an id stays 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mailstore.blobs import BlobReader, BlobStore
+from mailstore.blobs import BlobReader
 from mailstore.blobs.edited import EditedReader
 from mailstore.errors import NotFound
 from mailstore.index import surrogates
@@ -83,15 +83,15 @@ class Surrogates:
             return ref
         return ref.removeprefix(_MARK).partition(":")[2]
 
-    def open(self, blobs: BlobStore, ref: str) -> BlobReader:
-        """Open a message's bytes, or those of its surrogate.
+    def open(self, stored: Callable[[str], BlobReader], ref: str) -> BlobReader:
+        """Open a message's bytes, or those of its surrogate; ``stored`` opens a blob.
 
         Raises `NotFound`, `Corrupt`, `Unavailable`.
         """
         if not ref.startswith(_MARK):
-            return blobs.open(ref)
+            return stored(ref)
         message, _, inner = ref.removeprefix(_MARK).partition(":")
         packed = surrogates.edits(self._reader, int(message))
         if packed is None:
             raise NotFound("the message is gone", detail=ref)
-        return EditedReader(blobs.open(inner), unpack_edits(packed))
+        return EditedReader(stored(inner), unpack_edits(packed))

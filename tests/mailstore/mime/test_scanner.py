@@ -248,3 +248,12 @@ def test_impossible_limits_are_refused():
 )
 def test_the_work_is_linear(make):
     assert grows_linearly(lambda n: scan(make(n)), 20_000)
+
+
+@given(messages())
+def test_pieces_make_no_difference(data: bytes):
+    with pytest.MonkeyPatch.context() as patch:
+        whole = scan(data)
+        for size in (3, 7, 64):
+            patch.setattr("mailstore.mime.scanner._CHUNK", size)
+            assert scan(data) == whole

@@ -120,3 +120,11 @@ def test_exact_decoding_is_linear(encoding: bytes, piece: bytes):
             return
 
     grows_linearly(decode, 200_000)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t  "])
+def test_blanks_before_a_line_end_are_no_text(end: bytes, blanks: bytes):
+    text = b"a b" + blanks + end + b"c=20" + end + blanks + b"d" + end
+    decoded = b"".join(decode_exactly([text], b"quoted-printable"))
+    assert decoded == b"a b" + end + b"c " + end + blanks + b"d" + end

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from mailstore.blobs.segment import Record, read_head
 from mailstore.errors import Corrupt, Expunged
 from mailstore.maintenance.check import account_folders
 from mailstore.model import Column, FlagChange, FlagOperation
@@ -77,4 +78,29 @@ def test_a_message_is_proved_once_and_without_a_statement(tmp_path, monkeypatch)
             home.run(home.account.late.proofs.prove(ref))
     assert opened == refs
     assert statements == []
+    home.close()
+
+
+def test_what_was_proved_is_opened_by_its_mark(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.append("INBOX", b"one", b"two")
+    mailbox, ref = home.open(), ref_of(home)
+    home.run(mailbox.prove(ref))
+    heads: list[int] = []
+
+    def noted(fd: int, start: int) -> Record:
+        heads.append(start)
+        return read_head(fd, start)
+
+    monkeypatch.setattr("mailstore.blobs.packs.read_head", noted)
+    with mailbox.blob(ref) as blob:
+        assert (blob.size, blob.pread(0, 99)) == (3, b"one")
+    assert heads == []
+    # What isn't the record that was proved any more is looked at as a whole.
+    (folder,) = account_folders(tmp_path)
+    (path,) = [p for p in (folder / "blobs").rglob("*") if p.is_file()]
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"IMRC", b"none"))
+    with pytest.raises(Corrupt):
+        mailbox.blob(ref)
     home.close()
