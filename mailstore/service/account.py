@@ -39,7 +39,7 @@ from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.metadata import MailboxMetadata
-from mailstore.service.names import Names, read_names
+from mailstore.service.names import Names
 from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import OpenMailboxes
 from mailstore.service.options import StoreOptions, Surroundings
@@ -105,7 +105,7 @@ class Account:
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
         self.surrogates = Surrogates(self.readers.event)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
-        self._names = Names(self.readers.event, versions)
+        self._names = Names(runtime, self.readers, versions)
         self._statuses = Statuses(runtime, self.readers, self.opened, self._told)
         self._overview = Overview(runtime, self.readers, self._names)
         self._watchers: dict[object, Callable[[], None]] = {}
@@ -165,16 +165,7 @@ class Account:
 
         INBOX first, then in order, parents before their children.
         """
-        names = self._names
-        if names.long_to_read():
-            known = names.version
-
-            def read() -> tuple[int, tuple[MailboxEntry, ...]] | None:
-                with self.readers.take() as database:
-                    return read_names(database, known)
-
-            names.take(await in_pool(self._runtime, Pool.READ, read))
-        return names.looked_up()
+        return await self._names.entries()
 
     async def create(
         self,

@@ -7,7 +7,9 @@ from collections.abc import Collection
 from mailstore.index import mailboxes
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
+from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import DELIMITER, INBOX, MailboxEntry
+from mailstore.service.readers import Readers
 from mailstore.service.versions import Versions
 
 _AT_ONCE = 256  # names that may be read on the event thread
@@ -16,31 +18,38 @@ _AT_ONCE = 256  # names that may be read on the event thread
 class Names:
     """Reads the list again only when somebody, in any process, has changed it."""
 
-    def __init__(self, reader: Database, versions: Versions) -> None:
-        self._reader = reader
+    def __init__(self, runtime: Runtime, readers: Readers, versions: Versions) -> None:
+        self._runtime = runtime
+        self._readers = readers
         self._versions = versions
         self.version = -1  # of the list that was read last
         self._entries: tuple[MailboxEntry, ...] = ()
 
-    def entries(self) -> tuple[MailboxEntry, ...]:
-        """Give all names: INBOX first, parents before their children."""
-        self._versions.look()
-        return self.looked_up()
+    async def entries(self) -> tuple[MailboxEntry, ...]:
+        """Give all names: INBOX first, parents before their children.
 
-    def looked_up(self) -> tuple[MailboxEntry, ...]:
-        """Give all names as they were at the last look."""
+        A long list is read on a thread.
+        """
+        self._versions.look()
         if self._versions.names > self.version:
-            self.take(read_names(self._reader, self.version))
+            event, known = self._readers.event, self.version
+            if mailboxes.count(event) <= _AT_ONCE:
+                self._take(read_names(event, known))
+            else:
+
+                def read() -> tuple[int, tuple[MailboxEntry, ...]] | None:
+                    with self._readers.take() as database:
+                        return read_names(database, known)
+
+                self._take(await in_pool(self._runtime, Pool.READ, read))
         return self._entries
 
-    def long_to_read(self) -> bool:
-        """Look whether the list has changed and has many names."""
-        self._versions.look()
-        changed = self._versions.names > self.version
-        return changed and mailboxes.count(self._reader) > _AT_ONCE
+    def count(self) -> int:
+        """Give how many names there were when they were read last."""
+        return len(self._entries)
 
-    def take(self, read: tuple[int, tuple[MailboxEntry, ...]] | None) -> None:
-        """Take over what `read_names` gave, unless a newer list is here."""
+    def _take(self, read: tuple[int, tuple[MailboxEntry, ...]] | None) -> None:
+        """Take over what was read, unless a newer list is here."""
         if read is not None and read[0] > self.version:
             self.version, self._entries = read
 

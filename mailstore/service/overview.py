@@ -17,15 +17,14 @@ Event thread only. It must not know who may see what, nor how anything is told.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mailstore.changes import actor
 from mailstore.index import mailboxes
-from mailstore.index.database import Database
 from mailstore.index.records import Delta
-from mailstore.lanes import Pool, Runtime, in_pool
+from mailstore.lanes import Pool, Runtime, give_way, in_pool
 from mailstore.model import (
     FIRST_OF_OTHERS,
     AccountChanges,
@@ -38,8 +37,10 @@ from mailstore.model import (
 from mailstore.service.name_changes import name_changes
 from mailstore.service.names import Names
 from mailstore.service.readers import Readers
+from mailstore.service.searching import Turns
 
 _AT_ONCE = 1_000  # mailboxes whose counts are read on the event thread (about 1 ms)
+_STEP = 512  # mailboxes that are gone through in one turn
 _ONE_BY_ONE = 32  # hinted mailboxes that are read by their number
 _MOST_CHANGES = 1_024  # of mailboxes, before the older half is folded
 _MOST_RENAMINGS = 256  # commits that changed the list of names
@@ -128,13 +129,15 @@ class Follower:
 
     # -- asking
 
-    def changes(self) -> AccountChanges:
-        """Give what others did since the last call, or since `begin`."""
+    async def changes(self) -> AccountChanges:
+        """Give what others did since the last call, or since `begin`.
+
+        Raises `Unavailable`.
+        """
         self.woken = False
         if not self.following:
             return AccountChanges()
-        found = self._overview.since(self._version, self)
-        self._version = self._overview.version
+        self._version, found = await self._overview.since(self._version, self)
         return found
 
     def expect(self, mailbox: MailboxId, name: str) -> None:
@@ -206,6 +209,7 @@ class Overview:
         self._hints: dict[MailboxId, _Hint] = {}
         self._names_hints: list[object | None] = []
         self._loaded = False
+        self._one = Turns(runtime)  # who looks; what is told goes by its readings
 
     @property
     def followed(self) -> bool:
@@ -218,14 +222,15 @@ class Overview:
         """Begin to note changes for a follower."""
         self._followers[follower] = None
         try:
-            if not self._loaded:
-                await self._load()
+            async with self._one:
+                if not self._loaded:
+                    await self._load()
+                elif not self._names_hints:
+                    self._names_hints.append(None)  # its session may know more
+                await self._look()
         except BaseException:
             self.remove(follower)
             raise
-        if not self._names_hints:
-            self._names_hints.append(None)  # its session may know more than was told
-        self._look()
 
     def remove(self, follower: Follower) -> None:
         """Note nothing more for a follower; with the last one all is forgotten."""
@@ -239,15 +244,14 @@ class Overview:
             self._counts.clear()
 
     async def _load(self) -> None:
-        rows = await self._read_all()
-        if self._loaded or not self._followers:
-            return  # another one was faster, or nobody wants it any more
-        self._counts = {row.id: row for row in rows}
-        self._take_names()
-        self._loaded = True
+        await self._names.entries()
+        counts = {row.id: row for row in await self._read_all()}
+        await self._take_names()
+        if self._followers:
+            self._counts, self._loaded = counts, True
 
     async def _read_all(self) -> Sequence[MailboxCounts]:
-        if len(self._names.entries()) <= _AT_ONCE:
+        if self._names.count() <= _AT_ONCE:
             return mailboxes.all_counts(self._readers.event)
 
         def read() -> Sequence[MailboxCounts]:
@@ -285,15 +289,11 @@ class Overview:
 
     async def suspect(self) -> None:
         """Compare everything: another program may have committed something."""
-        if not self._loaded:
-            return
-        before = self.version
-        for row in await self._read_all():
-            known = self._counts.get(row.id)
-            # A reading from the pool may be older than what is known by now.
-            if known is None or row.highestmodseq >= known.highestmodseq:
-                self._compare(row, _NOBODY)
-        self._take_names()
+        async with self._one:
+            before = self.version
+            if self._loaded:
+                await self._compare_all(await self._read_all(), {})
+                await self._take_names()
         if self.version != before:
             self._wake()
 
@@ -310,13 +310,18 @@ class Overview:
 
     # -- looking
 
-    def since(self, version: int, asking: Follower) -> AccountChanges:
-        """Give what others than ``asking`` did behind a version."""
-        self._look()
-        if version == self.version:
-            return AccountChanges()
+    async def since(self, version: int, asking: Follower) -> tuple[int, AccountChanges]:
+        """Give what others than ``asking`` did behind a version, and the new version.
+
+        Raises `Unavailable`.
+        """
+        async with self._one:
+            await self._look()
+        now = self.version
+        if version == now:
+            return now, AccountChanges()
         if version < self._cut:
-            return AccountChanges(overflow=True)
+            return now, AccountChanges(overflow=True)
         names = tuple(
             change
             for note in _behind(self._renamings, version)
@@ -328,7 +333,7 @@ class Overview:
             if note.by is not asking:
                 at = note.change.mailbox
                 found[at] = _joined(found.get(at), note.change)
-        return AccountChanges(names, tuple(found.values()))
+        return now, AccountChanges(names, tuple(found.values()))
 
     def expect(self, mailbox: MailboxId, name: str) -> None:
         """Have the list of names read again where a mailbox has not that name there."""
@@ -353,27 +358,34 @@ class Overview:
                 self._counts[mailbox] = known
         return known
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         """Read what the hints point at."""
         if not self._loaded:
             return
         hints, self._hints = self._hints, {}
-        if hints:
-            for row in self._rows(hints):
-                self._compare(row, hints.get(row.id, _NOBODY))
-                entry = self._by_id.get(row.id)
-                if entry is None or not entry.selectable:
-                    # Whoever made it a mailbox will say so, but counts need it now.
-                    self._names_hints.append(None)
-        if self._names_hints:
-            self._take_names()
-
-    def _rows(self, hints: dict[MailboxId, _Hint]) -> Sequence[MailboxCounts]:
-        reader: Database = self._readers.event
         if len(hints) > _ONE_BY_ONE:
-            return mailboxes.all_counts(reader)
-        found = (mailboxes.counts(reader, mailbox) for mailbox in hints)
-        return [row for row in found if row is not None]
+            await self._compare_all(await self._read_all(), hints)
+        elif hints:
+            reader = self._readers.event
+            found = [mailboxes.counts(reader, mailbox) for mailbox in hints]
+            await self._compare_all([row for row in found if row is not None], hints)
+        if self._names_hints:
+            await self._take_names()
+
+    async def _compare_all(
+        self, rows: Sequence[MailboxCounts], hints: Mapping[MailboxId, _Hint]
+    ) -> None:
+        for at, row in enumerate(rows, 1):
+            known = self._counts.get(row.id)
+            # A reading from a pool may be older than what is known by now.
+            if known is None or row.highestmodseq >= known.highestmodseq:
+                self._compare(row, hints.get(row.id, _NOBODY))
+            entry = self._by_id.get(row.id)
+            if row.id in hints and (entry is None or not entry.selectable):
+                # Whoever made it a mailbox will say so, but counts need it now.
+                self._names_hints.append(None)
+            if at % _STEP == 0:
+                await give_way(self._runtime)
 
     def _compare(self, row: MailboxCounts, hint: _Hint) -> None:
         known = self._counts.get(row.id)
@@ -397,22 +409,42 @@ class Overview:
         if len(self._changes) > _MOST_CHANGES:
             self._forget()
 
-    def _take_names(self) -> None:
+    async def _take_names(self) -> None:
         hints, self._names_hints = self._names_hints, []
-        entries = self._names.entries()
+        entries = await self._names.entries()
         version = self._names.version
         if entries is self.entries:
             return
-        before, self.entries = self.entries, entries
-        self._by_id = {entry.id: entry for entry in entries if entry.id is not None}
-        self._by_name = {entry.name: entry for entry in entries}
-        for gone in self._counts.keys() - self._by_id.keys():
+        by_id: dict[MailboxId, MailboxEntry] = {}
+        by_name: dict[str, MailboxEntry] = {}
+        for start in range(0, len(entries), _STEP):
+            if start:
+                await give_way(self._runtime)
+            part = entries[start : start + _STEP]
+            by_id |= {entry.id: entry for entry in part if entry.id is not None}
+            by_name |= {entry.name: entry for entry in part}
+        # Each commit counts the version up by one.
+        own = len(hints) == 1 and version == self._names_version + 1
+        changes = await self._changed(entries) if self._loaded else ()
+        self.entries, self._names_version = entries, version
+        self._by_id, self._by_name = by_id, by_name
+        for gone in self._counts.keys() - by_id.keys():
             del self._counts[gone]
         if self._loaded:
-            # Each commit counts the version up by one.
-            own = len(hints) == 1 and version == self._names_version + 1
-            self._note_names(name_changes(before, entries), hints[0] if own else None)
-        self._names_version = version
+            self._note_names(changes, hints[0] if own else None)
+
+    async def _changed(
+        self, entries: tuple[MailboxEntry, ...]
+    ) -> tuple[NameChange, ...]:
+        steps = name_changes(self.entries, entries)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: tuple[NameChange, ...] = end.value
+                return found
+            if len(entries) > _STEP:
+                await give_way(self._runtime)
 
     def _note_names(self, changes: tuple[NameChange, ...], by: object | None) -> None:
         if changes:

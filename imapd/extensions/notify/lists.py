@@ -46,8 +46,11 @@ class NameNews:
         return list_response(entry.name, attributes, extended, utf8=utf8)
 
 
-class _Told:
-    """What was told by now of one lot of changes."""
+class NamesTold:
+    """What was told by now of one lot of changes; they may come part by part.
+
+    ``named`` knows the names there are now.
+    """
 
     __slots__ = ("interests", "named", "names", "renamed")
 
@@ -59,6 +62,15 @@ class _Told:
         self.names: set[str] = set()
         self.renamed: set[str] = set()  # the old names
 
+    def news(self, changes: Iterable[NameChange]) -> Iterator[NameNews]:
+        """Give what is to be told of changes."""
+        for change in changes:
+            before, after = change.before, change.after
+            if before is not None and after is not None and before.name != after.name:
+                yield from _renamed(self, before, after, along=change.along)
+            else:
+                yield from _changed(self, before, after)
+
     def once(self, entry: MailboxEntry) -> Iterator[NameNews]:
         """Tell of a name, unless it was told."""
         if entry.name not in self.names:
@@ -66,23 +78,8 @@ class _Told:
             yield NameNews(entry)
 
 
-def name_news(
-    changes: Iterable[NameChange],
-    interests: Interests,
-    named: Callable[[str], MailboxEntry | None],
-) -> Iterator[NameNews]:
-    """Give what is to be told of changes; ``named`` knows the names there are now."""
-    told = _Told(interests, named)
-    for change in changes:
-        before, after = change.before, change.after
-        if before is not None and after is not None and before.name != after.name:
-            yield from _renamed(told, before, after, along=change.along)
-        else:
-            yield from _changed(told, before, after)
-
-
 def _renamed(
-    told: _Told, before: MailboxEntry, after: MailboxEntry, *, along: bool
+    told: NamesTold, before: MailboxEntry, after: MailboxEntry, *, along: bool
 ) -> Iterator[NameNews]:
     # §5.4: nothing of its own for what followed a mailbox that is told of.
     if along and any(name in told.renamed for name in ancestors(before.name)):
@@ -102,7 +99,7 @@ def _renamed(
 
 
 def _changed(
-    told: _Told, before: MailboxEntry | None, after: MailboxEntry | None
+    told: NamesTold, before: MailboxEntry | None, after: MailboxEntry | None
 ) -> Iterator[NameNews]:
     entry = after or _gone(before)
     existed = before is not None and before.selectable

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
 from imapd.extensions.notify.interests import MAILBOX_NAME, Interests, OfSelected
-from imapd.extensions.notify.lists import name_news
+from imapd.extensions.notify.lists import NamesTold
 from imapd.extensions.notify.syntax import Notify
 from imapd.session.context import Context
 from imapd.session.fetch_attribute import UID
@@ -37,7 +37,8 @@ from mailstore.model import (
 )
 from mailstore.service import Follower, Mailbox
 
-_BATCH = 256
+_BATCH = 128  # mailboxes that are told of in one turn
+_NAMES = 64  # that have changed
 _NOTHING = Interests(Notify())
 
 
@@ -171,7 +172,7 @@ class NotifyWatch:
         await self._tell_others(context)
 
     async def _tell_others(self, context: Context) -> None:
-        changes = self._follower.changes()
+        changes = await self._follower.changes()
         if changes.overflow:
             self._overflow(context)
             return
@@ -240,18 +241,20 @@ class NotifyWatch:
 
     async def _tell_names(self, context: Context, changes: AccountChanges) -> None:
         utf8 = uses_utf8(context)
-        news = name_news(changes.names, self._interests, self._follower.named)
-        for at, one in enumerate(news, 1):
-            context.reply.untagged(one.render(context.registry, utf8=utf8))
-            if at % _BATCH == 0:
-                await context.reply.room()
-        self._owed += [
-            change.after.id
-            for change in changes.names
-            if change.after is not None
-            and change.after.id is not None
-            and self._is_another(change, change.after)
-        ]
+        told = NamesTold(self._interests, self._follower.named)
+        for start in range(0, len(changes.names), _NAMES):
+            if start:
+                await context.reply.give_way()
+            part = changes.names[start : start + _NAMES]
+            for one in told.news(part):
+                context.reply.untagged(one.render(context.registry, utf8=utf8))
+            self._owed += [
+                change.after.id
+                for change in part
+                if change.after is not None
+                and change.after.id is not None
+                and self._is_another(change, change.after)
+            ]
 
     def _is_another(self, change: NameChange, after: MailboxEntry) -> bool:
         """Tell whether a name is another mailbox's, which the client can't see.

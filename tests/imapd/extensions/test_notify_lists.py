@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imapd.extensions.notify.interests import Interests
-from imapd.extensions.notify.lists import name_news
+from imapd.extensions.notify.lists import NamesTold
 from imapd.features import ALL as ALL_FEATURES
 from imapd.session.registry import Registry
 from mailstore.model import MailboxEntry, NameChange
@@ -99,7 +99,7 @@ def test_a_parent_that_does_not_exist_is_told_of_all_the_same():
     """RFC 5465 §5.4."""
     interests = Interests(parsed(b"NOTIFY SET (personal (MailboxName))"))
     deleted = MailboxEntry("a/b", True, True, False, False)
-    news = list(name_news([NameChange(deleted, None)], interests, lambda _: None))
+    news = list(NamesTold(interests, lambda _: None).news([NameChange(deleted, None)]))
     assert [one.entry.name for one in news] == ["a/b", "a"]
     registry = Registry.of(ALL_FEATURES)
     assert news[1].render(registry, utf8=False).startswith(b"LIST (\\NonExistent ")

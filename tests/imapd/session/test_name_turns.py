@@ -56,3 +56,32 @@ def test_names_are_gone_through_in_turns(world, monkeypatch, command):
     costs = said(session, taken_in_hand(world, monkeypatch), command)
     assert len(costs) >= MANY // LIST_BATCH
     assert max(costs) < A_TURN
+
+
+WATCH = (
+    b"NOTIFY SET %b(personal"
+    b" (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))"
+)
+
+
+def test_a_watch_begins_in_turns(world, monkeypatch):
+    session = world.session()
+    costs = said(session, taken_in_hand(world, monkeypatch), WATCH % b"STATUS ")
+    assert len(costs) >= MANY // 128
+    assert max(costs) < A_TURN
+
+
+def test_new_names_of_everything_are_told_in_turns(world, monkeypatch):
+    ann, other = world.session(), world.session()
+    ann.ok(WATCH % b"")
+    other.ok(b'LIST "" INBOX')
+    turns = taken_in_hand(world, monkeypatch)
+    for command, told in (
+        (b"RENAME lists moved", 1),
+        (b"CREATE one", 1),
+        (b"RENAME moved lists", 1),
+    ):
+        assert max(said(other, turns, command)) < A_TURN, command
+        costs = turns.each(lambda: ann.connection.receive(b"x NOOP\r\n"))
+        assert max(costs) < A_TURN, command
+        assert len(ann.read()) >= told, command

@@ -41,7 +41,7 @@ class Following:
         self.woken += 1
 
     def changes(self) -> Any:
-        return self.follower.changes()
+        return self.home.run(self.follower.changes())
 
     def names(self) -> list[tuple[str | None, str | None]]:
         return [
@@ -205,7 +205,7 @@ def test_one_who_follows_nothing_knows_its_own(home):
     mailbox = home.open()
     home.append("INBOX", b"a")
     one.act(lambda: mailbox.move([1], "Sent"))
-    assert follower.changes() == AccountChanges()
+    assert home.run(follower.changes()) == AccountChanges()
     assert follower.take_own(mailbox.id) == Own(vanished=True)
     follower.end()
 
@@ -386,6 +386,15 @@ def entry(name, id_, *, subscribed=False):
     )
 
 
+def changed(before, after):
+    steps = name_changes(before, after)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def pairs(changes):
     return [
         (c.before and c.before.name, c.after and c.after.name, c.along) for c in changes
@@ -395,18 +404,18 @@ def pairs(changes):
 def test_a_chain_of_renamings_can_be_followed():
     before = [entry("a", 1), entry("b", 2)]
     after = [entry("b", 1), entry("c", 2)]
-    assert pairs(name_changes(before, after)) == [("b", "c", False), ("a", "b", False)]
+    assert pairs(changed(before, after)) == [("b", "c", False), ("a", "b", False)]
 
 
 def test_a_circle_of_renamings_is_told_as_other_mailboxes():
     before = [entry("a", 1), entry("b", 2)]
     after = [entry("a", 2), entry("b", 1)]
-    assert pairs(name_changes(before, after)) == [("a", "a", False), ("b", "b", False)]
+    assert pairs(changed(before, after)) == [("a", "a", False), ("b", "b", False)]
 
 
 def test_a_name_that_another_one_took():
     before = [entry("a", 1), entry("b", 2)]
-    assert pairs(name_changes(before, [entry("b", 1)])) == [
+    assert pairs(changed(before, [entry("b", 1)])) == [
         ("b", None, False),
         ("a", "b", False),
     ]
@@ -415,7 +424,7 @@ def test_a_name_that_another_one_took():
 def test_a_name_that_was_left_and_made_anew():
     before = [entry("a", 1)]
     after = [entry("a", 2), entry("b", 1)]
-    assert pairs(name_changes(before, after)) == [
+    assert pairs(changed(before, after)) == [
         ("a", "b", False),
         (None, "a", False),
     ]
@@ -424,8 +433,19 @@ def test_a_name_that_was_left_and_made_anew():
 def test_a_child_that_also_changed_is_no_mere_follower():
     before = [entry("a", 1), entry("a/x", 2)]
     after = [entry("b", 1), entry("b/x", 2, subscribed=True)]
-    changes = name_changes(before, after)
+    changes = changed(before, after)
     assert pairs(changes) == [("a", "b", False), ("a/x", "b/x", False)]
+
+
+def test_what_moves_below_a_name_that_moves_too_is_told_as_other_mailboxes():
+    """Who follows takes it along: it would end up one level too deep."""
+    before = [entry("d", 7), entry("d/e", 8)]
+    after = [entry("d", 9), entry("d/e", 7), entry("d/e/e", 8)]
+    assert pairs(changed(before, after)) == [
+        ("d", "d", False),
+        ("d/e", "d/e", False),
+        (None, "d/e/e", False),
+    ]
 
 
 lists = st.lists(
@@ -441,7 +461,7 @@ lists = st.lists(
 @given(lists, lists)
 def test_following_the_changes_gives_the_new_list(before, after):
     known = {one.name: one for one in before}
-    for change in name_changes(before, after):
+    for change in changed(before, after):
         assert change != NameChange(None, None)
         if change.before is not None:
             assert known.pop(change.before.name) == change.before
@@ -449,3 +469,26 @@ def test_following_the_changes_gives_the_new_list(before, after):
             assert change.after.name not in known
             known[change.after.name] = change.after
     assert known == {one.name: one for one in after}
+
+
+@given(lists, lists)
+def test_who_takes_along_what_is_below_a_name_gets_there_too(before, after):
+    """As clients do, of whom RFC 5465 §5.4 says that they are told of nothing else."""
+    known = {one.name: one.id for one in before}
+    told: set[str] = set()
+    for change in changed(before, after):
+        old, new = change.before, change.after
+        if old is None or new is None or old.name == new.name:
+            for one in filter(None, (new or old,)):
+                known[one.name] = None if new is None else new.id
+            continue
+        if change.along and any(old.name.startswith(f"{name}/") for name in told):
+            told.add(old.name)
+            continue
+        told.add(old.name)
+        below = [n for n in known if n == old.name or n.startswith(f"{old.name}/")]
+        moved = {new.name + n[len(old.name) :]: known.pop(n) for n in below}
+        known |= moved
+        known[new.name] = new.id
+    wanted = {one.name: one.id for one in after if one.id is not None}
+    assert {name: id_ for name, id_ in known.items() if id_ is not None} == wanted

@@ -216,8 +216,9 @@ def test_parts(tmp_path):
     assert arrivals.digest_of(b"x") == arrivals.digest_of(b"x")
     home = Home(tmp_path, dataclasses.replace(OPTIONS, durable_flags=True))
     assert isinstance(home.account.readers, readers.Readers)
-    reader = home.account.readers.event
-    assert names.Names(reader, versions.Versions(home.account.readers)).entries()
+    looked = versions.Versions(home.account.readers)
+    found = names.Names(home.runtime, home.account.readers, looked)
+    assert home.run(found.entries())
     assert audit.structure(home.account.readers.event) == []
     Store.open(tmp_path, home.runtime, options=OPTIONS, bus=NoBus()).close()
     assert AccountId(home.id) == home.account.id
