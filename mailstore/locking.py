@@ -1,6 +1,6 @@
-"""A lock between processes, by a file that is nothing else.
+"""Locks between processes, by a file that is nothing else, or by a folder.
 
-The kernel gives it back when its process ends, however it ends. The file stays: to
+The kernel gives them back when their process ends, however it ends. The file stays: to
 delete it would let two hold the lock of two files with one name.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mailstore.errors import Unavailable
+from mailstore.errors import NotFound, Unavailable
 
 
 @contextmanager
@@ -27,11 +27,37 @@ def held_alone(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise Unavailable(detail=str(error)) from error
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        yield _locked(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def folder_held(
+    path: Path, *, shared: bool = False, wait: bool = False
+) -> Iterator[bool]:
+    """Hold a folder's lock during the block; False when another holds it.
+
+    Nothing is written: the folder may be of somebody else, or not be writable. Who is
+    ``shared`` keeps off only those who are not. Raises `NotFound` when there is no such
+    folder, `Unavailable`.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise NotFound("there is no such folder", detail=str(error)) from error
+    except OSError as error:
+        raise Unavailable(detail=str(error)) from error
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        yield _locked(fd, how if wait else how | fcntl.LOCK_NB)
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how)
+    except OSError:
+        return False
+    return True

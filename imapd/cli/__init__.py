@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("imapd.cli.importing", "Bring mail in from files, mbox or Maildir."),
     "export": ("imapd.cli.exporting", "Write mail out as Maildir or mbox."),
     "undelete": ("imapd.cli.undelete", "List and restore what was removed."),
+    "backup": ("imapd.cli.backup", "Back up the store, while the server runs."),
     "check": ("imapd.cli.check", "Prove that the store is sound."),
     "config": ("imapd.cli.config", "Show or check the configuration."),
     "capabilities": ("imapd.cli.capabilities", "List the features of the server."),

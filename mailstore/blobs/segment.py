@@ -59,17 +59,18 @@ def file_head() -> bytes:
 
 def record(content: bytes, digest: bytes, date: InternalDate) -> bytes:
     """Give a message as a record."""
-    head = _RECORD.pack(
-        _MAGIC,
-        _VERSION,
-        0,
-        date.zone,
-        len(content),
-        len(content),
-        date.epoch,
-        digest,
-    )
-    return head + _CRC.pack(zlib.crc32(content, zlib.crc32(head))) + content
+    head = record_head(len(content), digest, date)
+    return sealed(head, zlib.crc32(content, zlib.crc32(head))) + content
+
+
+def record_head(size: int, digest: bytes, date: InternalDate) -> bytes:
+    """Give what stands before a message's checksum."""
+    return _RECORD.pack(_MAGIC, _VERSION, 0, date.zone, size, size, date.epoch, digest)
+
+
+def sealed(head: bytes, crc: int) -> bytes:
+    """Give all that stands before a message: its head, and the CRC-32 of both."""
+    return head + _CRC.pack(crc)
 
 
 def read_head(fd: int, start: int) -> Record:
@@ -103,14 +104,14 @@ def has_mark(fd: int, start: int, mark: int) -> bool:
     return head[_RECORD.size :] == _CRC.pack(mark) and head.startswith(_MAGIC)
 
 
-def records(fd: int) -> Iterator[Record]:
-    """Walk over the whole records of a segment.
+def records(fd: int, start: int = HEAD.size) -> Iterator[Record]:
+    """Walk over the whole records of a segment, from one's end on.
 
     Where no record begins, the next magic is looked for: one damaged record must
     not hide those behind it.
     """
     size = os.fstat(fd).st_size
-    at = HEAD.size
+    at = start
     while at < size:
         try:
             found = read_head(fd, at)

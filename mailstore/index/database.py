@@ -22,7 +22,7 @@ import apsw
 
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, Corrupt, DiskFull, StoreError, Unavailable
-from mailstore.index.snapshot import keep_copy
+from mailstore.index.snapshot import keep_copy, write_copy
 
 Value = int | str | bytes | None
 
@@ -159,8 +159,14 @@ class Database:
             raise store_error(error) from error
 
     def copy_to(self, path: Path) -> None:
-        """Write the whole database, in one state, into a new file of its own."""
-        self.execute("VACUUM INTO ?", (str(path),))
+        """Write what is committed, in one state, into a new file of its own.
+
+        Not durable. Raises `Unavailable`, `DiskFull`, `Corrupt`.
+        """
+        try:
+            write_copy(self.path, path)
+        except apsw.Error as error:
+            raise store_error(error) from error
 
     def rebuild_indexes(self) -> None:
         """Make all indexes of tables anew."""

@@ -24,7 +24,7 @@ def keep_copy(path: Path, version: int) -> None:
     begun = path.with_name(f"{copy.name}.part")
     try:
         begun.unlink(missing_ok=True)  # what a killed process has left
-        _write(path, begun)
+        write_copy(path, begun)
         _sync(begun)
         reached(CrashPoint.SNAPSHOT_WRITTEN)
         begun.rename(copy)
@@ -40,8 +40,12 @@ def keep_copy(path: Path, version: int) -> None:
         ) from error
 
 
-def _write(path: Path, copy: Path) -> None:
-    # A connection of its own: no copy can be made inside of a transaction.
+def write_copy(path: Path, copy: Path) -> None:
+    """Write what is committed in a database into a new file. Raises SQLite's errors.
+
+    By a connection of its own: no copy can be made inside of a transaction, nor by one
+    that may only read.
+    """
     source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         source.execute("VACUUM INTO ?", (str(copy),))

@@ -3,7 +3,8 @@
 Rows go first, bytes later: a blob is only given up after the transaction that forgot
 it, and only when it has lain there for an hour, since a message on its way has bytes
 before it has a row. A compacted segment stays for another hour, whichever process looks
-next, for readers that learnt a reference just before.
+next, for readers that learnt a reference just before. While a backup copies an account's
+messages nothing of it is given back: it holds the folder.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mailstore.blobs import BlobStore
 from mailstore.errors import Corrupt
 from mailstore.index import audit, upkeep
 from mailstore.index.database import Database
+from mailstore.locking import folder_held
 from mailstore.maintenance import snapshots
 from mailstore.writer import Outcome
 
@@ -49,6 +51,12 @@ class ReclaimJob:
 
     def prepare(self, blobs: BlobStore) -> bool:
         """Remove what is dead, copy what is alive in a dying segment."""
+        with folder_held(self._readers.folder) as alone:
+            if alone:
+                self._give_back(blobs)
+        return bool(self._moves)
+
+    def _give_back(self, blobs: BlobStore) -> None:
         with self._readers.take() as database:
             live = audit.blob_refs(database)
         before = self._now - GRACE
@@ -64,7 +72,6 @@ class ReclaimJob:
                 blobs.packs.rest(number, self._now)
             except Corrupt:
                 continue  # its segment stays, `imapd check` tells of it
-        return bool(self._moves)
 
     def run(self, database: Database) -> Outcome[Reclaimed]:
         """Point the rows at the copies."""

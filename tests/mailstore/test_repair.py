@@ -419,6 +419,18 @@ def test_copies_are_removed_when_they_are_old(folder):
     assert not path.exists()
 
 
+def test_a_copy_is_one_state_of_an_index_that_is_being_written(store, folder):
+    """It is no copy of files, of which the log would be a later state."""
+    home = Home(store)
+    home.append("INBOX", b"Subject: in the log\r\n\r\nx")
+    path = snapshots.take(folder, 1_000_000_000.0)
+    assert [one.name for one in folder.glob(f"{path.name}*")] == [path.name]
+    home.close()
+    database = apsw.Connection(str(path))
+    assert database.execute("SELECT count(*) FROM entry").fetchall() == [(7,)]
+    database.close()
+
+
 def test_the_daily_round_removes_old_copies(store, folder):
     path = snapshots.take(folder, 0.0)
     os.utime(path, (0, 0))
