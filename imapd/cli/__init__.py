@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("imapd.cli.exporting", "Write mail out as Maildir or mbox."),
     "undelete": ("imapd.cli.undelete", "List and restore what was removed."),
     "backup": ("imapd.cli.backup", "Back up the store, while the server runs."),
+    "restore": ("imapd.cli.restore", "Bring back a store or mail from a backup."),
     "check": ("imapd.cli.check", "Prove that the store is sound."),
     "config": ("imapd.cli.config", "Show or check the configuration."),
     "capabilities": ("imapd.cli.capabilities", "List the features of the server."),

@@ -242,18 +242,18 @@ class Progress:
 
     def copied(self, account: str, messages: int, octets: int) -> None:
         """Tell of a backup that goes on."""
-        self.tell(f"{account}: {messages} messages, {octets} octets copied")
+        self.tell(f"{escaped(account)}: {messages} messages, {octets} octets copied")
 
     def read(self, account: str, octets: int) -> None:
         """Tell of a verification that goes on."""
-        self.tell(f"{account}: {octets} octets read")
+        self.tell(f"{escaped(account)}: {octets} octets read")
 
     def tell(self, text: str) -> None:
         """Show a line in place of the last one."""
         now = time.monotonic()
         if self._shown and now - self._told >= 0.5:
             self._told, self._open = now, True
-            click.echo(f"\r{escaped(text)}\x1b[K", nl=False, err=True)
+            click.echo(f"\r{text}\x1b[K", nl=False, err=True)
 
     def end(self) -> None:
         """Have what is written next begin a line."""
@@ -283,11 +283,9 @@ def _tell_done(done: Done) -> None:
 
 def _tell_verified(found: Verified) -> None:
     for text in found.problems:
-        click.echo(escaped(text))
+        click.echo(text)
     for one in found.lost:
-        click.echo(
-            f"{escaped(one.account)}: {escaped(_place(one))}: {escaped(one.why)}"
-        )
+        click.echo(f"{escaped(one.account)}: {_place(one)}: {one.why}")
     verdict = "no problem" if found.whole else "problems found"
     click.echo(
         f"{found.points} points, {found.messages} messages, {found.octets} octets"
@@ -298,7 +296,7 @@ def _tell_verified(found: Verified) -> None:
 def _place(one: LostMessage) -> str:
     if one.mailbox is None:
         return f"message {one.message}, removed"
-    return f"{one.mailbox}/;UID={one.uid}"
+    return f"{escaped(one.mailbox)}/;UID={one.uid}"
 
 
 def _tell_pruned(done: Pruned) -> None:

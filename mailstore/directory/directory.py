@@ -33,6 +33,7 @@ from mailstore.directory.sharing import Sharing
 from mailstore.errors import Busy, InvalidName, NotFound, NotPermitted
 from mailstore.index import accounts, credentials
 from mailstore.index.accounts import PUBLIC, AccountRow
+from mailstore.index.adoption import PersonRows, adopt
 from mailstore.index.credentials import PASSWORD, AppPasswordRow, KeyRow, SaltRow
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
@@ -187,6 +188,19 @@ class Directory:
 
         self._database.write(work)
         return row.id
+
+    def adopt(self, id_: AccountId, person: PersonRows | None, name: str) -> None:
+        """Add an account whose mail is there, with what another directory has of it.
+
+        Without that nobody can log in to it yet. Raises `InvalidName`, `AlreadyExists`.
+        """
+        if person is not None:
+            known = person
+            self._database.write(lambda database: adopt(database, known, id_))
+            return
+        key, now = lookup_key(name), int(self._runtime.now())
+        row = AccountRow(id_, normal(name), "", now)
+        self._database.write(lambda database: accounts.add(database, row, key))
 
     def set_password(
         self, name: str, password: bytes | None, *, recoverable: bool = False

@@ -205,16 +205,18 @@ def needed_by(backup: BackupFolder, folder: Path, index: str) -> set[bytes]:
 
 
 @contextmanager
-def opened_index(backup: BackupFolder, folder: Path, index: str) -> Iterator[Database]:
-    """Open a kept index for reading, in a folder of its own that goes with the block.
+def opened_index(
+    backup: BackupFolder, folder: Path, index: str, *, current: bool = False
+) -> Iterator[Database]:
+    """Open a copy of a kept index, in a folder of its own that goes with the block.
 
-    It is as its program left it: an older one's is not brought up to date. Raises
-    `NotFound`, `Corrupt`, `Unavailable`.
+    It is as its program left it, unless it is to be brought up to date (``current``).
+    Raises `NotFound`, `Corrupt`, `Unavailable`.
     """
     with tempfile.TemporaryDirectory(prefix="imapd-") as temporary:
         path = Path(temporary) / "index.db"
         backup.fetch(folder, index, path)
-        database = Database.open(path, writer=False)
+        database = Database.open(path, writer=current)
         try:
             yield database
         finally:

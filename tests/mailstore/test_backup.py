@@ -424,7 +424,7 @@ class Dying(FileSystem):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, DiskFull])
 def test_a_run_that_ends_anywhere_harms_no_point_and_is_gone_on_with(site, error):
-    site.take()
+    done = site.take()
     at = 0
     while True:
         site.home.append("INBOX", b"Subject: %d\r\n\r\nx" % at)

@@ -1,0 +1,128 @@
+"""A mailbox in two states of an index: what a restore compares, and carries over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mailstore.index import acl, mailboxes, metadata
+from mailstore.index.database import Database
+from mailstore.index.records import to_mask
+from mailstore.model import MailboxId, SpecialUse
+from mailstore.ranges import Range
+from mailstore.rights import parse_rights
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a mailbox, and what tells it from others: its digest."""
+
+    uid: int
+    mask: int
+    epoch: int
+    zone: int
+    size: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WantedMessages:
+    """Which messages are meant; what is not said: whatever it is.
+
+    By UID, by Message-ID with its angle brackets, by INTERNALDATE.
+    """
+
+    uids: Sequence[Range] = ()
+    message_id: bytes | None = None
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def all(self) -> bool:
+        """Whether every message is meant."""
+        given = (self.message_id, self.since, self.until)
+        return not self.uids and all(one is None for one in given)
+
+
+EVERY = WantedMessages()
+
+
+def messages(
+    database: Database, mailbox: MailboxId, wanted: WantedMessages = EVERY
+) -> list[Message]:
+    """Give the messages of a mailbox that are meant, ascending by UID."""
+    found = database.all(
+        "SELECT e.uid, e.flags, e.more, e.internaldate, e.zone, e.size, m.digest"
+        " FROM entry e JOIN message m ON m.id = e.message WHERE e.mailbox = ?1"
+        " AND (?2 IS NULL OR m.message_id = ?2) AND (?3 IS NULL OR"
+        " e.internaldate >= ?3) AND (?4 IS NULL OR e.internaldate < ?4)"
+        " ORDER BY e.uid",
+        (mailbox, wanted.message_id, wanted.since, wanted.until),
+    )
+    return [
+        Message(uid, to_mask(flags, more), *rest)
+        for uid, flags, more, *rest in found
+        if not wanted.uids or any(low <= uid <= high for low, high in wanted.uids)
+    ]
+
+
+def selectable(database: Database) -> dict[str, MailboxId]:
+    """Give the mailboxes that can have messages, by name."""
+    return {row.name: row.id for row in mailboxes.mailboxes(database) if row.selectable}
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """What a mailbox has beside its messages: use, annotations, rights."""
+
+    use: SpecialUse | None
+    annotations: Sequence[tuple[Any, ...]]  # owner, entry, name, value
+    rights: Sequence[tuple[str, str]]
+
+    @property
+    def identifiers(self) -> set[str]:
+        """Whom its list of rights names."""
+        return {key for key, _ in self.rights}
+
+
+def character(database: Database, mailbox: MailboxId) -> Character:
+    """Give what a mailbox has beside its messages."""
+    row = mailboxes.mailbox_numbered(database, mailbox)
+    return Character(
+        None if row is None else row.special_use,
+        database.all(
+            "SELECT owner, entry, name, value FROM metadata WHERE mailbox = ?"
+            " AND value IS NOT NULL",
+            (mailbox,),
+        ),
+        database.all(
+            "SELECT identifier, rights FROM acl WHERE mailbox = ?", (mailbox,)
+        ),
+    )
+
+
+def give(database: Database, mailbox: MailboxId, what: Character, now: int) -> None:
+    """Give a new mailbox what another one had; a use only if no other has it."""
+    version = metadata.last_version(database) + 1
+    database.many(
+        "INSERT OR IGNORE INTO metadata (mailbox, owner, entry, name, value, version,"
+        " changed) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(mailbox, *row, version, now) for row in what.annotations],
+    )
+    taken = database.one(
+        "SELECT 1 FROM mailbox WHERE special_use = ? AND name IS NOT NULL",
+        (what.use and what.use.value,),
+    )
+    if what.use is not None and not taken:
+        mailboxes.set_special_use(database, mailbox, what.use)
+    for key, letters in what.rights:
+        acl.put(database, mailbox, key, parse_rights(letters))
+
+
+def subscriptions_to_change(
+    database: Database, wanted: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Give the names to subscribe to, and those not to, for what is wanted."""
+    there = mailboxes.subscriptions(database)
+    return frozenset(wanted) - there, there - frozenset(wanted)

@@ -1,0 +1,162 @@
+"""`imapd restore --replace`: an account that is there, as it was at a point.
+
+What is missing is brought in before anything goes. What goes is removed as its owner
+would remove it, so that undelete has it for as long as the store keeps removed mail.
+A message that stays keeps its UID. It must not know how much of this is wanted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailstore.errors import HasChildren, NotFound
+from mailstore.index import comparing, entries, mailboxes
+from mailstore.index.comparing import Message
+from mailstore.index.database import Database
+from mailstore.index.removal import Cause, expunge
+from mailstore.index.selection import Selection
+from mailstore.maintenance.restore_mail import MailRestore, flags_of
+from mailstore.model import (
+    DELIMITER,
+    INBOX,
+    FlagChange,
+    FlagOperation,
+    How,
+    MailboxId,
+)
+from mailstore.ranges import join
+from mailstore.writer import Outcome
+
+_AT_ONCE = 1_000  # messages
+
+
+@dataclass(slots=True)
+class Surplus:
+    """What an account has that it had not: by mailbox, and whole mailboxes."""
+
+    uids: dict[str, list[int]]
+    flags: dict[str, dict[tuple[str, ...], list[int]]]
+    mailboxes: list[str]
+    subscribe: frozenset[str] = frozenset()
+    unsubscribe: frozenset[str] = frozenset()
+
+    @property
+    def messages(self) -> int:
+        """How many messages would go, those of whole mailboxes not counted."""
+        return sum(len(uids) for uids in self.uids.values())
+
+    @property
+    def changed(self) -> int:
+        """How many messages would get other flags."""
+        return sum(
+            len(uids) for groups in self.flags.values() for uids in groups.values()
+        )
+
+
+class Replacement:
+    """Takes from an account what a point has not."""
+
+    def __init__(self, restore: MailRestore) -> None:
+        self._restore = restore
+        self._account = restore.account
+
+    def surplus(self) -> Surplus:
+        """Find what is to go and to change, beside what is missing."""
+        index = self._restore.index
+        with self._account.readers.take() as live, live.snapshot():
+            before, now = comparing.selectable(index), comparing.selectable(live)
+            found = Surplus({}, {}, [])
+            for name in sorted(now.keys() & before.keys()):
+                self._compare(found, name, live, now[name], before[name])
+            for name in sorted(now.keys() - before.keys()):
+                if name == INBOX:
+                    some = comparing.messages(live, now[name])
+                    found.uids[name] = [one.uid for one in some]
+            was = {row.name for row in mailboxes.mailboxes(index)}
+            names = {row.name for row in mailboxes.mailboxes(live)} - {INBOX}
+            found.mailboxes = sorted(names - was, key=_depth, reverse=True)
+            found.subscribe, found.unsubscribe = comparing.subscriptions_to_change(
+                live, mailboxes.subscriptions(index)
+            )
+        return found
+
+    def _compare(
+        self,
+        found: Surplus,
+        name: str,
+        live: Database,
+        mailbox: MailboxId,
+        source: MailboxId,
+    ) -> None:
+        index = self._restore.index
+        names = entries.keywords(index, source)
+        own = entries.keywords(live, mailbox)
+        wanted: dict[bytes, list[Message]] = defaultdict(list)
+        for one in reversed(comparing.messages(index, source)):
+            wanted[one.digest].append(one)  # the first is taken first
+        gone: list[int] = []
+        flags: dict[tuple[str, ...], list[int]] = {}
+        for one in comparing.messages(live, mailbox):
+            if not wanted[one.digest]:
+                gone.append(one.uid)
+                continue
+            to_be = flags_of(wanted[one.digest].pop().mask, names)
+            if _differ(to_be, flags_of(one.mask, own)):
+                flags.setdefault(tuple(to_be), []).append(one.uid)
+        if gone:
+            found.uids[name] = gone
+        if flags:
+            found.flags[name] = flags
+
+    async def apply(self, surplus: Surplus) -> None:
+        """Remove and change it. Raises `Unavailable`, `TooMany`."""
+        account = self._account
+        for name, groups in surplus.flags.items():
+            await self._set_flags(name, groups)
+        for name, uids in surplus.uids.items():
+            for at in range(0, len(uids), _AT_ONCE):
+                await self._remove(name, uids[at : at + _AT_ONCE])
+        for name in surplus.mailboxes:
+            try:
+                await account.delete(name)
+            except (NotFound, HasChildren):
+                continue  # with the one below it, or it came to have one
+        for name in sorted(surplus.subscribe):
+            await account.subscribe(name, elsewhere=True)
+        for name in sorted(surplus.unsubscribe):
+            await account.unsubscribe(name)
+
+    async def _set_flags(
+        self, name: str, groups: dict[tuple[str, ...], list[int]]
+    ) -> None:
+        mailbox = await self._account.open(name)
+        try:
+            for flags, uids in groups.items():
+                change = FlagChange(FlagOperation.REPLACE, flags)
+                await mailbox.store_flags(uids, change, seen_at=0)
+        finally:
+            await mailbox.close()
+
+    async def _remove(self, name: str, uids: Sequence[int]) -> None:
+        among, now = Selection(tuple(join(uids))), self._account.now()
+        cause = Cause(How.EXPUNGED)
+
+        def work(database: Database) -> Outcome[None]:
+            row = mailboxes.mailbox_named(database, name)
+            gone = expunge(
+                database, row.id, among, now, deleted_only=False, cause=cause
+            )
+            return Outcome(None, () if gone is None else (gone,))
+
+        await self._account.lane.write(work, bounded=False)
+
+
+def _depth(name: str) -> tuple[int, str]:
+    return name.count(DELIMITER), name
+
+
+def _differ(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Compare flags; keywords have no case."""
+    return {flag.upper() for flag in one} != {flag.upper() for flag in other}

@@ -1,0 +1,175 @@
+"""`imapd backup` and `imapd restore`: what a script calls and is told."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from imapd.cli import backup, restore
+from imapd.cli.exits import Exit
+from tests.imapd.cli.test_mail import Shell, boxes, source
+
+
+@pytest.fixture
+def shell(tmp_path):
+    made = Shell(tmp_path)
+    made.run("account", "add", "ann", "--password-stdin", text="pw\n")
+    made.run("import", str(source(tmp_path)), "--account", "ann")
+    return made
+
+
+def where(shell) -> str:
+    return str(shell.folder / "backup")
+
+
+def test_modules_are_those_of_the_command_line():
+    assert set(backup.command.commands) == {"create", "list", "verify", "prune"}
+    assert restore.command.name == "command"
+
+
+def test_a_backup_is_taken_listed_proved_and_pruned(shell):
+    first = shell.json("backup", where(shell))
+    assert first["whole"]
+    assert first["copied_octets"] > 0
+    assert first["accounts"][0]["account"] == "ann"
+    assert first["copied_messages"] == 8  # two are the same
+    text = shell.run("backup", "--keep", "5", where(shell), "--verify").stdout
+    assert "copied 0 messages" in text
+    assert "9 messages" in text
+    assert "no problem" in text
+    assert "0 points forgotten" in text
+    again = shell.json("backup", "create", where(shell), "--keep-daily", "1")
+    assert len(again["pruned"]) == 2
+    (point,) = shell.json("backup", "list", where(shell))
+    assert point["point"] == again["point"]
+    assert "9 messages" in shell.run("backup", "list", where(shell)).stdout
+    found = shell.json("backup", "verify", where(shell))
+    assert (found["whole"], found["messages"]) == (True, 8)
+    found = shell.run("backup", "verify", where(shell), "--point", point["point"])
+    assert "1 points, 8 messages" in found.stdout
+    done = shell.run("backup", "prune", where(shell), "--keep", "1", "--dry-run")
+    assert "0 points forgotten" in done.stdout
+    assert shell.json("backup", "prune", where(shell), "--keep", "1")["pruned"] == []
+
+
+def test_the_configuration_may_stand_before_the_folder(shell):
+    shell.run("backup", "--config", str(shell.file), where(shell))
+    shell.run("backup", f"--config={shell.file}", "list", where(shell))
+    assert "create" in shell.run("backup", "--help").stdout
+    assert "--keep-daily" in shell.run("backup", "create", "--help").stdout
+
+
+def test_damage_is_told_by_message(shell):
+    shell.run("backup", where(shell))
+    (pack,) = (shell.folder / "backup").rglob("*.pack")
+    pack.write_bytes(pack.read_bytes()[:-1])
+    found = shell.json("backup", "verify", where(shell), code=Exit.FAILED)
+    ((lost,),) = (found["lost"],)
+    assert (lost["account"], lost["mailbox"]) == ("ann", "Wörk")
+    done = shell.run("backup", "verify", where(shell), code=Exit.FAILED)
+    assert 'ann: "W\\u00f6rk"/;UID=1: 00000001.pack' in done.stdout
+    wrong = shell.run("backup", "verify", where(shell), "--forget-damaged", code=1)
+    assert "problems found" in wrong.stdout
+
+
+def test_what_could_not_be_copied_is_told(shell):
+    (segment,) = (shell.folder / "store").rglob("*.pack")
+    segment.write_bytes(segment.read_bytes()[:-1])
+    done = shell.run("backup", where(shell), "--keep", "1", code=Exit.FAILED)
+    assert "ann: message 9: " in done.stderr
+    assert "incomplete" in done.stdout
+    assert "incomplete" in shell.run("backup", "list", where(shell)).stdout
+
+
+def test_what_makes_no_sense_is_refused(shell):
+    shell.run("backup", "prune", where(shell), "--keep", "1", code=Exit.NAME)
+    shell.run("backup", where(shell))
+    shell.run("backup", "prune", where(shell), code=Exit.USAGE)
+    shell.run("backup", "list", str(shell.folder / "in"), code=Exit.NAME)
+    for options in (
+        ("--uid", "3"),
+        ("--mailbox", "INBOX"),
+        ("--replace",),
+        ("--account", "ann", "--shared"),
+        ("--account", "ann", "--uid", "3"),
+        ("--account", "ann", "--into", "There"),
+        ("--account", "ann", "--as", "bob", "--mailbox", "INBOX"),
+        ("--account", "ann", "--replace", "--mailbox", "INBOX"),
+        ("--account", "ann", "--keep-uidvalidity"),
+    ):
+        shell.run("restore", where(shell), *options, code=Exit.USAGE)
+    for unknown in (
+        (),
+        ("--account", "bob"),
+        ("--account", "ann", "--mailbox", "Nowhere"),
+        ("--account", "ann", "--as", "ANN"),
+        ("--point", "2001-01-01"),
+        ("--shared",),
+    ):
+        shell.run("restore", where(shell), *unknown, code=Exit.NAME)
+
+
+def test_a_whole_store_is_restored(shell):
+    shell.run("backup", where(shell))
+    before = boxes(shell)
+    shutil.rmtree(shell.folder / "store")
+    done = shell.run("restore", where(shell), "--dry-run")
+    assert "1 accounts, 9 messages would be restored" in done.stdout
+    assert not (shell.folder / "store").exists()
+    done = shell.run("restore", where(shell))
+    assert "1 accounts, 9 messages restored" in done.stdout
+    assert boxes(shell) == before
+    shell.run("check")
+    shutil.rmtree(shell.folder / "store")
+    found = shell.json("restore", where(shell), "--keep-uidvalidity")
+    assert (found["accounts"], found["messages"]) == (["ann"], 9)
+
+
+def test_messages_are_restored_into_an_account(shell):
+    shell.run("backup", where(shell))
+    (mailbox,) = [name for name in boxes(shell) if name.startswith("W")]
+    shell.run("mailbox", "delete", mailbox, "--account", "ann")
+    options = ("--account", "ann", "--mailbox", mailbox)
+    done = shell.run("restore", where(shell), *options, "--dry-run")
+    assert done.stdout == '"W\\u00f6rk": 1 messages would be restored (made again)\n'
+    (row,) = shell.json("restore", where(shell), *options)["mailboxes"]
+    assert (row["restored"], row["made"]) == (1, True)
+    done = shell.run("restore", where(shell), *options)
+    assert done.stdout == '"W\\u00f6rk": 0 messages restored (1 were there)\n'
+    done = shell.run("restore", where(shell), *options, "--into", "Beside")
+    assert boxes(shell)["Beside"] == 1
+    shell.run("restore", where(shell), "--account", "ann", "--message-id", "a@b")
+    found = shell.json(
+        "restore", where(shell), "--account", "ann", "--replace", "--yes"
+    )
+    assert found["removed_mailboxes"] == ["Beside"]
+    assert "Beside" not in boxes(shell)
+    shell.run("check")
+
+
+def test_a_replacement_is_asked_for(shell):
+    shell.run("backup", where(shell))
+    shell.run("mailbox", "create", "New", "--account", "ann")
+    options = ("restore", where(shell), "--account", "ann", "--replace")
+    done = shell.run(*options, text="n\n", code=1)
+    assert "0 messages and 1 mailboxes that are newer" in done.output
+    assert "New" in boxes(shell)
+    done = shell.run(*options, "--dry-run")
+    assert "1 mailboxes would be removed" in done.stdout
+    shell.run(*options, text="y\n")
+    assert "New" not in boxes(shell)
+
+
+def test_a_removed_account_is_made_again(shell):
+    shell.run("backup", where(shell))
+    before = boxes(shell)
+    shell.run("account", "remove", "ann", "--yes")
+    options = ("restore", where(shell), "--account", "ann")
+    shell.run(*options, "--mailbox", "INBOX", code=Exit.NAME)
+    assert "9 messages would" in shell.run(*options, "--dry-run").stdout
+    assert "9 messages restored" in shell.run(*options).stdout
+    assert boxes(shell) == before
+    shell.run(*options, "--as", "bob")
+    assert shell.run("account", "list").stdout.split() == ["ann", "bob"]
+    shell.run("check")
