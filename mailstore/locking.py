@@ -45,7 +45,7 @@ def folder_held(
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise NotFound("there is no such folder", detail=str(error)) from error
+        raise NotFound(detail=str(error)) from error
     except OSError as error:
         raise Unavailable(detail=str(error)) from error
     how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

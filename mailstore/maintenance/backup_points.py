@@ -123,6 +123,8 @@ class BackupFolder:
 
         Raises `Busy` when another program works on it, `NotFound` when there is none.
         """
+        if not self.path.is_dir():
+            raise NotFound("there is no backup there", detail=str(self.path))
         with folder_held(self.path, shared=shared) as free:
             if not free:
                 raise Busy("another backup, check or restore of it is running")

@@ -43,6 +43,7 @@ _NAMED = frozenset({"default", "what", "REFUSALS", "_WRONG_STATE", "_NOT_AGAIN"}
 _APART = (
     "imapd/cli/",
     "imapd/config/",
+    "mailstore/blobs/pool.py",
     "mailstore/directory/addresses.py",
     "mailstore/directory/app_passwords.py",
     "mailstore/directory/names.py",
