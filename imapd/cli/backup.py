@@ -39,6 +39,10 @@ class _Backups(click.Group):
             args = [*args[:at], "create", *args[at:]]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a subcommand; what is none is a folder."""
+        return super().get_command(ctx, cmd_name) or self.commands["create"]
+
 
 directory_argument = click.argument(
     "directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False)
