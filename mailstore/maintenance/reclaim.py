@@ -3,8 +3,8 @@
 Rows go first, bytes later: a blob is only given up after the transaction that forgot
 it, and only when it has lain there for an hour, since a message on its way has bytes
 before it has a row. A compacted segment stays for another hour, whichever process looks
-next, for readers that learnt a reference just before. While a backup copies an account's
-messages nothing of it is given back: it holds the folder.
+next, for readers that learnt a reference just before. While a backup copies an
+account's messages nothing of it is given back: it holds the folder.
 """
 
 from __future__ import annotations
