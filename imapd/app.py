@@ -54,7 +54,11 @@ def store_options(config: Config) -> StoreOptions:
         free_space_floor=config.store.free_space_floor,
         retention=config.store.retention_days * 86_400,
         open_accounts=config.store.open_accounts,
-        namespaces=Namespaces(config.namespaces.other_users, config.namespaces.shared),
+        namespaces=Namespaces(
+            config.namespaces.other_users,
+            config.namespaces.shared,
+            config.namespaces.deleted,
+        ),
         metadata_octets=config.store.metadata_octets,
         metadata_entries=config.store.metadata_entries,
         annotation_octets=config.store.annotation_octets,

@@ -137,7 +137,10 @@ async def run(context: Context, node: List) -> Completed:
     returns = dict.fromkeys(
         [*(r for spec in selection for r in spec.implies), *(node.returns or ())]
     )
-    entries = await context.account.mailboxes()
+    # §6.3.8: a hierarchy may be hidden from wildcards. A client that takes all that
+    # LIST "" "*" gives, to copy it or to watch it, is to pass over what was removed.
+    hidden = context.account.namespaces.deleted
+    entries = await context.account.mailboxes(removed=pattern.begins(hidden))
     for at, found in enumerate(_select(entries, pattern, selection)):
         if at:
             await context.reply.give_way()

@@ -9,7 +9,7 @@ from imapd.config.wanted import Level
 
 @dataclass(frozen=True, slots=True)
 class NamespaceSettings:
-    """What people call mailboxes that are not theirs.
+    """What people call mailboxes that are not their own.
 
     A name is the first level of the mailboxes' names; an empty one hides them all.
     """
@@ -31,7 +31,18 @@ class NamespaceSettings:
         },
     )
 
+    deleted: str = field(
+        default="",
+        metadata={
+            "wanted": Level(),
+            "doc": "where people find what was removed from their own mailboxes, to "
+            "read it and to copy it back: `Deleted/INBOX`; empty: nowhere. See "
+            "[Bring back what was removed](../howto/undelete.md)",
+        },
+    )
+
     @property
     def differ(self) -> bool:
-        """Whether no name could be of both."""
-        return not self.shared or self.shared != self.other_users
+        """Whether no name could be of two."""
+        names = [n for n in (self.other_users, self.shared, self.deleted) if n]
+        return len(names) == len(set(names))

@@ -154,7 +154,7 @@ async def _entries(
         raise Bad("select a mailbox first")
     found = [
         entry
-        for entry in await context.account.mailboxes()
+        for entry in await context.account.mailboxes(removed=True)
         if any(scope.covers(entry) for scope in scopes)
         or (with_selected and _is_selected(context, entry))
     ]

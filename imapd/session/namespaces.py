@@ -21,20 +21,26 @@ from imapd.wire.encode import string
 
 
 def namespaces(context: Context) -> bytes:
-    """Render one's own namespace, that of others, and that of public mailboxes."""
+    """Render one's own namespaces, that of others, and that of public mailboxes.
+
+    What was removed from one's own mailboxes is nobody else's: it is personal.
+    """
     names = context.account.namespaces
+    # RFC 2342 §5: a client makes its mailboxes in the first of the personal ones.
+    personal = [b'("" "%b")' % DELIMITER.encode("ascii")]
+    if names.deleted:
+        personal.append(_namespace(context, names.deleted))
     told = [
-        b'(("" "%b"))' % DELIMITER.encode("ascii"),
-        _namespace(context, names.other_users),
-        _namespace(context, names.shared),
+        b"".join(personal),
+        *(_namespace(context, first) for first in (names.other_users, names.shared)),
     ]
-    return b"NAMESPACE " + b" ".join(told)
+    return b"NAMESPACE " + b" ".join(b"(%b)" % one if one else b"NIL" for one in told)
 
 
 def _namespace(context: Context, first: str) -> bytes:
-    """Render a namespace that has one prefix; NIL where it is switched off."""
+    """Render a namespace that has one prefix; nothing where it is switched off."""
     if not first:
-        return b"NIL"
+        return b""
     prefix = first + DELIMITER
     octets = prefix.encode("utf-8") if uses_utf8(context) else utf7.encode(prefix)
     rendered = b'%b "%b"' % (string(octets), DELIMITER.encode("ascii"))
@@ -43,4 +49,4 @@ def _namespace(context: Context, first: str) -> bytes:
         # RFC 5255 §3.5: modified UTF-7, whatever the session's names are in.
         text = string(utf7.encode(shown + DELIMITER))
         rendered += b' "TRANSLATION" (%b)' % text
-    return b"((%b))" % rendered
+    return b"(%b)" % rendered

@@ -164,6 +164,11 @@ class ListPattern:
             upper = token.upper() if token.isascii() else token
             self._inbox[upper] = self._inbox.get(upper, 0) | bit
 
+    def begins(self, first: str) -> bool:
+        """Tell whether one of the patterns has a first level as it is written."""
+        inside = first + DELIMITER
+        return any(text == first or text.startswith(inside) for text in self.texts)
+
     def matches(self, name: str) -> bool:
         """Tell whether one of the patterns names this mailbox.
 

@@ -10,7 +10,6 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,48 +179,6 @@ def texts(
     )
     with database.rows(sql, (json.dumps(list(messages)),)) as rows:
         yield from rows
-
-
-def saved(
-    database: Database, mailbox: MailboxId, uids: Sequence[int]
-) -> dict[int, int]:
-    """Give, by UID, when messages were saved in a mailbox, in seconds of the epoch.
-
-    Also for those that were removed; what is not known is left out.
-    """
-    wanted = json.dumps(list(uids))
-    return dict(
-        database.all(
-            "SELECT uid, saved FROM expunged WHERE mailbox = ? AND saved IS NOT NULL"
-            " AND uid IN (SELECT value FROM json_each(?))"
-            " UNION ALL SELECT e.uid, e.saved FROM json_each(?) j"
-            " CROSS JOIN entry e ON e.mailbox = ? AND e.uid = j.value",
-            (mailbox, wanted, wanted, mailbox),
-        )
-    )
-
-
-def structures(
-    database: Database, mailbox: MailboxId
-) -> AbstractContextManager[Iterator[tuple[int, bytes]]]:
-    """Give (uid, body structure) of all messages of a mailbox, ascending."""
-    return database.rows(
-        "SELECT e.uid, m.bodystructure FROM entry e JOIN message m ON m.id = e.message"
-        " WHERE e.mailbox = ? ORDER BY e.uid",
-        (mailbox,),
-    )
-
-
-def saved_between(
-    database: Database, mailbox: MailboxId, since: int, before: int
-) -> array[int]:
-    """Give the UIDs of what was saved from one second to before another, ascending."""
-    rows = database.all(
-        "SELECT uid FROM entry WHERE mailbox = ? AND saved >= ? AND saved < ?"
-        " ORDER BY uid",
-        (mailbox, since, before),
-    )
-    return array("I", [row[0] for row in rows])
 
 
 def search_fields(

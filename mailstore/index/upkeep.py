@@ -9,6 +9,14 @@ from mailstore.index import annotate, emailids, metadata, sortkeys, surrogates, 
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
+_OF_MAILBOXES = (
+    "acl",
+    "keyword",
+    "metadata",
+    "removed_entry",
+    "removed_mailbox",
+    "vanished",
+)
 _LEAP = 2**20  # further than any mod-sequence of a lost second can be
 
 
@@ -93,7 +101,7 @@ def purge(database: Database, before: int, now: int) -> Purged:
         " AND id NOT IN (SELECT mailbox FROM expunged)",
         (before,),
     )
-    for table in ("acl", "keyword", "metadata", "vanished"):
+    for table in _OF_MAILBOXES:
         database.execute(
             f"DELETE FROM {table} WHERE mailbox NOT IN (SELECT id FROM mailbox)"
         )

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailstore.index import annotate, emailids, entries, labels, mailboxes, threads
+from mailstore.index import annotate, emailids, labels, mailboxes, threads, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.mime.bodystructure import has_attachment
@@ -86,7 +86,7 @@ class Lookups:
                 return Not(self.answer(term))
             case SavedOn(compare, day):
                 since, before = _seconds(compare, day)
-                found = entries.saved_between(
+                found = unloaded.saved_between(
                     self.database, self.mailbox, since, before
                 )
                 return Uids(ranges_of(found))
@@ -123,7 +123,7 @@ class Lookups:
 
     def _with_attachments(self) -> array[int]:
         found = array("I")
-        with entries.structures(self.database, self.mailbox) as rows:
+        with unloaded.structures(self.database, self.mailbox) as rows:
             for uid, structure in rows:
                 self.watch.pause()
                 if has_attachment(structure):

@@ -40,12 +40,13 @@ from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.options import StoreOptions
 from mailstore.service.overview import Follower
 from mailstore.service.places import Place, Target
-from mailstore.service.visible import Visible
+from mailstore.service.visible import Visible, merged
 
 if TYPE_CHECKING:
     from mailstore.service.access_metadata import AccessMetadata
     from mailstore.service.access_objects import AccessObjectIds
     from mailstore.service.access_quota import AccessQuota
+    from mailstore.service.access_removed import AccessRemoved
     from mailstore.service.access_urlkeys import AccessUrlKeys
     from mailstore.service.rights_lists import AccessRights
     from mailstore.service.store import Store
@@ -53,12 +54,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A mailbox or a bare name that was found, and what may be done to it."""
+    """A mailbox or a bare name that was found, and what may be done to it.
+
+    Without a ``row`` it shows what another mailbox has lost (`AccessRemoved`): no name
+    of the account's own mailboxes.
+    """
 
     account: Account
     name: str
-    row: MailboxRow
     permit: Permit
+    row: MailboxRow | None = None
 
 
 class Access:
@@ -130,6 +135,8 @@ class Access:
     def owner_of(self, place: Elsewhere) -> AccountId | None:
         """Give the owner of a name, None if there is none."""
         directory = self._store.directory
+        if place.removed:
+            return None
         if place.owner is None:
             found = directory.public()
         else:
@@ -169,6 +176,9 @@ class Access:
         Raises `NotFound`, `NotPermitted`.
         """
         place = self.elsewhere(name)
+        if place is not None and place.removed:
+            yield Found(self.own, name, await self.removed.check(place.name, operation))
+            return
         owner = self.own.id if place is None else self.owner_of(place)
         if owner is None:
             raise NotFound
@@ -177,7 +187,7 @@ class Access:
             row = mailboxes.mailbox_named(account.readers.event, local)
             permit = self.permit(account, row.id)
             permit.check(operation)
-            yield Found(account, local, row, permit)
+            yield Found(account, local, permit, row)
 
     @asynccontextmanager
     async def target(self, name: str) -> AsyncIterator[Target]:
@@ -197,7 +207,7 @@ class Access:
         """Tell whether there is a mailbox of that name, as far as one may know."""
         try:
             async with self.find(name, Operation.INSERT) as found:
-                return found.row.selectable
+                return found.row is not None and found.row.selectable
         except NotPermitted:
             return True
         except NotFound:
@@ -205,9 +215,15 @@ class Access:
 
     # -- names
 
-    async def mailboxes(self) -> tuple[MailboxEntry, ...]:
-        """Give all names that one may see: `Account.mailboxes`, and those of others."""
-        return await self._visible.entries()
+    async def mailboxes(self, *, removed: bool = False) -> tuple[MailboxEntry, ...]:
+        """Give all names that one may see: `Account.mailboxes`, and those of others.
+
+        With ``removed`` also those of what one's own have lost.
+        """
+        entries = await self._visible.entries()
+        if not (removed and self.namespaces.deleted):
+            return entries
+        return merged(entries, await self.removed.entries())
 
     async def create(
         self, name: str, special_use: SpecialUse | None = None
@@ -297,6 +313,9 @@ class Access:
             return await self.own.status(
                 name, recent=recent, deleted_octets=deleted_octets
             )
+        place = self.elsewhere(name)
+        if place is not None and place.removed:
+            return await self.removed.status(place.name)
         async with self.find(name, Operation.READ) as found:
             status = await found.account.status(
                 found.name, recent=recent, deleted_octets=deleted_octets
@@ -342,6 +361,8 @@ class Access:
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `NotPermitted`, `Unavailable`."""
         place = self.elsewhere(name)
+        if place is not None and place.removed:
+            return await self.removed.open(place.name)
         owner = self.own.id if place is None else self.owner_of(place)
         if owner is None:
             raise NotFound
@@ -430,6 +451,13 @@ class Access:
         from mailstore.service.access_urlkeys import AccessUrlKeys
 
         return AccessUrlKeys(self)
+
+    @property
+    def removed(self) -> AccessRemoved:
+        """What one's own mailboxes have lost."""
+        from mailstore.service.access_removed import AccessRemoved
+
+        return AccessRemoved(self)
 
     @property
     def rights(self) -> AccessRights:

@@ -455,9 +455,7 @@ class Account:
             self._wake()
             return
         self._overview.hinted(mailbox)
-        for opened in self.opened.all_of(mailbox):
-            if opened.state.watchers:
-                self._runtime.spawn(self.opened.heed(opened))
+        self.opened.hinted(mailbox)
 
     async def look(self) -> None:
         """Look for what programs that tell nobody have committed (`imapd import`).

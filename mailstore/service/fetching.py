@@ -6,7 +6,7 @@ from array import array
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
-from mailstore.index import emailids, entries, labels
+from mailstore.index import emailids, entries, labels, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column, Label
@@ -185,7 +185,7 @@ class _Rows:
                 return self._column(column)
 
     def _saved(self) -> Sequence[int | None]:
-        found = entries.saved(self._reader, self._state.id, self.uids)
+        found = unloaded.saved(self._reader, self._state.id, self.uids)
         return [found.get(uid) for uid in self.uids]
 
     def _emailids(self) -> Sequence[int]:

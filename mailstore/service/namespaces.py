@@ -5,6 +5,7 @@
     Archive/2026                  one's own
     Other Users/bob/Archive       bob's Archive
     Shared/Team                   the public owner's Team
+    Deleted/Archive               what one's own Archive has lost
 
 Names are as `mailstore.model` has them. It must not know who may see what.
 """
@@ -18,10 +19,14 @@ from mailstore.model import DELIMITER, INBOX
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A name in somebody else's namespace. ``owner`` None: the public one's."""
+    """A name that is none of one's own mailboxes. ``owner`` None: the public one's.
+
+    With ``removed`` it is one's own, of what was removed from a mailbox.
+    """
 
     owner: str | None
     name: str  # as the owner calls it; empty: the place above all his mailboxes
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,15 @@ class Namespaces:
 
     other_users: str = "Other Users"
     shared: str = "Shared"
+    deleted: str = ""
 
     def split(self, name: str) -> Elsewhere | None:
         """Tell whose a name is; None: one's own, as far as the name goes."""
         first, delimiter, rest = name.partition(DELIMITER)
         if first == self.shared and first:
             return Elsewhere(None, rest)
+        if first == self.deleted and first:
+            return Elsewhere(None, _local(rest), removed=True)
         if first == self.other_users and first and delimiter:
             owner, _, local = rest.partition(DELIMITER)
             return Elsewhere(owner, _local(local))
@@ -50,6 +58,10 @@ class Namespaces:
     def of_public(self, name: str = "") -> str:
         """Give what all call a public mailbox."""
         return _joined(self.shared, name)
+
+    def of_removed(self, name: str = "") -> str:
+        """Give what the owner of a mailbox calls that which it has lost."""
+        return _joined(self.deleted, name)
 
 
 def _joined(*levels: str) -> str:

@@ -11,13 +11,15 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 from mailstore.errors import NotFound, Unavailable
 from mailstore.index import entries, mailboxes, private
 from mailstore.index.database import Database
 from mailstore.index.private import Mark, Marks, Private
 from mailstore.index.records import ChangedFlags, Delta, EntryRow, NewColumns
+from mailstore.index.removed import removed_id
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import MailboxId
 from mailstore.personal_state import PersonalState
@@ -33,6 +35,18 @@ _AT_ONCE = 2_000  # rows that may be read on the event thread (about 2 ms)
 _KEPT = 200_000  # messages of mailboxes that stay in memory while nobody looks
 
 
+class Keeper(Protocol):
+    """Keeps a state true that shows no mailbox's own rows."""
+
+    def behind(self, opened: Opened) -> bool:
+        """Tell whether something may have changed."""
+        ...
+
+    async def catch_up(self, opened: Opened) -> None:
+        """Look, and have the state follow."""
+        ...
+
+
 @dataclass(slots=True)
 class Opened:
     """A state, who uses it, and when the database was last compared with it."""
@@ -44,6 +58,7 @@ class Opened:
     reading: bool = False  # what others have committed, by a notice
     noticed: bool = False  # again, meanwhile
     sorting: SortTable = field(default_factory=SortTable)
+    keeper: Keeper | None = None
 
     def forget(self) -> None:
         """Drop the history that every session knows."""
@@ -90,6 +105,13 @@ class OpenMailboxes:
             await self.catch_up(opened)
         return opened
 
+    def keep(self, state: MailboxState, keeper: Keeper) -> Opened:
+        """Have a state in memory that somebody else keeps true, unless one is there."""
+        opened = self._states.setdefault((state.id, None), Opened(state, keeper=keeper))
+        self._states.move_to_end((state.id, None))
+        self._shrink()
+        return opened
+
     def release(self, opened: Opened, session: object) -> None:
         """Note that a session has left."""
         opened.told.pop(session, None)
@@ -115,12 +137,37 @@ class OpenMailboxes:
                 self._wake(opened.state)
             elif opened.told:
                 self._runtime.spawn(self.catch_up(opened))
+        if delta.vanished or delta.gone:
+            self._lost(delta.mailbox)
+
+    def hinted(self, mailbox: MailboxId) -> None:
+        """Hear that another process has committed something."""
+        for opened in self.all_of(mailbox):
+            if opened.state.watchers:
+                self._runtime.spawn(self.heed(opened))
+        self._lost(mailbox)
+
+    def _lost(self, mailbox: MailboxId) -> None:
+        """Look again, in a moment, for those who watch what a mailbox has lost."""
+        for opened in self.all_of(removed_id(mailbox)):
+            if opened.state.watchers:
+                # Not now: the lane delivers, and looking may have to write.
+                self._runtime.later(0, partial(self._begin_look, opened))
+
+    def _begin_look(self, opened: Opened) -> None:
+        self._runtime.spawn(self._look_again(opened))
+
+    async def _look_again(self, opened: Opened) -> None:
+        with contextlib.suppress(Unavailable):
+            await self.heed(opened)
 
     def behind(self, opened: Opened) -> bool:
         """Tell whether the database knows more than the state: cheap, no rows."""
         state = opened.state
         if state.gone:
             return False
+        if opened.keeper is not None:
+            return opened.keeper.behind(opened)
         reader = self._readers.event
         version = self._readers.look()
         if version == opened.seen_version:
@@ -153,6 +200,12 @@ class OpenMailboxes:
     async def catch_up(self, opened: Opened) -> None:
         """Read what others have committed, until the state is there."""
         state = opened.state
+        if opened.keeper is not None:
+            modseq = state.modseq
+            await opened.keeper.catch_up(opened)
+            if state.modseq != modseq:
+                self._wake(state)
+            return
         for _ in range(8):
             if state.gone:
                 return

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import secrets
 from array import array
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ from mailstore.lanes import Pool, in_pool
 from mailstore.model import (
     SYSTEM_FLAGS,
     AccountId,
+    Acting,
+    AnnotationChange,
     Appended,
     Arrival,
     Copied,
@@ -51,8 +53,20 @@ if TYPE_CHECKING:
 
 MOST = 10_000  # messages that one command takes to another account
 _PIECE = 2**18
-_NOTES = 2**26  # octets of annotations that one command takes along
+NOTES = 2**26  # octets of annotations that one command takes along
 _STALE = 3_600  # seconds after which a move that was not decided is given up
+
+
+Notes = Mapping[int, tuple[AnnotationChange, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Messages with all that goes along to another account."""
+
+    rows: Sequence[entries.Selected]
+    keywords: tuple[str, ...]  # in the order of their bits in a row's mask
+    notes: Notes  # by UID
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,45 @@ class Source:
     mailbox: MailboxId
     among: Selection
     whose: Private | None = None  # who has flags for himself there
+
+    def copy(
+        self,
+        database: Database,
+        target: Target,
+        me: str,
+        now: int,
+        by: Acting | None,
+        *,
+        move: bool,
+    ) -> CopyDone:
+        """Copy or move them within the account; on the lane."""
+        return copy(
+            database,
+            self.mailbox,
+            self.among,
+            target.name,
+            now,
+            move=move,
+            by=by,
+            settable=target.settable,
+            # What is moved is the same message: nobody's notes are lost by it.
+            me=None if move else me,
+            whose=self.whose,
+            shared=target.annotates,
+            apart=target.account.options.emailid_of_copies,
+        )
+
+    def take(self, database: Database, me: str) -> Taken:
+        """Read them for another account, one more than may go at most."""
+        rows = entries.selected(database, self.mailbox, self.among, MOST + 1)
+        names = entries.keywords(database, self.mailbox)
+        uids = [row.uid for row in rows[:MOST]]
+        notes = annotate.to_carry(database, self.mailbox, me, uids, NOTES)
+        masks = private.masks(
+            database, self.mailbox, self.whose, {r.uid: r.mask for r in rows}
+        )
+        rows = [replace_(row, mask=masks[row.uid]) for row in rows]
+        return Taken(rows, names, notes)
 
 
 async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied:
@@ -81,27 +134,12 @@ async def send(source: Source, target: Target, me: str, *, move: bool) -> Copied
     account.check_space(0)
     if account is not source.account:
         return await _send_there(source, target, me, move=move)
-    now, settable, by = account.now(), target.settable, who_acts()
-    apart = account.options.emailid_of_copies
+    now, by = account.now(), who_acts()
 
     def work(database: Database) -> Outcome[CopyDone]:
         target.permit.guard(database, target.name)
-        to, among = target.name, source.among
-        done = copy(
-            database,
-            source.mailbox,
-            among,
-            to,
-            now,
-            move=move,
-            by=by,
-            settable=settable,
-            # What is moved is the same message: nobody's notes are lost by it.
-            me=None if move else target.me or account.annotator,
-            whose=source.whose,
-            shared=target.annotates,
-            apart=apart,
-        )
+        whose = target.me or account.annotator
+        done = source.copy(database, target, whose, now, by, move=move)
         return Outcome(done, done.deltas)
 
     done = await account.lane.write(work)
@@ -229,24 +267,18 @@ def _read(source: Source, into: Account, me: str) -> tuple[list[int], list[Arriv
     """Spool the messages for the other account's blobs, on a thread."""
     account = source.account
     with account.readers.take() as database, database.snapshot():
-        rows = entries.selected(database, source.mailbox, source.among, MOST + 1)
-        names = entries.keywords(database, source.mailbox)
-        if len(rows) > MOST:
-            raise TooMany(f"{MOST} messages at once can go to another account")
-        notes = annotate.to_carry(
-            database, source.mailbox, me, [row.uid for row in rows], _NOTES
-        )
-        masks = private.masks(
-            database, source.mailbox, source.whose, {r.uid: r.mask for r in rows}
-        )
+        taken = source.take(database, me)
+    if len(taken.rows) > MOST:
+        raise TooMany(f"{MOST} messages at once can go to another account")
     uids: list[int] = []
     arrivals: list[Arrival] = []
     octets = 0
     try:
-        for row in rows:
+        for row in taken.rows:
             uids.append(row.uid)
-            arrival = _arrival(account, into, row, masks[row.uid], names, octets)
-            arrivals.append(replace_(arrival, annotations=notes.get(row.uid, ())))
+            arrival = _arrival(account, into, row, taken.keywords, octets)
+            notes = taken.notes.get(row.uid, ())
+            arrivals.append(replace_(arrival, annotations=notes))
             octets += row.size
     except BaseException:
         _forget(arrivals)
@@ -258,7 +290,6 @@ def _arrival(
     account: Account,
     into: Account,
     row: entries.Selected,
-    mask: int,
     names: tuple[str, ...],
     waiting: int,
 ) -> Arrival:
@@ -271,8 +302,8 @@ def _arrival(
     except BaseException:
         sink.abort()
         raise
-    system = [flag for flag, bit in SYSTEM_FLAGS.items() if mask & bit]
-    keywords = flag_names(mask, names)
+    system = [flag for flag, bit in SYSTEM_FLAGS.items() if row.mask & bit]
+    keywords = flag_names(row.mask, names)
     return Arrival(
         sink,
         (*system, *keywords),
