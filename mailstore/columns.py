@@ -1,71 +1,71 @@
-"""Columns of numbers changed all at once: bits, not messages, are what is counted.
+"""Columns of numbers changed all at once, by operations on octets, not on messages.
 
-A column is taken for one long integer, so that a hundred thousand of its numbers are
-changed by three operations. Example: with 64 bits in each number of ``column``,
-``masked(column, clears=1, sets=2)`` clears the lowest bit of all and sets the next.
+The numbers of a column are 64 bits wide. All their lowest octets together are one
+*plane*, a byte string with one octet for each message, and so on; a flag is a bit of
+one plane. What is done to a plane is one operation in C: a hundred thousand messages
+take a tenth of a millisecond. *Marks* are a plane with 1 for some messages, else 0.
 """
 
 from __future__ import annotations
 
-import sys
 from array import array
 from functools import lru_cache
+from sys import byteorder
 
-_WIDTH = 8  # octets of a number
-_ALL = (1 << 8 * _WIDTH) - 1
-_TRUE = bytes([0]) + bytes([1]) * 255
-
-
-def masked(column: array[int], clears: int, sets: int) -> array[int]:
-    """Give a column with bits of all its numbers cleared, and others set."""
-    count = len(column)
-    return _array(
-        _long(column) & _repeated(_ALL & ~clears, count) | _repeated(sets, count), count
-    )
+_WIDTH = 8  # octets of a number, planes of a column
+_OCTET = 0xFF
 
 
-def unlike(one: array[int], other: array[int]) -> bytes:
-    """Give one octet for each number: 1 where two columns of a length differ."""
-    count = len(one)
-    octets = (_long(one) ^ _long(other)).to_bytes(count * _WIDTH, sys.byteorder)
-    found = 0
-    for at in range(_WIDTH):
-        found |= int.from_bytes(octets[at::_WIDTH], sys.byteorder)
-    return found.to_bytes(count, sys.byteorder).translate(_TRUE)
+def change_bits(column: array[int], clears: int, sets: int) -> tuple[array[int], bytes]:
+    """Clear bits of all numbers, then set bits; gives what came of it.
+
+    With marks where a number differs now.
+    """
+    octets = bytearray(column)
+    marks = bytes(len(column))
+    for at, plane in _planes(clears | sets):
+        before = octets[plane::_WIDTH]
+        after, differs = tables(clears >> at & _OCTET, sets >> at & _OCTET)
+        octets[plane::_WIDTH] = before.translate(after)
+        marks = either(marks, before.translate(differs))
+    return _column(octets), marks
 
 
-def either(one: bytes, other: bytes) -> bytes:
-    """Give 1 where one of two markings has it."""
-    both = int.from_bytes(one, sys.byteorder) | int.from_bytes(other, sys.byteorder)
-    return both.to_bytes(len(one), sys.byteorder)
+def either(one: bytes | bytearray, other: bytes | bytearray) -> bytes:
+    """Give the marks of both."""
+    if 1 not in one:
+        return bytes(other)
+    both = int.from_bytes(one, "little") | int.from_bytes(other, "little")
+    return both.to_bytes(len(one), "little")
 
 
-def put(column: array[int], marks: bytes, number: int) -> array[int]:
-    """Give a column with ``number`` where ``marks`` has 1."""
-    count = len(column)
-    lanes = bytearray(count * _WIDTH)
-    lanes[0 if sys.byteorder == "little" else _WIDTH - 1 :: _WIDTH] = marks
-    where = int.from_bytes(lanes, sys.byteorder) * _ALL
-    kept = _long(column) & ~where
-    return _array(kept | _repeated(number, count) & where, count)
+def lift(column: array[int], marks: bytes, number: int) -> array[int]:
+    """Give a column with ``number``, the highest of all, where there are marks."""
+    octets, count = bytearray(column), len(column)
+    where = int.from_bytes(marks, "little") * _OCTET
+    for at, plane in _planes((1 << number.bit_length()) - 1):
+        new = int.from_bytes(bytes([number >> at & _OCTET]) * count, "little") & where
+        old = int.from_bytes(octets[plane::_WIDTH], "little")
+        octets[plane::_WIDTH] = (old & ~where | new).to_bytes(count, "little")
+    return _column(octets)
 
 
-@lru_cache(maxsize=64)
-def masking(clears: int, sets: int) -> tuple[bytes, bytes]:
+@lru_cache(maxsize=256)
+def tables(clears: int, sets: int) -> tuple[bytes, bytes]:
     """Give tables for `bytes.translate`: an octet after a change, 1 if it differs."""
-    after = bytes([octet & ~clears & 0xFF | sets for octet in range(256)])
+    after = bytes([octet & ~clears & _OCTET | sets for octet in range(256)])
     return after, bytes([after[octet] != octet for octet in range(256)])
 
 
-def _long(column: array[int]) -> int:
-    return int.from_bytes(column.tobytes(), sys.byteorder)
+def _planes(bits: int) -> list[tuple[int, int]]:
+    """Give (lowest bit, place in memory) of the planes that bits are in."""
+    found = [(8 * at, at) for at in range(_WIDTH) if bits >> 8 * at & _OCTET]
+    if byteorder == "little":
+        return found
+    return [(at, _WIDTH - 1 - plane) for at, plane in found]
 
 
-def _repeated(number: int, count: int) -> int:
-    return int.from_bytes(number.to_bytes(_WIDTH, sys.byteorder) * count, sys.byteorder)
-
-
-def _array(value: int, count: int) -> array[int]:
+def _column(octets: bytearray) -> array[int]:
     found = array("Q")
-    found.frombytes(value.to_bytes(count * _WIDTH, sys.byteorder))
+    found.frombytes(octets)
     return found

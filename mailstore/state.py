@@ -20,7 +20,7 @@ from itertools import compress
 from operator import lt
 from typing import overload
 
-from mailstore.columns import either, masked, masking, put, unlike
+from mailstore.columns import change_bits, either, lift, tables
 from mailstore.history import History, Step
 from mailstore.index.entries import Loaded
 from mailstore.index.records import (
@@ -45,12 +45,14 @@ class Masks(Sequence[tuple[int, int]]):
     """(uid, mask) of messages, read when they are asked for, piece by piece.
 
     Whoever tells of many messages takes slices: a slice has the flags of its moment,
-    and leaves out what is gone by then. The length is that of the beginning.
+    and leaves out what is gone by then or has not changed behind ``since``. The length
+    is that of the beginning.
     """
 
-    def __init__(self, state: MailboxState, uids: Sequence[int]) -> None:
+    def __init__(self, state: MailboxState, uids: Sequence[int], since: int) -> None:
         self._state = state
         self._uids = uids
+        self._since = since
 
     def __len__(self) -> int:
         return len(self._uids)
@@ -63,12 +65,12 @@ class Masks(Sequence[tuple[int, int]]):
         self, at: int | slice
     ) -> tuple[int, int] | Sequence[tuple[int, int]]:
         if isinstance(at, slice):
-            return self._state.rows(self._uids[at])
+            return self._state.rows_since(self._uids[at], self._since)
         ((uid, mask),) = self._state.rows([self._uids[at]])
         return uid, mask
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return iter(self._state.rows(self._uids))
+        return iter(self._state.rows_since(self._uids, self._since))
 
 
 class MailboxState:
@@ -193,7 +195,10 @@ class MailboxState:
         # Not without those that are new: the caller may know them, who asks for what
         # came behind a part of a folded step.
         changed = step.changed
-        rows = Masks(self, changed) if len(changed) > _MANY else self.rows(changed)
+        if len(changed) > _MANY:
+            rows: Sequence[tuple[int, int]] = Masks(self, changed, since)
+        else:
+            rows = self.rows_since(changed, since)
         return Changes(self.modseq, new, rows, step.vanished)
 
     def touched(self, since: int) -> Sequence[int]:
@@ -204,6 +209,14 @@ class MailboxState:
         if not step.new:
             return step.changed
         return sorted({*step.new, *step.changed})
+
+    def rows_since(self, uids: Sequence[int], since: int) -> list[tuple[int, int]]:
+        """Give (uid, mask) of those that have changed behind a mod-sequence."""
+        found: list[tuple[int, int]] = []
+        for start, stop, _ in runs(uids, self.uids):
+            rows = zip(self.uids[start:stop], self.masks(start, stop), strict=True)
+            found += compress(rows, map(since.__lt__, self.modseqs[start:stop]))
+        return found
 
     def forget_history(self, modseq: int) -> None:
         """Drop what all sessions were told: up to a mod-sequence."""
@@ -261,7 +274,10 @@ class MailboxState:
             self.more.update(changed.more)
 
     def _sweep(self, sweep: Sweep, modseq: int) -> Sequence[int]:
-        """Change flags as the statement did; gives the messages that it changed."""
+        """Change flags as the statement did; gives the messages that it changed.
+
+        Of many side by side it gives all: `rows_since` leaves out the others.
+        """
         found, stop = array("I"), 0
         for low, high in sweep.ranges:
             start = bisect_left(self.uids, low, stop)
@@ -275,28 +291,27 @@ class MailboxState:
                 found += self.uids[start:stop]
             elif changed:
                 piece = self.modseqs[start:stop]
-                self.modseqs[start:stop] = put(piece, marks, modseq)
-                found.extend(compress(self.uids[start:stop], marks))
+                self.modseqs[start:stop] = lift(piece, marks, modseq)
+                if stop - start > _MANY:
+                    found += self.uids[start:stop]
+                else:
+                    found.extend(compress(self.uids[start:stop], marks))
         return found
 
     def _sweep_piece(self, sweep: Sweep, start: int, stop: int) -> bytes:
         """Change the flags of messages side by side; gives 1 for those that differ."""
-        after, differs = masking(sweep.clears & _SYSTEM, sweep.sets & _SYSTEM)
+        after, differs = tables(sweep.clears & _SYSTEM, sweep.sets & _SYSTEM)
         system = self.system[start:stop]
         marks = bytes(system.translate(differs))
         self.system[start:stop] = system.translate(after)
-        clears, sets = (
-            sweep.clears >> FIRST_KEYWORD_BIT,
-            sweep.sets >> FIRST_KEYWORD_BIT,
-        )
+        known = (1 << len(self.keyword_names)) - 1
+        clears = sweep.clears >> FIRST_KEYWORD_BIT & known
+        sets = sweep.sets >> FIRST_KEYWORD_BIT
         if not (clears | sets):
             return marks
-        before = self.keywords[start:stop]
-        keywords = masked(before, clears, sets)
-        if keywords == before:
-            return marks
+        keywords, differing = change_bits(self.keywords[start:stop], clears, sets)
         self.keywords[start:stop] = keywords
-        return either(marks, unlike(before, keywords))
+        return either(marks, differing)
 
     def _remove(self, vanished: Sequence[int]) -> None:
         pieces = [(start, stop) for start, stop, _ in runs(vanished, self.uids)]
