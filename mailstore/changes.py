@@ -43,7 +43,7 @@ class ChangeBus(Protocol):
     """Carries notices between the workers of one server."""
 
     def publish(self, notice: ChangeNotice) -> None:
-        """Tell the other workers; never blocks, never raises."""
+        """Tell the other workers; on the event thread. Never blocks, never raises."""
         ...
 
     def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:

@@ -2,14 +2,15 @@
 
 The supervisor makes one pair per worker and hands its sending ends to all, so there
 is no path, no permission and no stale file. A datagram about mail is ``account mailbox
-modseq`` in ASCII. A full queue loses nothing important: the newest notice of each
-mailbox is kept and sent a little later. A datagram on another topic (the brake on
-guessing, counts of connections) is ``!topic`` and what it says; these are told once.
+modseq`` in ASCII. Others hear of a change at once; of a burst in one mailbox they hear
+the first, and a few milliseconds later the newest. A full queue loses nothing
+important: the newest notice of each mailbox is kept and sent a little later. A datagram
+on another topic (the brake on guessing, counts of connections) is ``!topic`` and what
+it says; these are told once.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from mailstore.model import AccountId, MailboxId
 
 _NOTICE = re.compile(rb"([!-~]{1,200}) ([0-9]{1,10}) ([0-9]{1,19})")
 _RETRY_SECONDS = 0.02
+_REST_SECONDS = 0.005  # between two notices of the same mailbox
 _MOST_KEPT = 10_000
 _PER_TURN = 256
 _LONGEST = 4_096  # octets of a datagram
@@ -64,16 +66,33 @@ class DatagramBus:
             {} for _ in others
         ]
         self._retrying = False
+        self._resting: dict[tuple[AccountId, MailboxId], ChangeNotice | None] = {}
         self._receive: Callable[[ChangeNotice], None] | None = None
         self._topics: dict[bytes, Callable[[bytes], None]] = {}
         inbox.setblocking(False)
 
     def publish(self, notice: ChangeNotice) -> None:
-        """Tell the other workers; from any thread. Never blocks, never raises."""
+        """Tell the other workers; on the event thread. Never blocks, never raises."""
+        key = (notice.account, notice.mailbox)
+        if key in self._resting:
+            self._resting[key] = notice
+            return
+        if not self._resting:
+            self._runtime.later(_REST_SECONDS, self._rested)
+        self._resting[key] = None
+        self._tell_all(notice)
+
+    def _rested(self) -> None:
+        waiting, self._resting = self._resting, {}
+        for notice in waiting.values():
+            if notice is not None:
+                self.publish(notice)
+
+    def _tell_all(self, notice: ChangeNotice) -> None:
         data = unparse_notice(notice)
         for index in range(len(self._others)):
             if not self._send(index, data):
-                self._runtime.deliver(functools.partial(self._keep, index, notice))
+                self._keep(index, notice)
 
     def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
         """Have ``receive`` called on the event thread with the others' notices."""
@@ -97,6 +116,10 @@ class DatagramBus:
         """Hear nothing more."""
         if self._receive is not None:
             self._loop.removeReader(self)
+        for notice in self._resting.values():
+            if notice is not None:
+                self._tell_all(notice)
+        self._resting.clear()
         self._inbox.close()
         for other in self._others:
             other.close()

@@ -84,15 +84,36 @@ def test_a_full_queue_keeps_the_newest_of_each_mailbox():
     with two_workers() as (loop, buses):
         seen: list[ChangeNotice] = []
         buses[1].subscribe(seen.append)
-        for modseq in range(1, 2_001):
-            buses[0].publish(notice(modseq, mailbox=modseq % 3))
+        for modseq in range(1, 21):
+            for mailbox in range(100):
+                buses[0].publish(notice(modseq, mailbox))
+            loop.advance(0.006)
         for _ in range(10):
             loop.advance(0.05)
             buses[1].doRead()
         newest = {one.mailbox: one.modseq for one in seen}
-        assert newest == {0: 1998, 1: 1999, 2: 2000}
+        assert newest == dict.fromkeys(range(100), 20)
         assert len(seen) < 2_000
         assert not loop.getDelayedCalls()
+
+
+def test_of_a_burst_the_first_and_the_newest_are_told():
+    with two_workers() as (loop, buses):
+        seen: list[ChangeNotice] = []
+        buses[1].subscribe(seen.append)
+        for modseq in range(1, 100):
+            buses[0].publish(notice(modseq))
+        buses[0].publish(notice(5, mailbox=8))
+        buses[1].doRead()
+        assert seen == [notice(1), notice(5, mailbox=8)]
+        loop.advance(0.006)
+        buses[1].doRead()
+        assert seen[2:] == [notice(99)]
+        buses[0].publish(notice(100))
+        buses[0].publish(notice(101))
+        buses[0].close()
+        buses[1].doRead()
+        assert seen[3:] == [notice(101)]
 
 
 def test_a_worker_that_is_gone_harms_nobody():
