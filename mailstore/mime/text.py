@@ -42,13 +42,31 @@ _MAX_HEADER = 10 << 20
 _MAX_FIELDS = 10_000
 _MAX_MARKS = 30  # UAX #15, stream-safe text: real text has no more
 _STEP = 3
+_RUNS = re.compile("([^\x00-\x7f]+)")
+_SHORT = 8  # characters of a run that will come again: a letter of a Western language
+_DENSE = 4  # characters for each part of a text in which ASCII is rare
 
 
 def fold(text: str) -> str:
     """Fold case and compatibility variants, for both sides of a comparison."""
     if text.isascii():
         return text.lower()
+    parts = _RUNS.split(text)
+    if len(parts) * _DENSE > len(text):
+        return _fold(text)
+    # No character of ASCII is a mark, so that each run can be folded by itself.
+    parts[::2] = [part.lower() for part in parts[::2]]
+    parts[1::2] = [
+        _fold_short(run) if len(run) <= _SHORT else _fold(run) for run in parts[1::2]
+    ]
+    return "".join(parts)
+
+
+def _fold(text: str) -> str:
     return _decompose(_decompose(text).casefold())
+
+
+_fold_short = lru_cache(maxsize=4_096)(_fold)
 
 
 def _decompose(text: str) -> str:

@@ -66,7 +66,7 @@ class IndexedTexts:
         self.wordless = frozenset(
             [seg.ids[at] for seg in self._segments for at in seg.wordless]
         )
-        """Ids of messages whose bodies are too long for a list of their words."""
+        """Ids of messages whose bodies have too many words for a list of them."""
 
     def _segment(self, id_: int) -> Segment:
         def read() -> tuple[Segment, int]:

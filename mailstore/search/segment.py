@@ -22,6 +22,7 @@ from mailstore.search.words import (
     Postings,
     Words,
     blocks_of,
+    last_edge,
     words_of,
 )
 
@@ -37,7 +38,7 @@ _LEVEL = 3
 _WORDS_LEVEL = -20  # words are read whole by every search: hardly compressed at all
 _MOST = 1 << 28  # octets of a block; none of ours comes near
 BLOCK = 1 << 18  # octets of texts
-_WORDS_UP_TO = 1 << 20  # octets of a body; a longer one is looked through
+_MOST_WORDS = 1 << 20  # octets of a body's different words; with more it has no list
 
 
 def decompress(data: bytes) -> bytes:
@@ -148,18 +149,23 @@ class SegmentWriter:
     def body(self, slices: Iterator[bytes]) -> None:
         """Add the message's body, slice by slice."""
         ordinal = self.count - 1
-        first, total = b"", 0
-        for at, text in enumerate(slices):
+        words: set[bytes] = set()
+        rest, many = b"", False
+        for text in slices:
             self._texts[BODY].add(ordinal, text)
-            total += len(text)
-            if at == 0:
-                first = text
+            self.size += len(text)
+            if not many:
+                rest += text
+                edge = last_edge(rest)
+                words |= words_of(rest[:edge])
+                rest = rest[edge:]
+                octets = sum(map(len, words)) + len(words)
+                many = octets + len(rest) > _MOST_WORDS
             self._pause()
-        if total > _WORDS_UP_TO or total > len(first):
+        if many:
             self._wordless.append(ordinal)
         else:
-            self._words[BODY].add(ordinal, words_of(first))
-        self.size += total
+            self._words[BODY].add(ordinal, words | words_of(rest))
 
     def nothing(self) -> None:
         """Leave the message to who reads it itself."""

@@ -51,7 +51,7 @@ CREATE TABLE segment (
     ids       BLOB NOT NULL,      -- of messages, ascending, 8 octets each
     days      BLOB NOT NULL,      -- of the Date field, 4 octets each
     irregular BLOB NOT NULL,      -- ordinals, 2 octets: to be read from the message
-    wordless  BLOB NOT NULL,      -- ordinals, 2 octets: bodies too long for words
+    wordless  BLOB NOT NULL,      -- ordinals, 2 octets: bodies of too many words
     prints    BLOB NOT NULL       -- the first 8 octets of each one's digest
 );
 

@@ -163,7 +163,7 @@ def stage(tmp_path_factory):
         Home(tmp_path_factory.mktemp(name)) for name in ("read", "indexed")
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segment, "_WORDS_UP_TO", 6_000)
+        patch.setattr(segment, "_MOST_WORDS", 2_000)
         for home in (read, indexed):
             home.append("INBOX", *datas)
         fill(indexed)

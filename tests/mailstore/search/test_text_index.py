@@ -66,7 +66,7 @@ def small_pieces():
         patch.setattr(indexer, "_MANY", 3)
         patch.setattr(segment, "BLOCK", 2_000)
         patch.setattr(joining, "BLOCK", 2_000)
-        patch.setattr(segment, "_WORDS_UP_TO", 6_000)
+        patch.setattr(segment, "_MOST_WORDS", 6_000)
         patch.setattr(extract, "SLICE", 3_000)
         patch.setattr(extract, "LONGEST_HEADER", 1_500)
         patch.setattr(indexed, "_FEW", 1)

@@ -18,7 +18,7 @@ from mailstore.query import (
     TextContains,
     Uids,
 )
-from mailstore.search import indexed, segment, textdb
+from mailstore.search import extract, indexed, segment, textdb
 from tests.mailstore.search.said import fill, found
 from tests.mailstore.stores import OPTIONS, Home, Statements
 
@@ -38,12 +38,14 @@ def bodies(*words: str) -> list[bytes]:
 
 @contextmanager
 def contents_read(home):
-    """Note which blocks of the text index are read, as (segment, kind)."""
+    """Note which blocks of the text index are read, as (kind, first, last)."""
     read = []
     real = textdb.TextDatabase.contents
 
     def contents(text, row):
-        found = text._database.one("SELECT segment, kind FROM block WHERE id=?", (row,))
+        found = text._database.one(
+            "SELECT kind, first, last FROM block WHERE id = ?", (row,)
+        )
         read.append(found)
         return real(text, row)
 
@@ -54,12 +56,14 @@ def contents_read(home):
 
 @pytest.mark.parametrize("shape", ["dense", "sparse", "copied"])
 def test_a_long_body_of_another_mailbox_is_not_looked_through(home, monkeypatch, shape):
-    """Long bodies have no words: whoever is asked about one reads all of it."""
-    monkeypatch.setattr(segment, "_WORDS_UP_TO", 2_000)
+    """Bodies of too many words have no list: who is asked about one reads all of it."""
+    monkeypatch.setattr(segment, "_MOST_WORDS", 2_000)
     monkeypatch.setattr(indexed, "_FEW", 1)
     here = bodies(*["a fish", "some meat"] * 20)
     home.append("INBOX", *here[:20])
-    home.append("Archive", *bodies("long fish " * 900), *here[:20])
+    home.append(
+        "Archive", *bodies(" ".join([f"fish{at}" for at in range(900)])), *here[:20]
+    )
     home.append("INBOX", *here[20:])
     fill(home)
     mailbox = home.open()
@@ -72,11 +76,37 @@ def test_a_long_body_of_another_mailbox_is_not_looked_through(home, monkeypatch,
         wanted += [41, 43, 45, 47, 49]
     with contents_read(home) as read:
         assert found(home, mailbox, term) == wanted
-    assert [kind for _, kind in read if kind == segment.BODY] == []
+    assert segment.BODY not in [kind for kind, _, _ in read]
     archive = home.open("Archive")
     with contents_read(home) as read:
         assert found(home, archive, TextContains("fish"))[:2] == [1, 2]
-    assert segment.BODY in [kind for _, kind in read]
+    assert segment.BODY in [kind for kind, _, _ in read]
+
+
+def test_a_long_body_has_a_list_of_words_unless_they_are_too_many(home, monkeypatch):
+    monkeypatch.setattr(segment, "_MOST_WORDS", 4_000)
+    monkeypatch.setattr(extract, "SLICE", 1_000)
+    monkeypatch.setattr(indexed, "_FEW", 0)
+    monkeypatch.setattr(indexed, "_SHORT", 0)
+    many = " ".join([f"fish{at}" for at in range(900)])
+    home.append("INBOX", *bodies("long fish " * 900))
+    home.append("Archive", *bodies("x" * 9_000, many))
+    home.append("INBOX", *bodies("a " * 3_000 + "y" * 3_000 + " z"))
+    fill(home)
+    mailbox, archive = home.open(), home.open("Archive")
+    for needle, here, there in (
+        ("ng", [1], []),
+        ("x" * 5_000, [], [1]),
+        ("a", [2], []),
+        ("y" * 3_000, [2], []),
+        ("y" * 3_001, [], []),
+        ("z", [2], []),
+        ("fish", [1], [2]),
+    ):
+        with contents_read(home) as read:
+            assert found(home, mailbox, BodyContains(needle)) == here
+        assert read == []
+        assert found(home, archive, BodyContains(needle)) == there
 
 
 # -- what is kept for the next search
