@@ -9,7 +9,9 @@ at once cost about the same for each message. It works on a thread beside a serv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from mailstore.blobs import BlobStore
@@ -117,25 +119,36 @@ def _take_in(
 
 
 def _join(text: TextDatabase, pause: Callable[[], None]) -> bool:
-    """Make one segment of many small ones at the end; tell whether there were.
+    """Make one segment of many of a size, and of smaller ones among them.
 
-    Of each step there are fewer than `_MANY` then, and of the largest segments one
-    for some ten thousand messages: what a search asks grows slowly with an account.
+    It tells whether there were. A segment of each size has many of the one below, so
+    that a message's words are written a few times, and there are fewer than `_MANY`
+    of each size but the largest. What a search asks grows slowly with an account.
     """
     segments = text.segments()
-    for limit in _STEPS:
-        start = len(segments)
-        while start and _small(segments[start - 1], limit):
-            start -= 1
-        some = segments[start:]
-        if len(some) >= _MANY:
-            join(text, _fitting(some), {}, pause)
-            return True
+    sizes = list(map(_size, segments))
+    for size in range(len(_STEPS)):
+        for start, stop in _runs(sizes, size):
+            if sizes[start:stop].count(size) >= _MANY:
+                join(text, _fitting(segments[start:stop]), {}, pause)
+                return True
     return False
 
 
-def _small(segment: Segment, limit: int) -> bool:
-    return len(segment.ids) < limit and segment.words < _LARGE
+def _size(segment: Segment) -> int:
+    """Give the step of a segment's size; the number of steps for the largest."""
+    if segment.words >= _LARGE:
+        return len(_STEPS)
+    return bisect_right(_STEPS, len(segment.ids))
+
+
+def _runs(sizes: Sequence[int], size: int) -> Iterator[tuple[int, int]]:
+    """Give where neighbours begin and end that are of a size, or of smaller ones."""
+    at = 0
+    for fits, some in groupby(sizes, key=size.__ge__):
+        start, at = at, at + len(list(some))
+        if fits:
+            yield start, at
 
 
 def _fitting(segments: Sequence[Segment]) -> Sequence[Segment]:

@@ -66,6 +66,37 @@ def test_their_number_grows_with_the_logarithm(home, monkeypatch):
     assert len(found(home, mailbox, BodyContains("fish7"))) == 5 + 10
 
 
+def test_large_segments_are_not_written_again_for_a_few_small_ones(home, monkeypatch):
+    monkeypatch.setattr(indexer, "_STEPS", (4, 16))
+    monkeypatch.setattr(indexer, "_MANY", 4)
+    home.append("INBOX", *bodies(*["fish"] * 8))
+    fill(home)
+    with segments(home) as (_, (first,)):
+        pass
+    for _ in range(12):
+        home.append("INBOX", *bodies("fish", "meat"))
+        fill(home)
+        with segments(home) as (_, kept):
+            assert len(kept) <= 7
+            if len(kept) > 1:
+                assert kept[0] == first
+    # Now four of its size: together they are one of the largest.
+    with segments(home) as (_, kept):
+        assert [len(one.ids) for one in kept] == [32]
+
+
+def test_small_segments_in_front_of_a_large_one_are_joined_too(home, monkeypatch):
+    monkeypatch.setattr(indexer, "_MANY", 99)
+    monkeypatch.setattr(indexer, "_STEPS", (2,))
+    for count in (1, 1, 1, 5, 1):
+        home.append("INBOX", *bodies(*["fish"] * count))
+        fill(home)
+    monkeypatch.setattr(indexer, "_MANY", 3)
+    fill(home)
+    with segments(home) as (_, kept):
+        assert [len(one.ids) for one in kept] == [3, 5, 1]
+
+
 @contextmanager
 def inserted():
     """Note the kind and the octets of each block that is written."""
