@@ -23,6 +23,7 @@ from imapd.syntax.charset import CHARSETS, codec_of
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import ranges
+from mailstore.found import Found
 from mailstore.query import (
     DEFAULT_COMPARATOR,
     And,
@@ -229,6 +230,8 @@ def known_to(view: View, found: Sequence[int]) -> Sequence[int]:
     ``found`` are ascending UIDs of the store. New messages come behind all that a
     view has, so it is a cut (RFC 3501 §7.3.1: EXISTS comes first).
     """
+    if isinstance(found, Found):
+        return found.until(view.largest_uid)
     return found[: bisect_right(found, view.largest_uid)]
 
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, compress, islice
 from typing import Any, TypeVar
 
+from mailstore.found import Plane
 from mailstore.mime.sorting import UNDECODED
 from mailstore.query import Comparator
 from mailstore.search.collation import order_key
-from mailstore.search.planes import Plane
 
 T = TypeVar("T")
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from mailstore.found import Found, Plane, chosen, indexes
 from mailstore.query import (
     All,
     AlsoIn,
@@ -44,9 +45,11 @@ from mailstore.query import (
 from mailstore.search import planes
 from mailstore.search.fuzzy import FuzzyTest, scaled
 from mailstore.search.indexed import IndexedTexts
-from mailstore.search.planes import Columns, Plane
+from mailstore.search.planes import Columns
 from mailstore.search.texts import Texts, TextTerm, TextTest
 from mailstore.search.watch import Watch
+
+_QUICK = (All, Nothing, HasSystemFlag, HasKeyword, Uids)
 
 
 def cost(predicate: Predicate) -> int:
@@ -66,13 +69,24 @@ def cost(predicate: Predicate) -> int:
             return 0
 
 
+def is_quick(predicate: Predicate) -> bool:
+    """Tell whether a predicate costs nothing for each message, or nearly so."""
+    match predicate:
+        case And(terms) | Or(terms):
+            return all(map(is_quick, terms))
+        case Not(term):
+            return is_quick(term)
+        case _:
+            return isinstance(predicate, _QUICK)
+
+
 def evaluate(
     predicate: Predicate,
     columns: Columns,
     texts: Texts | None,
     watch: Watch,
     index: IndexedTexts | None = None,
-) -> array[int]:
+) -> Found:
     """Give the UIDs that match, ascending.
 
     ``texts`` may be None when `cost` is 0; with an ``index`` they are asked about
@@ -82,7 +96,7 @@ def evaluate(
     watch.plan(_text_terms(predicate) * len(columns.uids))
     search = _Search(columns, texts, watch, index)
     found = search.run(predicate, planes.everything(len(columns.uids)))
-    return planes.chosen(columns.uids, found)
+    return Found(columns.uids, bytes(found))
 
 
 def _text_terms(predicate: Predicate) -> int:
@@ -252,7 +266,7 @@ class _Search:
         if self._index is not None:
             known = self._index.like(term, self._ids(among))
             odd = self._index.wordless
-            places = [(at, self._columns.messages[at]) for at in planes.indexes(among)]
+            places = [(at, self._columns.messages[at]) for at in indexes(among)]
             scores = {at: known[id_] for at, id_ in places if id_ in known}
             rest = planes.of_indexes(
                 len(among), [at for at, id_ in places if id_ in odd]
@@ -270,7 +284,7 @@ class _Search:
             raise ValueError("a text term needs the messages' texts")
         test = FuzzyTest(term, self._texts)
         scores = {}
-        for message in self._texts.messages(planes.indexes(among)):
+        for message in self._texts.messages(indexes(among)):
             self._watch.step()
             score = test(message)
             if score:
@@ -284,7 +298,7 @@ class _Search:
     def _ids(self, among: Plane) -> Sequence[int]:
         """Give the ids of messages, ascending."""
         columns = self._columns
-        ids = planes.chosen(columns.messages, among)
+        ids = chosen(columns.messages, among)
         return ids if columns.ordered else sorted(set(ids))
 
     def _by_reading(self, term: TextTerm, among: Plane) -> Plane:
@@ -292,7 +306,7 @@ class _Search:
             raise ValueError("a text term needs the messages' texts")
         test = TextTest(term, self._texts)
         found: list[int] = []
-        for message in self._texts.messages(planes.indexes(among)):
+        for message in self._texts.messages(indexes(among)):
             self._watch.step()
             if test(message):
                 found.append(message.at)

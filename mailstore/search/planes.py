@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Protocol
 
+from mailstore.found import Plane, chosen, indexes
 from mailstore.index.records import LOW_KEYWORDS
 from mailstore.query import Compare
 
-Plane = bytes | bytearray
 _DAY = 86_400
 _FAR = 86_400  # seconds; a zone is less than a day
 _SPARSE = 8  # of so many messages one: then each is looked up by itself
@@ -67,32 +67,12 @@ def inverse(a: Plane) -> Plane:
     return a.translate(_INVERSE)
 
 
-def indexes(plane: Plane) -> list[int]:
-    """Give the indexes of the messages in a plane, ascending."""
-    found: list[int] = []
-    at = plane.find(1)
-    while at >= 0:
-        found.append(at)
-        at = plane.find(1, at + 1)
-    return found
-
-
 def of_indexes(count: int, chosen: Sequence[int]) -> Plane:
     """Give the plane of some indexes."""
     plane = bytearray(count)
     for at in chosen:
         plane[at] = 1
     return plane
-
-
-def chosen(column: array[int], plane: Plane) -> array[int]:
-    """Give a column's values for the messages in a plane."""
-    count = plane.count(1)
-    if count == len(column):
-        return column[:]
-    if count * _SPARSE < len(column):
-        return array(column.typecode, [column[at] for at in indexes(plane)])
-    return array(column.typecode, list(compress(column, plane)))
 
 
 def only(columns: Columns, uids: Collection[int]) -> Columns:

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, compress
 from typing import Any, Protocol, TypeVar
 
+from mailstore.found import Plane, indexes
 from mailstore.model import Forest
 from mailstore.query import Comparator, Criterion, SortKey, Threading
 from mailstore.runs import runs
 from mailstore.search import threads
 from mailstore.search.columns import Links, TextColumn, in_order, numbers
-from mailstore.search.planes import Plane, indexes
 from mailstore.search.threads import Thread, Tree
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mailstore.blobs import BlobReader
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, NotFound, ReadOnly
+from mailstore.found import Found
 from mailstore.index.database import Database
 from mailstore.index.flags import FlagsStored
 from mailstore.index.private_store import Wanted
@@ -270,7 +271,7 @@ class Mailbox:
 
     async def search(
         self, predicate: Predicate, following: Following = UNFOLLOWED
-    ) -> array[int]:
+    ) -> Found:
         """Give the UIDs that match, ascending; exact (RFC 3501 §6.4.4).
 
         None, when it was cancelled. Raises `TooMany` when it took too long.
@@ -308,7 +309,7 @@ class Mailbox:
 
         What is equal by all criteria stays in the order of the mailbox.
         """
-        found = await self.search(predicate, following)
+        found = (await self.search(predicate, following)).uids
         scores: Sequence[int] = ()
         if any(one.key is SortKey.RELEVANCY for one in criteria):
             scores = await self.relevancy(predicate, found, following)
@@ -325,7 +326,7 @@ class Mailbox:
         following: Following = UNFOLLOWED,
     ) -> Forest:
         """Give the messages that match, in threads (RFC 5256 §3)."""
-        found = await self.search(predicate, following)
+        found = (await self.search(predicate, following)).uids
         return await self._sorting(comparator, following).thread(found, algorithm)
 
     def _sorting(self, comparator: Comparator, following: Following) -> Sorting:

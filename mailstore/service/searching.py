@@ -7,17 +7,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from mailstore.blobs import BlobStore
 from mailstore.errors import Busy, Corrupt
+from mailstore.found import NOTHING, Found
 from mailstore.index import entries, textsource
 from mailstore.index.database import Database
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
 from mailstore.model import MailboxId
 from mailstore.query import Following, Predicate
-from mailstore.search.evaluate import cost, evaluate
+from mailstore.search.evaluate import cost, evaluate, is_quick
 from mailstore.search.evaluate import relevancy as scores_of
 from mailstore.search.indexed import IndexedTexts
 from mailstore.search.kept import Kept
@@ -31,7 +32,11 @@ from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 
 _AT_ONCE = 10_000  # messages whose columns are searched on the event thread
+_AT_ONCE_QUICKLY = 200_000  # by terms that take no time for each message
 _BATCH = 256
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 def columns_of(state: MailboxState) -> Columns:
@@ -52,9 +57,12 @@ def columns_of(state: MailboxState) -> Columns:
 
 
 def _columns_at_once(state: MailboxState) -> Columns:
-    """Give a state's columns themselves, for who is done before they change."""
+    """Give a state's columns themselves, for who is done before they change.
+
+    But for the UIDs: what is found goes on speaking of them.
+    """
     return Columns(
-        state.uids,
+        state.uids[:],
         state.system,
         state.keywords,
         state.more,
@@ -150,16 +158,17 @@ async def search(
     predicate: Predicate,
     following: Following,
     me: str = "",
-) -> array[int]:
+) -> Found:
     """Give the UIDs that match, ascending; none when it was cancelled.
 
     ``me`` owns the private annotations that are looked at. Raises `TooMany` when it
     took too long.
     """
     expensive = cost(predicate) > 0 or needs_lookup(predicate)
-    if not expensive and len(state.uids) <= _AT_ONCE:
+    most = _AT_ONCE if not is_quick(predicate) else _AT_ONCE_QUICKLY
+    if not expensive and len(state.uids) <= most:
         return evaluate(predicate, _columns_at_once(state), None, Watch())
-    work = _Work(parts, state.id, columns_of(state), following, evaluate, me)
+    work = _Work(parts, state.id, columns_of(state), following, _UIDS, me)
     async with parts.turns:
         found = await in_pool(parts.runtime, Pool.SEARCH, lambda: work.run(predicate))
     if work.unindexed:
@@ -179,14 +188,14 @@ async def relevancy(
     Nothing when it was cancelled. Raises `TooMany` when it took too long.
     """
     columns = only(columns_of(state), uids)
-    work = _Work(parts, state.id, columns, following, scores_of)
+    work = _Work(parts, state.id, columns, following, _SCORES)
     async with parts.turns:
         scores = await in_pool(parts.runtime, Pool.SEARCH, lambda: work.run(predicate))
     known = dict(zip(columns.uids, scores, strict=False))
     return array("B", [known.get(uid, 1) for uid in uids])
 
 
-class Give(Protocol):
+class Give(Protocol[T_co]):
     """What is given of a search: the UIDs that match, or their scores."""
 
     def __call__(
@@ -196,10 +205,22 @@ class Give(Protocol):
         texts: Texts | None,
         watch: Watch,
         index: IndexedTexts | None = None,
-    ) -> array[int]: ...
+    ) -> T_co: ...
 
 
-class _Work:
+@dataclass(frozen=True, slots=True)
+class _Answer(Generic[T]):
+    """How an answer is made, and what it is when the search was cancelled."""
+
+    give: Give[T]
+    nothing: T
+
+
+_UIDS = _Answer(evaluate, NOTHING)
+_SCORES = _Answer(scores_of, array("B"))
+
+
+class _Work(Generic[T]):
     """A search, on a thread of the pool."""
 
     def __init__(
@@ -208,19 +229,20 @@ class _Work:
         mailbox: MailboxId,
         columns: Columns,
         following: Following,
-        give: Give,
+        answer: _Answer[T],
         me: str = "",
     ) -> None:
         self._parts = parts
         self._mailbox = mailbox
         self._columns = columns
-        self._give = give
+        self._give = answer.give
+        self._nothing = answer.nothing
         self._me = me
         self._following = following
         self._watch = Watch()
         self.unindexed = False  # whether messages were read that the index lacks
 
-    def run(self, predicate: Predicate) -> array[int]:
+    def run(self, predicate: Predicate) -> T:
         """Give what is wanted of the messages; nothing when it was cancelled."""
         # Here, because each thread has a clock of its own for the time it has spent.
         self._watch = _watch(self._parts.runtime, self._following)
@@ -231,9 +253,9 @@ class _Work:
                 lookups = Lookups(database, self._mailbox, self._me, self._watch)
                 return self._find(lookups.answer(predicate), database)
         except Cancelled:
-            return array("I")
+            return self._nothing
 
-    def _find(self, predicate: Predicate, database: Database) -> array[int]:
+    def _find(self, predicate: Predicate, database: Database) -> T:
         """Search with the text index if it is sound."""
         if cost(predicate) == 0:
             return self._give(predicate, self._columns, None, self._watch)
@@ -250,7 +272,7 @@ class _Work:
 
     def _evaluate(
         self, predicate: Predicate, database: Database, text: TextDatabase | None
-    ) -> array[int]:
+    ) -> T:
         parts, columns = self._parts, self._columns
         watch = self._watch
         index = None

@@ -42,6 +42,7 @@ NO_FILES = (
     "mailstore.model",
     "mailstore.errors",
     "mailstore.query",
+    "mailstore.found",
     "mailstore.changes",
     "mailstore.lanes",
     "mailstore.service",

@@ -18,6 +18,7 @@ MAILSTORE = (
     "mailstore.errors",
     "mailstore.rights",
     "mailstore.query",
+    "mailstore.found",
     "mailstore.changes",
     "mailstore.lanes",
     "mailstore.service",

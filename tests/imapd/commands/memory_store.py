@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailstore import errors, query
+from mailstore.found import Found
 from mailstore.mime.date import sent_date
 from mailstore.mime.header import fields, unfold
 from mailstore.mime.ingest import ingest
 from mailstore.mime.scanner import scan
-from mailstore.mime.text import all_header_text, body_texts, contains, fold, header_text
 from mailstore.model import (
     DELETED,
     FIRST_KEYWORD_BIT,
@@ -36,6 +36,7 @@ from mailstore.model import (
     Stored,
 )
 from tests.mailstore.search import sort_reference
+from tests.mailstore.search.said import Said
 
 DAY = 86_400
 
@@ -320,9 +321,10 @@ class MemoryMailbox:
 
     async def search(
         self, predicate: query.Predicate, following: query.Following | None = None
-    ) -> array[int]:
+    ) -> Found:
         rows = [self.box.rows[uid] for uid in sorted(self.box.rows)]
-        return array("I", [r.uid for r in rows if matches(self.box, r, predicate)])
+        marks = bytes([matches(self.box, row, predicate) for row in rows])
+        return Found(array("I", [row.uid for row in rows]), marks)
 
     async def sort(
         self,
@@ -421,34 +423,17 @@ def matches(box: Box, row: Row, predicate: query.Predicate) -> bool:
         case query.Not(term):
             return not matches(box, row, term)
         case query.HeaderContains() | query.BodyContains() | query.TextContains():
-            return _has_text(row.data, predicate)
-        case query.Fuzzy():
-            raise AssertionError("what it finds is the real store's to say")
+            return Said(row.data).has(predicate)
         case query.MessageIn(numbers):
             return row.uid in numbers
         case query.EmailIdIs(number) | query.ThreadIs(number):
             return row.uid == number
-        case query.AnnotationContains() | query.AlsoIn() | query.HasAttachment():
+        case query.Fuzzy() | query.AnnotationContains() | query.AlsoIn():
+            raise AssertionError("what it finds is the real store's to say")
+        case query.HasAttachment():
             raise AssertionError("what it finds is the real store's to say")
         case _:
             return _has_number(box, row, predicate)
-
-
-def _has_text(
-    data: bytes,
-    predicate: query.HeaderContains | query.BodyContains | query.TextContains,
-) -> bool:
-    root = scan(data)
-    header = data[root.header : root.body]
-    needle = fold(predicate.needle)
-    if isinstance(predicate, query.HeaderContains):
-        texts = header_text(header, predicate.name.encode("ascii"))
-        return any(needle in fold(text) for text in texts)
-    if contains(body_texts(data, root), needle):
-        return True
-    return isinstance(predicate, query.TextContains) and contains(
-        [all_header_text(header)], needle
-    )
 
 
 def _has_number(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from imapd.session.limits import Limits
+from mailstore import found
 from tests.support.session import World
 
 
@@ -39,3 +42,64 @@ def test_a_search_that_takes_too_long_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("mailstore.search.watch.time.thread_time", lambda: next(times))
     session.no(b"SEARCH BODY body", "LIMIT")
     world.close()
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A session, and how many lists of UIDs were made for its searches."""
+    world = World(tmp_path)
+    world.deliver(*[b"Subject: %d\r\n\r\nbody" % n for n in range(120)])
+    session = world.session(mailbox=b"INBOX")
+    session.ok(b"STORE 3:11,50:99 +FLAGS.SILENT (\\Seen)")
+    lists = []
+
+    def chosen(column, plane):
+        lists.append(len(column))
+        return real(column, plane)
+
+    real = found.chosen
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "chosen", chosen)
+        yield world, session, lists
+    world.close()
+
+
+SEEN = [*range(3, 12), *range(50, 100)]
+
+
+def numbers(answer) -> list[int]:
+    (line,) = [one for one in answer.raw.split(b"\r\n") if one.startswith(b"* SEARCH")]
+    return list(map(int, line.split()[2:]))
+
+
+def test_many_numbers_are_told_without_a_list_of_them(told):
+    """Where no UID is missing, and by number anywhere: as many as come and go."""
+    _, session, lists = told
+    assert numbers(session.ok(b"SEARCH SEEN")) == SEEN
+    assert numbers(session.ok(b"UID SEARCH SEEN")) == SEEN
+    assert b"COUNT 59" in session.ok(b"SEARCH RETURN (COUNT) SEEN").raw
+    assert lists == []
+    session.ok(b"STORE 20,60 +FLAGS.SILENT (\\Deleted)")
+    session.ok(b"EXPUNGE")
+    lists.clear()
+    left = [uid for uid in SEEN if uid != 60]
+    after = [uid - (uid > 20) - (uid > 60) for uid in left]
+    assert numbers(session.ok(b"SEARCH SEEN")) == after
+    assert lists == []
+    assert numbers(session.ok(b"UID SEARCH SEEN")) == left
+
+
+def test_a_view_that_is_behind_has_numbers_of_its_own(told):
+    world, session, _ = told
+    other = world.session(mailbox=b"INBOX")
+    other.ok(b"STORE 20,60 +FLAGS.SILENT (\\Deleted)")
+    other.ok(b"EXPUNGE")
+    world.deliver(b"Subject: new\r\n\r\nbody")
+    other.ok(b"NOOP")
+    other.ok(b"STORE 119 +FLAGS.SILENT (\\Seen)")
+    # RFC 3501 §7.4.1: no removal is told during SEARCH, and no message before EXISTS.
+    left = [uid for uid in SEEN if uid != 60]
+    assert numbers(session.ok(b"SEARCH SEEN")) == left
+    session.ok(b"NOOP")
+    after = [uid - (uid > 20) - (uid > 60) for uid in left]
+    assert numbers(session.ok(b"SEARCH SEEN")) == [*after, 119]

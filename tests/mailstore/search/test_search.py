@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailstore import query
+from mailstore.found import indexes
 from mailstore.lanes import Pool
 from mailstore.model import Arrival, InternalDate
 from mailstore.query import (
@@ -205,7 +204,13 @@ def test_big_mailboxes_are_searched_in_a_pool(stage, monkeypatch):
 
     monkeypatch.setattr(home.runtime, "start", count)
     assert search(stage, HasSystemFlag(4)) == [5]
+    assert len(started) == 0  # flags alone take next to no time
+    both = And((HasSystemFlag(4), Size(Compare.LESS, 9_999)))
+    assert search(stage, both) == [5]
     assert len(started) == 1
+    monkeypatch.setattr(searching, "_AT_ONCE_QUICKLY", 3)
+    assert search(stage, HasSystemFlag(4)) == [5]
+    assert len(started) == 2
 
 
 @given(st.lists(st.booleans(), max_size=30), st.data())
@@ -218,7 +223,7 @@ def test_planes_are_sets(first, data):
     assert list(planes.both(a, b)) == [x and y for x, y in pairs]
     assert list(planes.either(a, b)) == [x or y for x, y in pairs]
     assert list(planes.inverse(a)) == [not x for x in first]
-    assert planes.of_indexes(len(a), planes.indexes(a)) == a
+    assert planes.of_indexes(len(a), indexes(a)) == a
 
 
 def test_text_tests_are_made_once(stage):
@@ -226,4 +231,4 @@ def test_text_tests_are_made_once(stage):
     test = TextTest(term, NoTexts())
     home, mailbox, _ = stage
     assert not test(home.run(_first_text(stage)))
-    assert array("I", [3]) == home.run(mailbox.search(term))
+    assert list(home.run(mailbox.search(term))) == [3]

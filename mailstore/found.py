@@ -1,0 +1,82 @@
+"""What a search found: UIDs, and where they stand among those of the mailbox.
+
+Who tells all of them has no use for a number object for each: to know which ones of a
+column are meant is enough. Everybody else takes it as the ascending UIDs that it is::
+
+    found = Found(array("I", [3, 4, 9]), bytes([1, 0, 1]))
+    list(found) == [3, 9]
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import compress
+from typing import overload
+
+Plane = bytes | bytearray
+"""One byte for each of some things: 1 for those that are meant, else 0."""
+
+_SPARSE = 8  # of so many things one: then each is looked up by itself
+
+
+def indexes(plane: Plane) -> list[int]:
+    """Give the indexes of the messages in a plane, ascending."""
+    found: list[int] = []
+    at = plane.find(1)
+    while at >= 0:
+        found.append(at)
+        at = plane.find(1, at + 1)
+    return found
+
+
+def chosen(column: array[int], plane: Plane) -> array[int]:
+    """Give a column's values for the messages in a plane."""
+    count = plane.count(1)
+    if count == len(column):
+        return column[:]
+    if count * _SPARSE < len(column):
+        return array(column.typecode, [column[at] for at in indexes(plane)])
+    return array(column.typecode, list(compress(column, plane)))
+
+
+class Found(Sequence[int]):
+    """The UIDs of a column, ascending, that a plane marks: one byte for each, 1 or 0.
+
+    Neither is changed by anybody.
+    """
+
+    __slots__ = ("_uids", "column", "plane")
+
+    def __init__(self, column: array[int], plane: bytes) -> None:
+        self.column = column
+        self.plane = plane
+        self._uids: array[int] | None = None
+
+    @property
+    def uids(self) -> array[int]:
+        """The UIDs by themselves."""
+        if self._uids is None:
+            self._uids = chosen(self.column, self.plane)
+        return self._uids
+
+    def until(self, largest: int) -> Found:
+        """Leave out the UIDs above one."""
+        if not self.column or self.column[-1] <= largest:
+            return self
+        end = bisect_right(self.column, largest)
+        return Found(self.column[:end], self.plane[:end])
+
+    def __len__(self) -> int:
+        return self.plane.count(1)
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> array[int]: ...
+    def __getitem__(self, at: int | slice) -> int | array[int]:
+        return self.uids[at]
+
+
+NOTHING = Found(array("I"), b"")
