@@ -47,8 +47,7 @@ class SpecialUse(enum.Enum):
     ALL = "\\All"
 
 
-VIRTUAL_USES = (SpecialUse.ALL, SpecialUse.FLAGGED)
-"""Uses of mailboxes that show other ones' mail; there are none here."""
+VIRTUAL_USES = (SpecialUse.ALL, SpecialUse.FLAGGED)  # that show others' mail: none
 
 DEFAULT_MAILBOXES: tuple[tuple[str, SpecialUse | None], ...] = (
     (INBOX, None),
@@ -84,6 +83,7 @@ class MailboxEntry:
     special_use: SpecialUse | None = None
     id: MailboxId | None = None
     personal: bool = True  # False: it is in somebody else's namespace
+    readable: bool = True  # False: who sees it may not read it
 
 
 @dataclass(frozen=True, slots=True)

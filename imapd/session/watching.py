@@ -62,6 +62,10 @@ class Watch(Protocol):
         """
         ...
 
+    def annotations(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Give (mailbox, entries) of news in others' mailboxes, since the last call."""
+        ...
+
     @property
     def items(self) -> tuple[FetchItem, ...]:
         """What is told of each message that is new in the selected mailbox."""

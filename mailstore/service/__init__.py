@@ -3,22 +3,23 @@
 Everything here is ``async def`` or reads memory; every call raises `StoreError`
 alone. The parts: `Store` opens accounts, an `Account` has mailboxes by name, `Access`
 is one login's way to its own account and to what others let it see, a `Mailbox` is one
-that somebody has selected; a `Follower` hears of them all.
+that somebody has selected; a `Following` hears of them all.
 """
 
 from mailstore.service.access import Access
 from mailstore.service.account import Account
+from mailstore.service.following import Following, Reached
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.options import DeliveryOptions, StoreOptions
-from mailstore.service.overview import Follower
 from mailstore.service.store import Store
 
 __all__ = [
     "Access",
     "Account",
     "DeliveryOptions",
-    "Follower",
+    "Following",
     "Mailbox",
+    "Reached",
     "Store",
     "StoreOptions",
 ]

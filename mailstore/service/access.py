@@ -12,6 +12,7 @@ mailbox is answered as if it weren't there (RFC 4314 §6). Invariants:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -34,11 +35,11 @@ from mailstore.rights import NEEDS, Operation, Person
 from mailstore.service import making
 from mailstore.service.account import Account
 from mailstore.service.acls import Guard, Permit, PersonPermit, unguarded
+from mailstore.service.following import Following
 from mailstore.service.guests import status_for, visitor, whose_flags
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.options import StoreOptions
-from mailstore.service.overview import Follower
 from mailstore.service.places import Place, Target
 from mailstore.service.visible import Visible, merged
 
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from mailstore.service.access_urlkeys import AccessUrlKeys
     from mailstore.service.rights_lists import AccessRights
     from mailstore.service.store import Store
+
+
+_OWN_NOTES = 256  # of one's own changes that needn't be told as news
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ class Access:
         self._person: Person | None = None
         self._person_version = -1
         self._visible = Visible(self)
+        # (owner, version) of what it annotated itself in others' mailboxes
+        self.annotated: deque[tuple[AccountId, int]] = deque(maxlen=_OWN_NOTES)
 
     # -- who, and where
 
@@ -295,9 +301,16 @@ class Access:
         """Take a name off the list of LSUB; no error if it isn't there."""
         await self.own.unsubscribe(name)
 
-    def follow(self, wake: Callable[[], None]) -> Follower:
-        """Give what tells of changes in one's own mailboxes."""
-        return self.own.follow(wake)
+    def follow(
+        self,
+        wake: Callable[[], None],
+        about: Callable[[MailboxEntry], bool] | None = None,
+    ) -> Following:
+        """Give what tells of changes in one's own mailboxes.
+
+        And in those of others that it is ``about``.
+        """
+        return Following(self, wake, about)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` when names or annotations may have changed; gives its end."""

@@ -115,4 +115,7 @@ class AccessMetadata:
             if not mine and any(e.lower() == SPECIAL_USE for e in values):
                 raise InvalidUse("others' mailboxes have no use here")
             version = await self._of(found).set(found.name, values, found.permit.guard)
-            return version if mine else 0
+            if mine:
+                return version
+            self._access.annotated.append((found.account.id, version))
+            return 0

@@ -243,12 +243,12 @@ class Account:
 
         await self.lane.write(work)
 
-    def follow(self, wake: Callable[[], None]) -> Follower:
+    def follow(self, wake: Callable[[], None], by: Follower | None = None) -> Follower:
         """Give what tells of changes in all mailboxes; ``wake`` is called for each.
 
         It is idle until `Follower.begin`.
         """
-        return Follower(self._overview, wake)
+        return Follower(self._overview, wake, by)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` when names or annotations may have changed; gives its end."""
@@ -473,6 +473,8 @@ class Account:
             if self.opened.behind(opened):
                 await self.opened.catch_up(opened)
         await self._overview.suspect()
+        if self.acls.changed():
+            self._wake()
 
     async def close(self) -> None:
         """Give the account back; it stays open for the next who asks."""

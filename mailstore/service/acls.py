@@ -38,6 +38,7 @@ class Acls:
         self._version = -1
         self._lists: dict[MailboxId, Acl] = {}
         self._every: Mapping[MailboxId, Acl] | None = None
+        self._told = 0
 
     @property
     def version(self) -> int:
@@ -47,6 +48,11 @@ class Acls:
         if versions.acls != self._version:
             self._version, self._lists, self._every = versions.acls, {}, None
         return self._version
+
+    def changed(self) -> bool:
+        """Tell whether a list has changed since the last call, as of the last look."""
+        before, self._told = self._told, self._versions.acls
+        return before != self._told
 
     def of(self, mailbox: MailboxId) -> Acl:
         """Give a mailbox's list."""

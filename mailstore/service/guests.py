@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mailstore.index import private
 from mailstore.index.private import Private
-from mailstore.model import SEEN, MailboxStatus
+from mailstore.model import SEEN, MailboxCounts, MailboxStatus
 from mailstore.rights import Person
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ def status_for(own: Account, account: Account, status: MailboxStatus) -> Mailbox
     # Of two moments: a message may have come or gone between them.
     unseen = max(0, status.messages - seen.get(status.id, 0))
     return replace(status, unseen=unseen)
+
+
+def unseen_for(own: Account, account: Account, counts: MailboxCounts) -> int:
+    """Count what is unread for a login in a mailbox of an account."""
+    whose = whose_flags(own, account)
+    if whose is None or not whose.mask & SEEN:
+        return counts.unseen
+    seen = private.seen(account.readers.event, [counts.id], whose.person)
+    return max(0, counts.messages - seen.get(counts.id, 0))
 
 
 def visitor(access: Access, account: Account) -> Callable[[], Person | None]:

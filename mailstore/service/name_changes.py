@@ -12,6 +12,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TypeVar
 
+from mailstore.lanes import Runtime, give_way
 from mailstore.model import DELIMITER, MailboxEntry, NameChange
 
 _STEP = 512  # names that are looked at in one step
@@ -57,6 +58,21 @@ def name_changes(
                 changes.append(NameChange(known, entry))
         yield
     return tuple(changes)
+
+
+async def changes_in_turns(
+    runtime: Runtime, before: Sequence[MailboxEntry], after: Sequence[MailboxEntry]
+) -> tuple[NameChange, ...]:
+    """Give `name_changes`, of long lists in turns with others."""
+    steps = name_changes(before, after)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: tuple[NameChange, ...] = end.value
+            return found
+        if len(after) > _STEP:
+            await give_way(runtime)
 
 
 def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -34,7 +34,7 @@ from mailstore.model import (
     MailboxId,
     NameChange,
 )
-from mailstore.service.name_changes import name_changes
+from mailstore.service.name_changes import changes_in_turns
 from mailstore.service.names import Names
 from mailstore.service.readers import Readers
 from mailstore.service.searching import Turns
@@ -85,15 +85,22 @@ class Own:
 class Follower:
     """One session that follows an account; made by `Account.follow`.
 
-    It also notes what its session commits, if it was made the `actor` there. ``wake``
-    is called on the event thread when `changes` may have something to say.
+    It also notes what its session commits, if it was made the `actor` there; with
+    ``by`` another follower is that. ``wake`` is called on the event thread when
+    `changes` may have something to say.
     """
 
-    __slots__ = ("_overview", "_own", "_version", "_wake", "woken")
+    __slots__ = ("_overview", "_own", "_session", "_version", "_wake", "woken")
 
-    def __init__(self, overview: Overview, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        overview: Overview,
+        wake: Callable[[], None],
+        by: Follower | None = None,
+    ) -> None:
         self._overview = overview
         self._wake = wake
+        self._session = by or self
         self._version = -1
         self._own: dict[MailboxId, Own] = {}
         self.woken = False
@@ -137,7 +144,7 @@ class Follower:
         self.woken = False
         if not self.following:
             return AccountChanges()
-        self._version, found = await self._overview.since(self._version, self)
+        self._version, found = await self._overview.since(self._version, self._session)
         return found
 
     def expect(self, mailbox: MailboxId, name: str) -> None:
@@ -425,26 +432,15 @@ class Overview:
             by_name |= {entry.name: entry for entry in part}
         # Each commit counts the version up by one.
         own = len(hints) == 1 and version == self._names_version + 1
-        changes = await self._changed(entries) if self._loaded else ()
+        changes: tuple[NameChange, ...] = ()
+        if self._loaded:
+            changes = await changes_in_turns(self._runtime, self.entries, entries)
         self.entries, self._names_version = entries, version
         self._by_id, self._by_name = by_id, by_name
         for gone in self._counts.keys() - by_id.keys():
             del self._counts[gone]
         if self._loaded:
             self._note_names(changes, hints[0] if own else None)
-
-    async def _changed(
-        self, entries: tuple[MailboxEntry, ...]
-    ) -> tuple[NameChange, ...]:
-        steps = name_changes(self.entries, entries)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                found: tuple[NameChange, ...] = end.value
-                return found
-            if len(entries) > _STEP:
-                await give_way(self._runtime)
 
     def _note_names(self, changes: tuple[NameChange, ...], by: object | None) -> None:
         if changes:

@@ -31,6 +31,7 @@ from mailstore.service.object_ids import ObjectIds
 from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.reserve import Reserve
+from mailstore.service.shares import Shares
 from mailstore.service.space import check_space
 from mailstore.service.transfer import settle
 from mailstore.writer import Outcome
@@ -58,7 +59,9 @@ class Store:
         self.directory = Directory(
             path / "directory.db", runtime, around.options.directory
         )
+        self.shares = Shares(runtime, around.bus)
         around.bus.subscribe(self._noticed)
+        self.shares.compare(self.directory.version())
         self._looks = runtime.later(_LOOK_SECONDS, self._look)
         self._keeps = runtime.later(0, self._keep_reserve)
 
@@ -153,6 +156,13 @@ class Store:
         self._object_ids[owner] = account.object_ids
         return MailboxId(owner * FIRST_OF_OTHERS + mailbox)
 
+    def owner_numbered(self, number: int) -> AccountId | None:
+        """Give the owner of whose mailboxes `number` gives these upper digits."""
+        for owner, known in self._owners.items():
+            if known == number:
+                return owner
+        return None
+
     def id_in(
         self, account: Account, number: MailboxId, own: Account
     ) -> MailboxId | None:
@@ -193,6 +203,7 @@ class Store:
             self.directory.sharing.tidy(owner.id, named)
 
         await in_pool(self._runtime, Pool.WRITE, work)
+        self.shares.changed(owner.id)
 
     async def _open(self, id_: AccountId) -> Account:
         if self._closed:
@@ -241,6 +252,7 @@ class Store:
         await in_pool(self._runtime, Pool.READ, remove)
 
     def _noticed(self, notice: ChangeNotice) -> None:
+        self.shares.noticed(notice)
         account = self._accounts.get(notice.account)
         if account is not None:
             account.noticed(notice.mailbox)
@@ -248,6 +260,7 @@ class Store:
     def _look(self) -> None:
         """Let every account look, for all its sessions at once."""
         self._looks = self._runtime.later(_LOOK_SECONDS, self._look)
+        self.shares.compare(self.directory.version())
         for account in self._accounts.values():
             if account.users > 0:
                 # One by one, with the sockets' turn in between when they are many.

@@ -107,6 +107,7 @@ def visible_entries(
             subscribed=False,
             id=access.number(account, entry.id),
             personal=False,
+            readable=bool(rights & Right.READ),
         )
 
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mailstore.maintenance.check import check
 from tests.fuzz.rights_model import ALL, FIXED, OK, OWN_RIGHTS, SEEN, Box, Model
+from tests.fuzz.rights_watcher import Watcher
 from tests.support.responses import AclLine, Fetch, ListLine, MyRightsLine, StatusLine
 from tests.support.session import Answer, Session, World
 
@@ -71,6 +72,8 @@ class Rights(RuleBasedStateMachine):
                 self._give(OWNER, (OWNER, name), GUEST, "", "lrswite")
         for flags in ({SEEN}, set(), {"k"}):
             self._put(OWNER, (OWNER, "Work"), flags)
+        self.watcher = Watcher(self.world.session(GUEST))
+        self.watcher.begin()
         for who in (OWNER, GUEST):
             self.select(who, (OWNER, "Work"), examine=False)
 
@@ -305,6 +308,24 @@ class Rights(RuleBasedStateMachine):
         for who in PEOPLE:
             self._compare_selected(who)
             self._compare_names(who)
+
+    @invariant()
+    def who_follows_others_was_told_of_all(self):
+        """NOTIFY (RFC 5465 §5.4, §5.9): what it was told is what it would find."""
+        self.watcher.listen()
+        known = dict(self.watcher.barred)
+        for box in self.model.boxes:
+            name = self._wire(GUEST, (box.owner, box.name)).strip('"')
+            has = self.model.rights(GUEST, box)
+            if box.owner == GUEST or "l" not in has:
+                continue
+            barred = known.pop(name, None)
+            if box.real:
+                assert barred is ("r" not in has), name
+            if box.real and not barred:
+                assert self.watcher.counts[name] == self._counts(GUEST, box), name
+        own = {name for name in known if not name.startswith(("Other", "Shared"))}
+        assert known.keys() == own
 
     def _compare_selected(self, who: str) -> None:
         here = self.selected.get(who)

@@ -17,7 +17,7 @@ from imapd.extensions.metadata.commands import NAME, OWN, SERVER_NAME
 from imapd.session.context import Context
 from imapd.session.metadata_responses import changed_response
 from imapd.session.names import uses_utf8
-from imapd.session.watching import Moment
+from imapd.session.watching import Moment, Watch
 from mailstore.model import AccountId, MailboxEntry
 
 OF_MAILBOX = "MAILBOXMETADATACHANGE"
@@ -79,6 +79,22 @@ class MetadataNews:
             await self._tell_mailboxes(context, before.mailboxes)
         if before.server != now.server:
             self._tell_server(context, before.server)
+        if session.watch is not None:
+            await self._tell_of_others(context, session.watch)
+
+    async def _tell_of_others(self, context: Context, watch: Watch) -> None:
+        """Tell of others' mailboxes, to who follows them (RFC 5465 §5.6)."""
+        changed = watch.annotations()
+        if not changed:
+            return
+        utf8 = uses_utf8(context)
+        named = {entry.name: entry for entry in await context.account.mailboxes()}
+        for name, entries in changed:
+            entry = named.get(name)
+            if entry is None or not entry.readable:
+                continue  # meanwhile the right was taken
+            if watch.wants(OF_MAILBOX, entry):
+                context.reply.untagged(changed_response(name, entries, utf8=utf8))
 
     def _follows(self, context: Context) -> bool:
         watch = context.session.watch

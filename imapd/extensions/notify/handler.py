@@ -29,10 +29,11 @@ async def run(context: Context, node: Notify) -> Completed:
     if node.groups and selected is not None:
         # §3.1: a NOOP is implied, whatever was wanted until now.
         await selected.view.tell(context.reply, removals=True, with_uid=False)
-    follower = context.account.follow(context.input.wake)
     interests = Interests(node, utf8=uses_utf8(context), of_messages=of_messages)
     if interests.selected is not None:
         asked_for(context, interests.selected.items)
+    about = interests.concern if interests.everywhere else None
+    follower = context.account.follow(context.input.wake, about)
     watch = NotifyWatch(interests, follower, context.input.wake)
     try:
         former = before if isinstance(before, NotifyWatch) else None

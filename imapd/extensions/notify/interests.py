@@ -142,6 +142,24 @@ class Interests:
                 self._groups.append(_ready(group, utf8=utf8))
 
     @property
+    def everywhere(self) -> bool:
+        """Whether mailboxes of others may be among those that something is wanted of.
+
+        PERSONAL and INBOXES are of one's own.
+        """
+        return any(
+            group.events and (group.subscribed or group.names is not None)
+            for group in self._groups
+        )
+
+    def concern(self, entry: MailboxEntry) -> bool:
+        """Tell whether anything is wanted of a mailbox."""
+        for group in self._groups:
+            if group.about(entry):
+                return bool(group.events)
+        return False
+
+    @property
     def of_others(self) -> bool:
         """Whether anything is wanted beside the selected mailbox's messages."""
         return any(group.events for group in self._groups)

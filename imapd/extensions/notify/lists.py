@@ -34,7 +34,9 @@ class NameNews:
         """Write the response, without ``* ``."""
         entry = self.entry
         attributes = name_attributes(registry, entry)
-        if not entry.selectable:
+        if not entry.readable:
+            attributes.append("\\NoAccess")  # §3.1, §5.9
+        elif not entry.selectable:
             # §5.4: whatever is left of a deleted mailbox is no mailbox.
             attributes.insert(0, "\\NonExistent")
         if entry.subscribed:
@@ -102,9 +104,9 @@ def _changed(
     told: NamesTold, before: MailboxEntry | None, after: MailboxEntry | None
 ) -> Iterator[NameNews]:
     entry = after or _gone(before)
-    existed = before is not None and before.selectable
+    existed = before is not None and _is_mailbox(before)
     want = told.interests.want
-    name_event = existed != entry.selectable or (
+    name_event = existed != _is_mailbox(entry) or (
         before is not None and replace(before, subscribed=entry.subscribed) != entry
     )
     subscribed = before is not None and before.subscribed
@@ -112,7 +114,7 @@ def _changed(
         subscribed != entry.subscribed and want(SUBSCRIPTION_CHANGE, before, entry)
     ):
         yield from told.once(entry)
-    if existed == entry.selectable:
+    if existed == _is_mailbox(entry):
         return
     # §5.4: the direct parent is affected too, whether it exists or not.
     parent = entry.name.rpartition(DELIMITER)[0]
@@ -120,6 +122,11 @@ def _changed(
         above = told.named(parent) or _missing(parent)
         if want(MAILBOX_NAME, above):
             yield from told.once(above)
+
+
+def _is_mailbox(entry: MailboxEntry) -> bool:
+    """Tell whether a name is a mailbox, be it one that may not be read."""
+    return entry.selectable or not entry.readable
 
 
 def _gone(entry: MailboxEntry | None) -> MailboxEntry:

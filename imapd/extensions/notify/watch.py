@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from imapd.extensions.notify.counts import changed_counts, initial_counts
 from imapd.extensions.notify.interests import MAILBOX_NAME, Interests, OfSelected
-from imapd.extensions.notify.lists import NamesTold
+from imapd.extensions.notify.lists import NameNews, NamesTold
 from imapd.extensions.notify.syntax import Notify
 from imapd.session.context import Context
 from imapd.session.fetch_attribute import UID
@@ -35,7 +35,7 @@ from mailstore.model import (
     MailboxId,
     NameChange,
 )
-from mailstore.service import Follower, Mailbox
+from mailstore.service import Following, Mailbox, Reached
 
 _BATCH = 128  # mailboxes that are told of in one turn
 _NAMES = 64  # that have changed
@@ -57,7 +57,7 @@ class NotifyWatch:
     )
 
     def __init__(
-        self, interests: Interests, follower: Follower, wake: Callable[[], None]
+        self, interests: Interests, follower: Following, wake: Callable[[], None]
     ) -> None:
         self._interests = interests
         self._follower = follower
@@ -89,10 +89,14 @@ class NotifyWatch:
         wanted = self._interests.selected
         return wanted is not None and event in wanted.events
 
+    def annotations(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Give (mailbox, entries) of news in others' mailboxes, since the last call."""
+        return self._follower.annotations()
+
     @property
-    def heard(self) -> int | None:
-        """Up to where of the account's log all was told; None: it follows none."""
-        return self._follower.version if self._follower.following else None
+    def heard(self) -> Reached | None:
+        """Up to where all was told; None: it follows nothing."""
+        return self._follower.reached
 
     @property
     def items(self) -> tuple[FetchItem, ...]:
@@ -121,6 +125,8 @@ class NotifyWatch:
             for news in context.registry.news
             if any(map(self._interests.want_anywhere, news.events))
         ]
+        if self._interests.everywhere:
+            self._tell_barred(context)
         if not with_counts:
             return
         modseqs = "HIGHESTMODSEQ" in context.registry.status_items
@@ -141,6 +147,14 @@ class NotifyWatch:
             )
             if response is not None:
                 context.reply.untagged(response)
+
+    def _tell_barred(self, context: Context) -> None:
+        """Tell which mailboxes are listed, but may not be read (§3.1)."""
+        utf8 = uses_utf8(context)
+        for entry in self._follower.entries():
+            if not entry.readable and self._interests.concern(entry):
+                one = NameNews(entry)
+                context.reply.untagged(one.render(context.registry, utf8=utf8))
 
     async def tell(
         self,

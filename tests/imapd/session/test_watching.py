@@ -44,6 +44,9 @@ class Spy:
     def wants(self, event: str, entry: MailboxEntry | None) -> bool:
         return False
 
+    def annotations(self) -> Sequence[tuple[str, Sequence[str]]]:
+        return ()
+
     @property
     def items(self) -> tuple[FetchItem, ...]:
         return ()

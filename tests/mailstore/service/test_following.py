@@ -1,0 +1,141 @@
+"""What a login follows of others' mailboxes, below any session."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstore.changes import ChangeNotice, NoBus
+from mailstore.errors import Corrupt
+from mailstore.lanes import InlineRuntime
+from mailstore.model import FIRST_OF_OTHERS, AccountId, Arrival, MailboxId
+from mailstore.service.following import Following, Reached
+from mailstore.service.shares import Shares
+from tests.mailstore.service.test_access import MESSAGE, Two
+from tests.mailstore.stores import Statements
+
+BOX = "Other Users/ann/Work"
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Two(tmp_path)
+    made.run(made.account.create("Work"))
+    yield made
+    made.close()
+
+
+def everything(_):
+    return True
+
+
+def follow(home, bob, after=None) -> Following:
+    made: Following = bob.follow(lambda: None, everything)
+    home.run(made.begin(after))
+    return made
+
+
+def changed(home, following):
+    found = home.run(following.changes())
+    entries = [following.entry(one.mailbox) for one in found.mailboxes]
+    return [entry.name for entry in entries if entry is not None]
+
+
+def test_another_one_goes_on_where_one_has_got_to(home):
+    """Between a NOTIFY and the next nothing is lost."""
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    first = follow(home, bob)
+    home.run(home.account.append("Work", [Arrival(MESSAGE)]))
+    home.run(home.account.create("Other"))
+    home.give("Other", "bob", "lr")
+    reached = first.reached
+    assert isinstance(reached, Reached)
+    second = follow(home, bob, reached)
+    first.end()
+    assert first.reached is None
+    found = home.run(second.changes())
+    assert [one.after.name for one in found.names] == ["Other Users/ann/Other"]
+    (change,) = found.mailboxes
+    entry = second.entry(change.mailbox)
+    assert entry is not None
+    assert entry.name == BOX
+    assert changed(home, second) == []
+    second.end()
+    home.run(bob.close())
+
+
+def test_who_follows_himself_looks_at_nobody_else(home):
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    alone = bob.follow(lambda: None)
+    home.run(alone.begin())
+    home.run(home.account.append("Work", [Arrival(MESSAGE)]))
+    with Statements(home.account.readers.event) as statements:
+        assert changed(home, alone) == []
+    assert statements == []
+    assert alone.reached == Reached(alone.reached.version, None, {})
+    alone.end()
+    home.run(bob.close())
+
+
+def test_counters_are_of_what_may_be_read_and_wanted(home):
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    following = follow(home, bob)
+    (work,) = [one for one in following.entries() if one.name == BOX]
+    assert work.id is not None
+    assert work.id > FIRST_OF_OTHERS
+    assert following.named(BOX) == work
+    counts = following.counts(work.id)
+    assert counts is not None
+    assert counts.messages == 0
+    assert following.counts(MailboxId(99 * FIRST_OF_OTHERS + 1)) is None
+    home.give("Work", "bob", "l")
+    home.run(following.changes())
+    assert following.counts(work.id) is None
+    following.end()
+    home.run(bob.close())
+
+
+def test_a_damaged_account_hides_no_other(home, monkeypatch):
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    home.run(bob.mailboxes())
+    plain = home.store.account
+
+    async def broken(id_, **more):
+        if more.get("readonly") is None and id_ == home.account.id:
+            raise Corrupt
+        return await plain(id_, **more)
+
+    monkeypatch.setattr(home.store, "account", broken)
+    following = follow(home, bob)
+    monkeypatch.undo()
+    home.run(bob.own.append("INBOX", [Arrival(MESSAGE)]))
+    assert changed(home, following) == ["INBOX"]
+    following.end()
+    home.run(bob.close())
+
+
+def test_lists_that_change_wake_those_who_follow_others():
+    class Bus(NoBus):
+        def publish(self, notice):
+            told.append(notice)
+
+    told: list[ChangeNotice] = []
+    woken: list[str] = []
+    shares = Shares(InlineRuntime(), Bus())
+    end = shares.watch(lambda: woken.append("x"))
+    shares.changed(AccountId("a"))
+    assert len(told) == len(woken) == 1
+    shares.noticed(told[0])
+    assert len(woken) == 2
+    for mailbox in (0, 1):  # a commit of names, one of messages
+        shares.noticed(ChangeNotice(AccountId("a"), MailboxId(mailbox), mailbox))
+    assert len(woken) == 2
+    for version in (7, 7, 8):
+        shares.compare(version)
+    assert len(woken) == 3
+    end()
+    shares.changed(AccountId("a"))
+    assert len(woken) == 3
