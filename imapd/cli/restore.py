@@ -14,6 +14,7 @@ import click
 from imapd.cli.backup import Progress, directory_argument
 from imapd.cli.exits import Exit
 from imapd.cli.people import mailbox_name
+from imapd.cli.restore_damaged import Mending
 from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 from imapd.cli.undelete import Moment, Uids
 from imapd.logs import escaped
@@ -49,6 +50,7 @@ class _Asked:
     since: datetime | None
     until: datetime | None
     duplicates: bool
+    damaged: bool
     replace: bool
     yes: bool
     keep_uidvalidity: bool
@@ -78,6 +80,8 @@ class _Asked:
             "--into needs --mailbox": bool(self.into) and self.mailbox is None,
             "--as makes a whole account": bool(self.name)
             and (self.selects or self.replace or self.duplicates or self.shared),
+            "--damaged is for whole accounts": self.damaged
+            and (self.selects or self.replace or self.duplicates or bool(self.name)),
             "--replace is for a whole account": self.replace
             and (self.selects or self.duplicates),
         }
@@ -109,6 +113,11 @@ class _Asked:
 @click.option("--until", type=Moment(), help="Only what arrived before.")
 @click.option("--duplicates", is_flag=True, help="Also what is there still, once more.")
 @click.option(
+    "--damaged",
+    is_flag=True,
+    help="Only the bytes of messages that are damaged or missing in the store.",
+)
+@click.option(
     "--replace", is_flag=True, help="Also remove and change what is otherwise now."
 )
 @click.option("--yes", is_flag=True, help="Don't ask before a --replace.")
@@ -132,8 +141,9 @@ def command(
 
     A whole store is made where there is none. With --account what the account has lost
     comes back, while the server runs: messages that are there still, or were moved
-    since, are left alone. An account that is no more is made again. Ends with 1 when
-    something could not be restored, and says what.
+    since, are left alone. An account that is no more is made again. With --damaged
+    messages are read, and those whose bytes are not theirs get them again, of all
+    accounts or of one. Ends with 1 when something could not be restored, and says what.
     """
     from mailstore.maintenance.backup_points import BackupFolder
 
@@ -144,11 +154,7 @@ def command(
     with folder.held(shared=True):
         found = folder.last_before(None if point is None else point.timestamp())
         work = _Work(settings, folder, found, asked, as_json=as_json)
-        whole = (
-            work.store()
-            if asked.account is None and not asked.shared
-            else (work.account())
-        )
+        whole = work.run()
     if not whole:
         click.get_current_context().exit(Exit.FAILED)
 
@@ -171,6 +177,22 @@ class _Work:
         self._asked = asked
         self._as_json = as_json
         self._progress = Progress()
+
+    def run(self) -> bool:
+        """Do what was asked for; tells whether nothing is missing."""
+        asked = self._asked
+        if asked.damaged:
+            mending = Mending(self._settings, self._folder, self._point, asked.dry_run)
+            mending.run(self._name, as_json=self._as_json)
+            return not mending.lost
+        return self.store() if self._name is None else self.account(self._name)
+
+    @property
+    def _name(self) -> str | None:
+        """Whose mail it is about; None: everybody's."""
+        from mailstore.index.accounts import PUBLIC
+
+        return PUBLIC if self._asked.shared else self._asked.account
 
     # -- what is not there
 
@@ -238,11 +260,8 @@ class _Work:
 
     # -- an account
 
-    def account(self) -> bool:
+    def account(self, name: str) -> bool:
         """Restore an account or some of its mail; tells whether all that was wanted."""
-        from mailstore.index.accounts import PUBLIC
-
-        name = PUBLIC if self._asked.shared else self._asked.account or ""
         copy = self._point.account(name)
         with self._settings.store() as store:
             directory = store.directory

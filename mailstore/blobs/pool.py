@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem, store_error
+from mailstore.blobs.port import StoredBlob
 from mailstore.blobs.reader import BlobReader, OpenFile
 from mailstore.blobs.segment import (
     HEAD,
@@ -32,6 +33,7 @@ from mailstore.blobs.segment import (
     records,
     sealed,
 )
+from mailstore.blobs.store import BlobStore
 from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.model import InternalDate
 
@@ -179,6 +181,26 @@ class Pool:
             file, found.content, found.size, (found.head_crc, found.crc)
         )
         return reader, found.date
+
+    def store_in(self, blobs: BlobStore, digest: bytes) -> StoredBlob:
+        """Add a message to a store, proved; durable after the store's `sync`.
+
+        Raises `NotFound`, `Corrupt`, `Unavailable`.
+        """
+        reader, date = self.open(digest)
+        sink = blobs.writer(reader.size)
+        try:
+            with reader:
+                for at in range(0, reader.size, _PIECE):
+                    sink.write(reader.pread(at, _PIECE))
+            sink.finish()
+            sink.check()
+            if sink.digest != digest:
+                raise Corrupt("its bytes in the backup are not what was stored")
+        except BaseException:
+            sink.abort()
+            raise
+        return blobs.add(sink, date)
 
     def _file(self, number: int) -> OpenFile:
         if self._open is None or self._open[0] != number:

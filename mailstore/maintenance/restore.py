@@ -34,7 +34,6 @@ from mailstore.service.folders import account_folder
 Progress = Callable[[str, int, int], None]
 """Told (account, messages so far, of so many)."""
 
-_PIECE = 2**20
 _GROUP = 32 * 2**20  # octets that are synced together
 _GROUP_MESSAGES = 2_000
 _STAGE = "restoring"
@@ -294,21 +293,9 @@ class _Messages:
 
     def _store(self, digest: bytes) -> str:
         if digest not in self._known:
-            reader, date = self._pool.open(digest)
-            sink = self._blobs.writer(reader.size)
-            try:
-                with reader:
-                    for at in range(0, reader.size, _PIECE):
-                        sink.write(reader.pread(at, _PIECE))
-                sink.finish()
-                sink.check()
-                if sink.digest != digest:
-                    raise Corrupt("its bytes are not what was stored")
-            except BaseException:
-                sink.abort()
-                raise
-            self._octets += sink.size
-            self._known[digest] = self._blobs.add(sink, date).ref
+            stored = self._pool.store_in(self._blobs, digest)
+            self._octets += stored.size
+            self._known[digest] = stored.ref
         return self._known[digest]
 
     def _flush(self) -> None:

@@ -173,3 +173,25 @@ def test_a_removed_account_is_made_again(shell):
     shell.run(*options, "--as", "bob")
     assert shell.run("account", "list").stdout.split() == ["ann", "bob"]
     shell.run("check")
+
+
+def test_damaged_messages_get_their_bytes_again(shell):
+    shell.run("backup", where(shell))
+    (segment,) = (shell.folder / "store").rglob("*.pack")
+    segment.write_bytes(segment.read_bytes()[:-1])
+    shell.run("check", code=Exit.FAILED)
+    options = ("restore", where(shell), "--damaged")
+    shell.run(*options, "--replace", code=Exit.USAGE)
+    done = shell.run(*options, "--dry-run", "--account", "ann")
+    assert (
+        done.stdout == "1 accounts: 1 damaged messages would have their bytes again\n"
+    )
+    found = shell.json(*options)
+    assert (found["mended"], found["lost"]) == ({"ann": 1}, [])
+    shell.run("check")
+    (old,) = (shell.folder / "backup").rglob("*.pack")
+    old.unlink()
+    for path in (shell.folder / "store").rglob("*.pack"):
+        path.write_bytes(path.read_bytes()[:-1])
+    done = shell.run(*options, code=Exit.FAILED)
+    assert "ann: message 9: " in done.stderr
