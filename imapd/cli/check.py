@@ -44,11 +44,12 @@ def command(
     """Compare every counter, number and message of the store with its index.
 
     Also what is derived of a sample of messages, and the text index, with a thousand
-    messages of each account. The server may go on running; only an index that cannot
-    be read is repaired while it is stopped. Ends with 1 when there are problems, or
-    are some left after the repair.
+    messages of each account, and the directory with its accounts. The server may go on
+    running; only an index that cannot be read is repaired while it is stopped. Ends
+    with 1 when there are problems, or are some left after the repair.
     """
     from mailstore.maintenance.check import check_directory
+    from mailstore.maintenance.directory_healing import heal_directory
     from mailstore.maintenance.healing import Wish
 
     path = settings.config.store.path
@@ -59,12 +60,16 @@ def command(
     if account is not None:
         with settings.store() as store:
             only = existing_account(store, account).id
-    problems = check_directory(path)
     found = list(_heal(settings, wish, only, quiet=as_json))
+    mended = heal_directory(path) if repair and only is None else []
+    problems = check_directory(path)
     whole = not problems and not any(one.now.problems for one in found)
     if as_json:
-        settings.echo_json(_report(found, problems, whole=whole))
+        report = _report(found, problems, whole=whole)
+        settings.echo_json({**report, "repaired": mended})
     else:
+        for text in mended:
+            click.echo(f"repaired: {text}")
         for text in problems:
             click.echo(text)
         verdict = "no problem" if whole else "problems found"

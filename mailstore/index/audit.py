@@ -25,9 +25,10 @@ class BlobRow:
     digest: bytes
 
 
-def structure(database: Database) -> list[str]:
-    """Ask SQLite about its own pages and keys."""
-    rows = database.all("PRAGMA quick_check(20)")
+def structure(database: Database, *, thorough: bool = False) -> list[str]:
+    """Ask SQLite about its own pages and keys; ``thorough``: also about indexes."""
+    check = "integrity_check" if thorough else "quick_check"
+    rows = database.all(f"PRAGMA {check}(20)")
     return [f"the database says: {text}" for (text,) in rows if text != "ok"]
 
 
@@ -123,6 +124,11 @@ def identities(database: Database) -> list[str]:
         rows += database.all(
             "SELECT 'EMAILID', last_message, (SELECT max(number) FROM emailid)"
             " FROM account"
+        )
+    if database.has_table("removed_mailbox"):
+        rows += database.all(
+            "SELECT 'UIDVALIDITY', last_uidvalidity, (SELECT max(uidvalidity)"
+            " FROM removed_mailbox) FROM account"
         )
     return [
         f"the last {what} is said to be {says}, there is {found}"

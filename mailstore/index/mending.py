@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mailstore.index import audit, emailids, mailboxes, private, sortkeys
+from mailstore.index import audit, belongings, emailids, mailboxes, private, sortkeys
 from mailstore.index.arrival import add_entries
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, EntryRow
@@ -40,7 +40,8 @@ def identities(database: Database, now: int) -> list[str]:  # noqa: ARG001
             " (SELECT coalesce(max(id), 0) FROM message),"
             " (SELECT coalesce(max(number), 0) FROM emailid)),"
             " last_uidvalidity = max(last_uidvalidity,"
-            " (SELECT coalesce(max(uidvalidity), 0) FROM mailbox))"
+            " (SELECT coalesce(max(uidvalidity), 0) FROM mailbox),"
+            " (SELECT coalesce(max(uidvalidity), 0) FROM removed_mailbox))"
         )
     return [f"{text}: the next one is behind it now" for text in wrong]
 
@@ -76,10 +77,21 @@ def lost_mailboxes(database: Database, now: int) -> list[str]:
     return told
 
 
+def indexes(database: Database, now: int) -> list[str]:  # noqa: ARG001
+    """Make SQLite's indexes anew, where they say something else than their tables.
+
+    Raises `Corrupt` when a table itself is damaged.
+    """
+    wrong = audit.structure(database, thorough=True)
+    if wrong:
+        database.execute("REINDEX")
+    return [f"{text}: the indexes were made anew" for text in wrong]
+
+
 def inbox(database: Database, now: int) -> list[str]:
     """Make INBOX, which everybody has (RFC 3501 §5.1), and the others of the first day.
 
-    For an index that was made anew.
+    For the account of a person.
     """
     if mailboxes.create_defaults(database, now):
         return ["the first mailboxes were made"]
@@ -266,12 +278,15 @@ def private_flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
 
 BEFORE_BYTES: Sequence[Mend] = (
     identities,
+    belongings.mend_quota,
     lost_mailboxes,
     numbers,
     removals,
     references,
     strays,
     keywords,
+    belongings.mend_rights,
+    belongings.mend_shown,
 )
 """What is mended before messages are read, in this order."""
 

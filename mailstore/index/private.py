@@ -230,8 +230,11 @@ def contradictions(database: Database) -> list[str]:
         " ORDER BY mailbox, chunk"
     ) as rows:
         for mailbox, person, chunk, count, modseq, octets in rows:
-            marks = _read([(chunk, octets)])
             where = f"private flags of {person} in mailbox {mailbox}"
+            if len(octets) % _MARK.size:
+                found.append(f"{where}: row {chunk} cannot be read")
+                continue
+            marks = _read([(chunk, octets)])
             if (count, modseq) != (_seen(marks), _highest(marks)):
                 found.append(f"{where}: the counts of row {chunk} are wrong")
             lost = database.one(
@@ -241,7 +244,12 @@ def contradictions(database: Database) -> list[str]:
             )
             if lost is not None and lost[0]:
                 found.append(f"{where}: {lost[0]} of messages that are gone")
-    return found
+    unaware = database.all(
+        "SELECT id FROM mailbox WHERE NOT private"
+        " AND id IN (SELECT mailbox FROM private_flags)"
+    )
+    texts = [f"mailbox {m} does not know of its private flags" for (m,) in unaware]
+    return found + texts
 
 
 def mend(database: Database) -> list[str]:
@@ -251,13 +259,18 @@ def mend(database: Database) -> list[str]:
         return []
     rows = database.all("SELECT mailbox, person, chunk, marks FROM private_flags")
     for mailbox, person, chunk, octets in rows:
-        marks = _read([(chunk, octets)])
+        # Of a row that was cut the marks that are whole.
+        whole = octets[: len(octets) // _MARK.size * _MARK.size]
+        marks = _read([(chunk, whole)])
         there = database.all(
             "SELECT uid FROM entry WHERE mailbox = ? AND uid >= ? AND uid < ?",
             (mailbox, chunk << _SHIFT, chunk + 1 << _SHIFT),
         )
         left = {uid: marks[uid] for (uid,) in there if uid in marks}
         _write(database, mailbox, person, left, (chunk,))
+    database.execute(
+        "UPDATE mailbox SET private = 1 WHERE id IN (SELECT mailbox FROM private_flags)"
+    )
     return wrong
 
 

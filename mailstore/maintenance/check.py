@@ -15,12 +15,20 @@ from pathlib import Path
 
 from mailstore.blobs import BlobStore, open_blobs
 from mailstore.errors import NotFound, StoreError
-from mailstore.index import audit, damage, private
+from mailstore.index import (
+    accounts,
+    audit,
+    belongings,
+    damage,
+    dangling,
+    private,
+)
 from mailstore.index.damage import Damaged
 from mailstore.index.database import Database
 from mailstore.maintenance.derived import prove_derived
 from mailstore.maintenance.shares import check_shares
 from mailstore.maintenance.sort_values import prove_sort_values
+from mailstore.model import AccountId
 from mailstore.search.proof import prove
 
 Progress = Callable[[str, int], None]
@@ -81,15 +89,18 @@ def check(
 
 
 def check_directory(path: Path) -> list[str]:
-    """Check the list of accounts, if there is one."""
+    """Check the list of accounts, if there is one, and whom it knows to share."""
     place = path / "directory.db"
     if not place.exists():
         return []
     try:
         database = Database.open(place, writer=False, schema="directory")
         try:
-            found = [f"the directory: {text}" for text in audit.structure(database)]
-            return found or check_shares(database, account_folders(path))
+            wrong = audit.structure(database, thorough=True)
+            if wrong:
+                return [f"the directory: {text}" for text in wrong]
+            found = dangling.dangling(database)
+            return found + check_shares(database, account_folders(path))
         finally:
             database.close()
     except StoreError as error:
@@ -109,7 +120,7 @@ def check_account(
     blobs = open_blobs(folder / "blobs", "packs")
     problems: list[str] = []
     try:
-        problems += audit.structure(database)
+        problems += audit.structure(database, thorough=thorough)
         with database.snapshot():
             return _check(folder, database, blobs, problems, progress, thorough)
     except StoreError as error:
@@ -129,6 +140,8 @@ def _check(
 ) -> AccountReport:
     for look in (*audit.EVERYTHING, private.contradictions):
         problems += look(database)
+    personal = public_account(folder.parents[2]) != folder.name
+    problems += belongings.texts(database, personal=personal)
     named = set(audit.blob_refs(database))
     aside = damage.known(database)
     for at, row in enumerate(audit.blobs(database), 1):
@@ -166,3 +179,18 @@ def _check_blob(blobs: BlobStore, row: audit.BlobRow) -> Iterator[str]:
         yield f"message {row.message}: its bytes are missing ({row.blob})"
     except StoreError as error:
         yield f"message {row.message}: {error}"
+
+
+def public_account(store: Path) -> AccountId | None:
+    """Give the account of the public mailboxes, which has no INBOX."""
+    if not (store / "directory.db").exists():
+        return None
+    try:
+        database = Database.open(store / "directory.db", writer=False)
+        try:
+            row = accounts.account_with_key(database, accounts.PUBLIC)
+        finally:
+            database.close()
+    except StoreError:
+        return None  # a damaged directory is told elsewhere
+    return None if row is None else row.id

@@ -76,10 +76,9 @@ def differing(database: Database, message: int, made: Derived) -> list[str]:
         (values,) = sortkeys.load(database, [message], _SORT)
         if values[-1] is not None and values[:-1] != _values(made.sort):
             wrong.append("sort values")
-    if database.has_table("surrogate"):
-        other = surrogates.of(database, message)
-        if other is not None and other != made.surrogate:
-            wrong.append("surrogate")
+    kept = database.has_table("surrogate")
+    if kept and surrogates.of(database, message) != made.surrogate:
+        wrong.append("surrogate")
     return wrong
 
 

@@ -14,9 +14,7 @@ from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem
 from mailstore.changes import NoBus
-from mailstore.errors import Busy, StoreError
-from mailstore.index import accounts
-from mailstore.index.database import Database
+from mailstore.errors import Busy
 from mailstore.lanes import InlineRuntime
 from mailstore.locking import held_alone
 from mailstore.maintenance import snapshots
@@ -25,6 +23,7 @@ from mailstore.maintenance.check import (
     Progress,
     account_folders,
     check_account,
+    public_account,
 )
 from mailstore.maintenance.rebuild import rebuild, unreadable
 from mailstore.maintenance.reclaim import GRACE
@@ -140,20 +139,5 @@ def _open(folder: Path, options: StoreOptions, runtime: InlineRuntime) -> Accoun
     reserve = Reserve(folder.parents[2] / "reserve", files, options.reserve)
     around = Surroundings(runtime, generous, NoBus(), files, reserve)
     id_ = AccountId(folder.name)
-    public = _public(folder.parents[2]) == id_
+    public = public_account(folder.parents[2]) == id_
     return Account(id_, folder.name, folder, around, public=public)
-
-
-def _public(store: Path) -> AccountId | None:
-    """Give the account of the public mailboxes, which has no INBOX."""
-    if not (store / "directory.db").exists():
-        return None
-    try:
-        database = Database.open(store / "directory.db", writer=False)
-        try:
-            row = accounts.account_with_key(database, accounts.PUBLIC)
-        finally:
-            database.close()
-    except StoreError:
-        return None  # a damaged directory is told elsewhere
-    return None if row is None else row.id

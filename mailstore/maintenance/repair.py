@@ -11,12 +11,13 @@ bytes, and a message whose bytes are damaged is moved out of the way and listed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound, StoreError
-from mailstore.index import audit, damage, mending
+from mailstore.index import audit, belongings, damage, mending
 from mailstore.index.audit import BlobRow
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
@@ -73,13 +74,24 @@ class Repair:
         """
         if anew and not self._account.public:
             await self._mend(mending.inbox)
+        with suppress(Corrupt):  # what can't be mended by this is told afterwards
+            await self._mend(mending.indexes)
         for mend in mending.BEFORE_BYTES:
             await self._mend(mend)
+        if not anew and self._lacks_inbox():
+            await self._mend(mending.inbox)
         await self._read_messages()
         for mend in mending.AFTER_BYTES:
             await self._mend(mend)
         await self._give_home()
         self._mend_texts()
+
+    def _lacks_inbox(self) -> bool:
+        """Tell whether the account of a person has mailboxes, and no INBOX."""
+        if self._account.public:
+            return False
+        with self._account.readers.take() as database:
+            return bool(belongings.inbox(database))
 
     async def _mend(self, mend: mending.Mend) -> None:
         now = self._account.now()

@@ -6,7 +6,7 @@ see what is shared with him. Any change of an owner's lists sets his notes right
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mailstore.errors import StoreError
@@ -19,17 +19,24 @@ from mailstore.rights import user_of
 
 def check_shares(directory: Database, folders: Iterable[Path]) -> list[str]:
     """Compare the notes with the lists of accounts; damaged ones are passed over."""
+    return [
+        f"account {owner} shares with {identifier}, of which nobody was told"
+        for owner, identifier in untold(directory, folders)
+    ]
+
+
+def untold(
+    directory: Database, folders: Iterable[Path]
+) -> Iterator[tuple[AccountId, str]]:
+    """Give (owner, identifier) of what lists name and no note does."""
     if not directory.has_table("share"):
-        return []  # of an older program
-    found = []
+        return  # of an older program
     for folder in folders:
-        noted = acl.shares_of(directory, AccountId(folder.name))
-        found += [
-            f"account {folder.name} shares with {identifier}, of which nobody was told"
-            for identifier in sorted(_named(folder) - noted)
-            if _is_somebody(directory, identifier)
-        ]
-    return found
+        owner = AccountId(folder.name)
+        noted = acl.shares_of(directory, owner)
+        for identifier in sorted(_named(folder) - noted):
+            if _is_somebody(directory, identifier):
+                yield owner, identifier
 
 
 def _is_somebody(directory: Database, identifier: str) -> bool:

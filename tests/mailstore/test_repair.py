@@ -36,6 +36,10 @@ STRAY = (
     " display_from, display_to, refs FROM sortkey WHERE message = 1"
 )
 ALL = sorted([MAIL[0], *MAIL[2:], BIG, UTF8, b"Subject: c\r\n\r\nc"])
+SHOWN = (
+    "INSERT INTO removed_mailbox SELECT id, 'INBOX', uidvalidity, 1, 1 FROM mailbox"
+    " WHERE name = 'INBOX'"
+)
 TOMBSTONE = (
     "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
     " internaldate, zone, at, saved) SELECT mailbox, modseq, uid, message, flags, more,"
@@ -128,6 +132,25 @@ def alike(found):
         "INSERT INTO annotation VALUES (1, 99, '', '/comment', x'00', 1)",
         "DELETE FROM mailbox WHERE name = 'INBOX'",
         "DELETE FROM mailbox WHERE name = 'Sent'",
+        "UPDATE mailbox SET name = 'Other' WHERE name = 'INBOX'",
+        "UPDATE mailbox SET selectable = 0 WHERE name = 'INBOX'",
+        "DELETE FROM surrogate",
+        (
+            "INSERT INTO surrogate SELECT 1, size, envelope, bodystructure, header,"
+            " parts, edits FROM surrogate"
+        ),
+        "INSERT INTO quota VALUES ('', -1, NULL, 5)",
+        "INSERT INTO quota VALUES ('Sent', 'much', NULL, NULL)",
+        "INSERT INTO quota VALUES ('Sent', NULL, NULL, NULL)",
+        "INSERT INTO quota VALUES ('/a/', 1, NULL, NULL)",
+        "INSERT INTO acl VALUES (99, 'anyone', 'lr')",
+        "INSERT INTO acl VALUES (1, 'anyone', 'lr')",
+        "INSERT INTO acl VALUES (1, 'anyone', 'l?r')",
+        "INSERT INTO private_flags VALUES (1, 'x', 0, 5, 9, x'')",
+        "INSERT INTO private_flags VALUES (1, 'x', 0, 0, 0, x'010203')",
+        "INSERT INTO removed_entry VALUES (1, 1, 2, 2, 2)",
+        "INSERT INTO removed_mailbox VALUES (99, 'x', 7, 1, 1)",
+        SHOWN,
         TOMBSTONE,
     ],
 )

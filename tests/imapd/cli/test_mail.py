@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner
 
@@ -259,6 +260,20 @@ def test_public_mailboxes(shell):
     assert [row["name"] for row in shell.json("account", "list")] == ["ann"]
     shell.run("account", "remove", "/public", "--yes", code=Exit.NAME)
     shell.run("check")
+
+
+def test_check_repairs_the_directory(shell):
+    database = apsw.Connection(str(shell.folder / "store" / "directory.db"))
+    database.execute("INSERT INTO alias VALUES ('x@y', 'x@y', 'nobody')")
+    database.close()
+    done = shell.run("check", code=Exit.FAILED).stdout
+    assert "the alias x@y leads to account nobody, which is not there" in done
+    report = shell.json("check", "--repair")
+    assert report["whole"]
+    assert [text.partition(" leads")[0] for text in report["repaired"]] == [
+        "the directory: the alias x@y"
+    ]
+    assert "repaired" not in shell.run("check", "--repair").stdout
 
 
 def test_check_repairs_and_salvages(shell, tmp_path, monkeypatch):
