@@ -103,7 +103,7 @@ async def run(context: Context, node: Thread) -> Completed:
         uids = forest.uids[start : start + SLICE]
         numbers = uids if by_uid else _numbers(view, uids)
         reply.write(writer.render(numbers, forest.degrees[start : start + SLICE]))
-        await reply.room()
+        await reply.ease()
     reply.write(b"\r\n")
     return Completed("UID THREAD completed" if by_uid else "THREAD completed")
 

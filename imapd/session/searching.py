@@ -151,7 +151,7 @@ async def _tell_plainly(result: SearchResult) -> None:
     reply.write(b"* " + result.searching.word)
     for piece in result.plain():
         reply.write(piece)
-        await reply.room()
+        await reply.ease()
     for name, value in await _data(result):
         reply.write(b" (%b %d)" % (name, value))
     reply.write(b"\r\n")

@@ -166,11 +166,16 @@ def _going(
 class Bounds:
     """Holds an account's limits around each piece of writing of one connection.
 
-    Who has none pays for no statement. ``read`` is for another connection, which reads.
+    Who has none pays for no statement. ``read`` is for another connection, which reads;
+    ``version`` tells whether others than that one have committed something.
     """
 
-    def __init__(self, default: Callable[[], QuotaLimits]) -> None:
-        self.read = KnownLimits(default)
+    def __init__(
+        self,
+        default: Callable[[], QuotaLimits],
+        version: Callable[[Database], int] = Database.data_version,
+    ) -> None:
+        self.read = KnownLimits(default, version)
         self._known = KnownLimits(default, Database.others_version)
 
     def forget(self) -> None:

@@ -97,7 +97,7 @@ def edits(data: Buffer, root: Part | None = None) -> tuple[Edit, ...]:
     found: list[Edit] = []
     room = _MAX_HEADERS
     for part in root.walk():
-        if data[part.header : part.body].isascii():
+        if all(piece.isascii() for piece in _octets(data, part.header, part.body)):
             continue
         room -= part.body - part.header
         if room < 0:

@@ -173,7 +173,8 @@ class Access:
 
     def permit(self, account: Account, mailbox: MailboxId) -> Permit:
         """Give what may be done to a mailbox."""
-        return PersonPermit(account, mailbox, visitor(self, account))
+        own = account.id == self.own.id and not account.public
+        return PersonPermit(account, mailbox, visitor(self, account), own=own)
 
     @asynccontextmanager
     async def find(self, name: str, operation: Operation) -> AsyncIterator[Found]:
@@ -396,7 +397,7 @@ class Access:
         # Asked first: what is hidden from somebody isn't loaded for him.
         row = mailboxes.mailbox_named(account.readers.event, local)
         self.permit(account, row.id).check(Operation.READ)
-        opened = await account.opened.open(local, whose_flags(self.own, account))
+        opened = await account.opened.open(local, whose_flags(self.own, account), row)
         mailbox = opened.state.id
         permit = self.permit(account, mailbox)
         permit.check(Operation.READ)

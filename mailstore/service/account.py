@@ -82,7 +82,9 @@ class Account:
         self._folder = folder
         self.runtime = self._runtime = runtime = around.runtime
         self._around = around
-        self.bounds = quota.Bounds(lambda: self.options.quota)
+        self.bounds = quota.Bounds(
+            lambda: self.options.quota, lambda _: self.readers.look()
+        )
         self.lane = self._open_lane()
         self.lane.recover()
         self.readers = Readers(folder / "index.db", lambda: runtime.turn)

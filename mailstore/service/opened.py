@@ -18,7 +18,13 @@ from mailstore.errors import NotFound, Unavailable
 from mailstore.index import entries, mailboxes, private
 from mailstore.index.database import Database
 from mailstore.index.private import Mark, Marks, Private
-from mailstore.index.records import ChangedFlags, Delta, EntryRow, NewColumns
+from mailstore.index.records import (
+    ChangedFlags,
+    Delta,
+    EntryRow,
+    MailboxRow,
+    NewColumns,
+)
 from mailstore.index.removed import removed_id
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import MailboxId
@@ -83,12 +89,14 @@ class OpenMailboxes:
         """Give the states of an open mailbox, also those of persons."""
         return [o for (id_, _), o in self._states.items() if id_ == mailbox]
 
-    async def open(self, name: str, whose: Private | None = None) -> Opened:
+    async def open(
+        self, name: str, whose: Private | None = None, row: MailboxRow | None = None
+    ) -> Opened:
         """Load a mailbox, unless it is in memory; as a person sees it, if one is given.
 
-        Raises `NotFound`.
+        ``row`` is what was just read of it. Raises `NotFound`.
         """
-        row = mailboxes.mailbox_named(self._readers.event, name)
+        row = row or mailboxes.mailbox_named(self._readers.event, name)
         if not row.selectable:
             raise NotFound("that name has no mailbox, only inferior names")
         key = (row.id, whose)

@@ -1,0 +1,284 @@
+"""What each of the main commands costs, counted: no clock, the same everywhere.
+
+A cost that grows is a defect until it is explained: the table is what
+`docs/explanation/performance.md` tells of statements, threads, packets and syncs.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mailstore.blobs import FileSystem
+from mailstore.index.database import Database
+from mailstore.lanes import Pool
+from tests.mailstore.stores import Statements
+from tests.support.session import PASSWORD, Session, World
+from tests.support.stepping import SteppingRuntime
+
+LOOK = 'pragma "data_version"'
+HEAD = b"From: ann@example.org\r\nSubject: one\r\nMessage-ID: <%d@example.org>\r\n\r\n"
+MIB = 2**20
+
+
+class Counting(SteppingRuntime):
+    """Turns as the real loop has them, and what goes to other threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+
+    @property
+    def turn(self) -> int:
+        return self.turns
+
+    def deliver(self, call: Callable[[], None]) -> None:
+        self.turns += 1
+        super().deliver(call)
+
+
+class Disk(FileSystem):
+    """Counts what blobs cost."""
+
+    def __init__(self) -> None:
+        self.syncs = self.writes = self.octets = 0
+
+    def sync(self, fd: int) -> None:
+        self.syncs += 1
+        super().sync(fd)
+
+    def write(self, fd: int, data: bytes, at: int) -> None:
+        self.writes += 1
+        self.octets += len(data)
+        super().write(fd, data, at)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one command costs.
+
+    ``looks``: whether others have committed anything; ``reads`` and ``writes``:
+    statements on the event thread, and on the lane; ``commits`` and ``syncs`` of the
+    index and of blobs; ``hops`` to other threads; ``packets`` that are sent.
+    """
+
+    looks: int = 1
+    reads: int = 0
+    writes: int = 0
+    commits: int = 0
+    syncs: int = 0
+    hops: int = 0
+    packets: int = 1
+
+
+class Bench:
+    """A world of one session, whose commands are counted."""
+
+    def __init__(self, world: World, disk: Disk) -> None:
+        self.world = world
+        self.disk = disk
+        self.session = world.session()
+        self.packets: list[int] = []
+        plain = self.session.write
+
+        def write(data: bytes) -> None:
+            self.packets.append(len(data))
+            plain(data)
+
+        self.session.write = write  # type: ignore[method-assign]
+
+    @property
+    def runtime(self) -> Counting:
+        runtime = self.world.runtime
+        assert isinstance(runtime, Counting)
+        return runtime
+
+    def say(self, *commands: bytes) -> None:
+        """Have the client send commands, all at once."""
+        self.runtime.turns += 1
+        lines = [b"x%d %b\r\n" % one for one in enumerate(commands)]
+        self.session.raw = b""
+        self.session.connection.receive(b"".join(lines))
+        assert b"x%d OK" % (len(commands) - 1) in self.session.raw, self.session.raw
+        self.session.read()
+
+    def cost(self, *commands: bytes) -> Cost:
+        """Count what commands cost."""
+        (account,) = self.world.store._accounts.values()
+        directory: Database = self.world.store.directory._database.reader
+        self.packets.clear()
+        self.runtime.pools.clear()
+        syncs = self.disk.syncs
+        with ExitStack() as stack:
+            event, lane, other = [
+                stack.enter_context(Statements(database))
+                for database in (
+                    account.readers.event,
+                    account.lane._database,
+                    directory,
+                )
+            ]
+            self.say(*commands)
+        looks = event.count(LOOK) + other.count(LOOK)
+        return Cost(
+            looks=looks,
+            reads=len(event) + len(other) - looks,
+            writes=len([sql for sql in lane if not _frames(sql)]),
+            commits=lane.count("COMMIT"),
+            syncs=self.disk.syncs - syncs,
+            hops=len(self.runtime.pools),
+            packets=len(self.packets),
+        )
+
+
+def _frames(sql: str) -> bool:
+    return sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "PRAGMA"))
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch) -> Iterator[Bench]:
+    monkeypatch.setattr("tests.support.session.SteppingRuntime", Counting)
+    disk = Disk()
+    world = World(tmp_path, files=disk)
+    made = Bench(world, disk)
+    world.deliver(*[HEAD % number + b"text\r\n" * 50 for number in range(100)])
+    for number in range(40):
+        made.say(b"CREATE box%02d" % number)
+    made.say(b"SELECT INBOX")
+    made.say(b"FETCH 1:* (ENVELOPE BODY.PEEK[])")  # what is read once an account
+    yield made
+    world.close()
+
+
+def test_a_command_from_memory_looks_once(bench):
+    assert bench.cost(b"NOOP") == Cost()
+    assert bench.cost(b"CAPABILITY") == Cost()
+    assert bench.cost(b"SEARCH UNSEEN") == Cost()
+    assert bench.cost(b"UID FETCH 1:* FLAGS") == Cost()
+
+
+def test_pipelined_commands_share_their_looks(bench):
+    assert bench.cost(*[b"NOOP"] * 100) == Cost(looks=50, packets=100)
+
+
+def test_texts_are_one_statement(bench):
+    assert bench.cost(b"FETCH 1:* ENVELOPE") == Cost(reads=1)
+    headers = b"BODY.PEEK[HEADER.FIELDS (From Subject Date)]"
+    assert bench.cost(b"FETCH 1:* (UID RFC822.SIZE FLAGS " + headers + b")") == Cost(
+        reads=1
+    )
+
+
+def test_one_message_is_one_statement_and_no_other_thread(bench):
+    assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost(reads=1)
+    assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost(reads=1)
+    assert bench.cost(b"FETCH 7 BODY.PEEK[TEXT]<10.20>") == Cost(reads=1)
+
+
+def test_many_messages_leave_in_few_packets(bench):
+    cost = bench.cost(b"FETCH 1:* BODY.PEEK[]")
+    sent = sum(bench.packets)
+    assert cost == Cost(reads=1, packets=1 + sent // 65_536)
+    assert set(bench.packets[:-1]) <= {65_536}
+
+
+def test_status_of_many_mailboxes_reads_ahead(bench):
+    items = b" (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)"
+    asked = [b"STATUS box%02d%b" % (number, items) for number in range(40)]
+    # In turns of two commands; one more statement finds that no list of rights is new.
+    assert bench.cost(*asked) == Cost(looks=20, reads=6, packets=40)
+    assert bench.cost(*asked) == Cost(looks=20, packets=40)
+    assert bench.cost(b"STATUS INBOX" + items) == Cost(reads=1)
+
+
+def test_selecting_a_mailbox_that_is_in_memory(bench):
+    # Its row, and once what a mailbox in memory is made of.
+    assert bench.cost(b"SELECT box07") == Cost(reads=9)
+    assert bench.cost(b"SELECT INBOX") == Cost(reads=1)
+    assert bench.cost(b"SELECT box07") == Cost(reads=1)
+
+
+MESSAGE = b" {10+}\r\nA: b\r\n\r\nxx"
+
+
+def test_a_message_is_two_syncs_and_one_transaction(bench):
+    """One of its octets, and that of the commit."""
+    command = b"APPEND box07" + MESSAGE
+    bench.say(command)
+    stored = Cost(looks=2, reads=4, writes=5, commits=1, syncs=1, hops=1)
+    assert bench.cost(command) == stored
+
+
+def test_many_messages_are_two_syncs_too(bench):
+    command = b"APPEND box07" + MESSAGE * 50
+    bench.say(command)
+    # Three rows each; that the mailbox is there is looked up for each literal.
+    stored = Cost(looks=2, reads=53, writes=152, commits=1, syncs=1, hops=1)
+    assert bench.cost(command) == stored
+
+
+def test_one_flag_is_one_small_transaction_on_the_event_thread(bench):
+    bench.say(b"STORE 1 +FLAGS.SILENT (\\Flagged)")
+    cost = bench.cost(b"STORE 7 +FLAGS.SILENT (\\Seen)")
+    assert (cost.commits, cost.syncs, cost.hops, cost.packets) == (1, 0, 0, 1)
+
+
+# -- octets
+
+
+@contextmanager
+def most_memory() -> Iterator[list[int]]:
+    """Give, behind the block, the most that Python held at once during it."""
+    found: list[int] = []
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        yield found
+        found.append(tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_big_message_costs_little_memory_and_one_copy_each_way(bench):
+    size = 50 * MIB
+    piece = b"x" * 65_534 + b"\r\n"
+    bench.runtime.turns += 1
+    session: Session = bench.session
+    written, calls = bench.disk.octets, bench.disk.writes
+    with most_memory() as most:
+        session.connection.receive(b"x0 APPEND box07 {%d+}\r\n" % size)
+        for _ in range(size // len(piece)):
+            session.connection.receive(piece)
+        session.connection.receive(b"\r\n")
+    assert b"x0 OK" in session.raw
+    session.read()
+    assert most[0] < 3 * MIB
+    # Each octet is written once, as it comes.
+    assert bench.disk.octets - written == size
+    assert bench.disk.writes - calls == 1 + size // len(piece)
+    bench.say(b"SELECT box07")
+    sent: list[int] = []
+    session.write = lambda data: sent.append(len(data))  # type: ignore[method-assign]
+    bench.runtime.pools.clear()
+    with most_memory() as most:
+        session.connection.receive(b"x1 FETCH 1 BODY.PEEK[]\r\n")
+    assert sum(sent) > size
+    assert most[0] < 1 * MIB
+    assert max(sent) <= 65_536
+    assert len(sent) == 1 + sum(sent) // 65_536
+    assert bench.runtime.pools == [Pool.READ]  # its digest
+
+
+def test_a_login_is_no_more_than_its_password(bench):
+    """Of a second session of the same account."""
+    session: Any = bench.world.connect()
+    bench.runtime.pools.clear()
+    bench.runtime.turns += 1
+    session.ok(b"LOGIN ann {%d+}\r\n%b" % (len(PASSWORD), PASSWORD))
+    assert bench.runtime.pools == []  # the proof of the first is remembered
