@@ -15,11 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.soak.driver import Soak
+from tests.soak.guests import Guests
 from tests.support.client import Client, Disconnected
-from tests.support.server import ACCOUNTS, ServerProcess, running_server
+from tests.support.server import ACCOUNTS, Account, ServerProcess, running_server
 
 _REPORT_SECONDS = 60.0
 _KILL_SECONDS = 7.0
@@ -34,16 +36,21 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--clients", type=int, default=9)
+    parser.add_argument(
+        "--people", type=int, default=1, help="share the mailbox with so many accounts"
+    )
     parser.add_argument("--kill", action="store_true", help="kill workers now and then")
     wanted = parser.parse_args(arguments)
+    accounts = ACCOUNTS[:1] if wanted.people == 1 else people(wanted.people)
+    names = tuple(account.name for account in accounts)
     say(f"seed {wanted.seed}, {wanted.workers} workers, {wanted.clients} clients")
     with tempfile.TemporaryDirectory(prefix="imapd-soak-") as folder:
         with running_server(
             Path(folder),
-            accounts=ACCOUNTS[:1],
+            accounts=accounts,
             arguments=("--workers", str(wanted.workers)),
         ) as server:
-            soak = Soak(lambda: connect(server), wanted.seed, wanted.clients)
+            soak = run_of(server, wanted.seed, wanted.clients, names)
             soak.begin()
             _run(soak, server, wanted.seconds, kill=wanted.kill)
             soak.end()
@@ -53,11 +60,24 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def connect(server: ServerProcess) -> Client:
+def people(count: int) -> tuple[Account, ...]:
+    """Give accounts that share a mailbox, the owner first."""
+    return tuple(Account(f"person{n}", f"password {n}") for n in range(count))
+
+
+def run_of(
+    server: ServerProcess, seed: int, clients: int, names: Sequence[str]
+) -> Soak:
+    """Make a run over the accounts of a server."""
+    kind = Soak if len(names) == 1 else Guests
+    return kind(partial(connect, server), seed, clients, names)
+
+
+def connect(server: ServerProcess, who: str) -> Client:
     """Log in at whichever worker; again if that one dies meanwhile."""
     for _ in range(20):
         try:
-            client = server.client("alice")
+            client = server.client(who)
         except (OSError, Disconnected):
             continue
         client.literal_plus = True

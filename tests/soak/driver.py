@@ -1,4 +1,4 @@
-"""Random sessions of one account on a running server with several workers.
+"""Random sessions of one account, or of several, on a server with several workers.
 
 All that is chosen at random comes from one seed: the same seed says the same commands
 in the same order. In each step some clients send a command at the same time, then all
@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.soak.mirror import Kind, Message, Mirror
@@ -39,6 +39,7 @@ class Player:
     number: int
     client: Client
     mirror: Mirror
+    who: str = ""
     command: str = ""
     tag: str = ""
     then: Callable[[Answer], None] | None = None
@@ -51,11 +52,15 @@ class Player:
 
 @dataclass
 class Soak:
-    """A run. ``connect`` gives a new connection that is logged in."""
+    """A run. ``connect`` gives a new connection of somebody who is logged in.
 
-    connect: Callable[[], Client]
+    All mailboxes belong to the first of ``people``; the others have to be let in.
+    """
+
+    connect: Callable[[str], Client]
     seed: int
     clients: int = 6
+    people: Sequence[str] = ("alice",)
     steps: int = 0
     done: Counter[str] = field(default_factory=Counter)
     lost: int = 0
@@ -70,17 +75,23 @@ class Soak:
 
     def begin(self) -> None:
         """Connect everybody, and fill the mailbox a little."""
-        with self.connect() as client:
+        with self.connect(self.people[0]) as client:
             for name in BOXES[1:]:
                 client.command(f"CREATE {name}")
             for _ in range(5):
                 client.ok("APPEND INBOX {}", self._message())
         kinds = list(Kind)
         for number in range(self.clients):
-            kind = kinds[number % len(kinds)]
-            player = Player(number, self.connect(), Mirror(kind))
+            kind = kinds[number // len(self.people) % len(kinds)]
+            who = self.people[number % len(self.people)]
+            player = Player(number, self.connect(who), Mirror(kind), who)
             self._players.append(player)
             self._enter(player, BOXES[0])
+
+    def wire(self, who: str, name: str) -> str:
+        """Write a mailbox's name as somebody calls it."""
+        owner = self.people[0]
+        return name if who == owner else f'"Other Users/{owner}/{name}"'
 
     def run(self, steps: int) -> None:
         """Take some steps, then compare. Raises `Unfaithful`."""
@@ -125,19 +136,25 @@ class Soak:
         for player in self._players:
             self._send(player, "NOOP")
             self._finish(player)
-        truths = {name: self._truth(name) for name in BOXES}
+        truths: dict[tuple[str, str], Mirror] = {}
         for player in self._players:
-            if player.mirror.mailbox is not None:
+            name = player.mirror.mailbox
+            if name is not None:
+                place = player.who, name
+                if place not in truths:
+                    truths[place] = self._truth(*place)
                 try:
-                    player.mirror.compare(truths[player.mirror.mailbox])
+                    guest = player.who != self.people[0]
+                    player.mirror.compare(truths[place], guest=guest)
                 except AssertionError as error:
                     raise AssertionError(f"client {player.number}: {error}") from error
 
-    def _truth(self, name: str) -> Mirror:
+    def _truth(self, who: str, name: str) -> Mirror:
         truth = Mirror(Kind.CONDSTORE)
-        with self.connect() as client:
+        with self.connect(who) as client:
             truth.begin(name)
-            truth.absorb(client.ok(f"EXAMINE {name} (CONDSTORE)"), "EXAMINE")
+            answer = client.ok(f"EXAMINE {self.wire(who, name)} (CONDSTORE)")
+            truth.absorb(answer, "EXAMINE")
             if truth.messages:
                 answer = client.ok("UID FETCH 1:* (UID FLAGS MODSEQ)")
                 truth.absorb(answer, "UID FETCH")
@@ -191,9 +208,17 @@ class Soak:
         """Connect again after the server ended the connection (a worker died)."""
         self.lost += 1
         player.client.close()
-        player.client, player.idle = self.connect(), False
+        player.client, player.idle = self.connect(player.who), False
         before = player.mirror
         self._reenter(player, before, before.mailbox or BOXES[0])
+
+    def selected(self, player: Player) -> Answer | None:
+        """Say the player's SELECT; None if he may not read the mailbox."""
+        return player.client.ok(player.command)
+
+    def may_all(self, player: Player) -> bool:
+        """Tell whether a player may do all that he tries."""
+        return True
 
     # -- choosing
 
@@ -228,7 +253,7 @@ class Soak:
         return b"Subject: %d\r\n\r\nx of %d\r\n" % (self._arrived, self.seed)
 
     def _append(self, player: Player) -> None:
-        name = self._random.choice(BOXES)
+        name = self.wire(player.who, self._random.choice(BOXES))
         self._send(
             player, f"APPEND {name} ({self._some_flags()}) {{}}", self._message()
         )
@@ -281,7 +306,7 @@ class Soak:
         numbers = self._numbers(player, by_uid=True)
         if numbers and (numbers != "1:*" or len(player.mirror.messages) < FULL // 4):
             how = self._random.choice(("COPY", "MOVE", "MOVE"))
-            to = self._random.choice(BOXES)
+            to = self.wire(player.who, self._random.choice(BOXES))
             self._send(player, f"UID {how} {numbers} {to}")
 
     def _expunge(self, player: Player) -> None:
@@ -319,7 +344,8 @@ class Soak:
             mirror, there = player.mirror, {id(m) for m in player.mirror.messages}
             if not silent:
                 return
-            if condition or any(id(message) not in there for message, _ in before):
+            unsure = condition or not self.may_all(player)
+            if unsure or any(id(message) not in there for message, _ in before):
                 mirror.forget_untold()  # which were refused, or meant: who knows
             else:
                 mirror.stored_silently(before, how, frozenset(flags.split()))
@@ -353,8 +379,11 @@ class Soak:
             if mirror.kind.modseqs and mirror.mailbox is None and not mirror.highest:
                 client.ok(f"ENABLE {mirror.kind.name}")
             mirror.begin(name)
-            player.command = f"SELECT {name}"
-            self._absorb(player, client.ok(player.command), "SELECT")
+            player.command = f"SELECT {self.wire(player.who, name)}"
+            answer = self.selected(player)
+            if answer is None:
+                return
+            self._absorb(player, answer, "SELECT")
             if mirror.messages:
                 player.command = "UID FETCH 1:* (UID FLAGS)"
                 self._absorb(player, client.ok(player.command), "UID FETCH")
@@ -369,7 +398,7 @@ class Soak:
             return
         assert player.mirror.mailbox is not None
         player.client.close()
-        player.client = self.connect()
+        player.client = self.connect(player.who)
         self._reenter(player, player.mirror, player.mirror.mailbox)
 
     def _reenter(self, player: Player, before: Mirror, name: str) -> None:
@@ -392,9 +421,12 @@ class Soak:
         client, mirror = player.client, player.mirror
         client.ok("ENABLE QRESYNC")
         player.command = (
-            f"SELECT {name} (QRESYNC ({before.uidvalidity} {before.highest}))"
+            f"SELECT {self.wire(player.who, name)}"
+            f" (QRESYNC ({before.uidvalidity} {before.highest}))"
         )
-        answer = client.ok(player.command)
+        answer = self.selected(player)
+        if answer is None:
+            return
         self._heard.append(f"{self.steps} client {player.number} {_short(answer)}")
         mirror.mailbox, mirror.highest = name, before.highest
         mirror.messages = before.messages
