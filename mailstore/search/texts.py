@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailstore.errors import Corrupt, NotFound
-from mailstore.mime.header import Buffer
+from mailstore.mime.header import Buffer, unfold
 from mailstore.mime.packed import PackedFields
 from mailstore.mime.scanner import scan
 from mailstore.mime.text import (
@@ -44,8 +43,7 @@ FORMS: Mapping[Collation, Callable[[str], str]] = {
 TextTerm = SentOn | HeaderContains | BodyContains | TextContains
 
 
-@dataclass(frozen=True, slots=True)
-class MessageText:
+class MessageText(NamedTuple):
     """What the index keeps of one message's text, and where the rest is."""
 
     at: int  # index in the columns
@@ -79,11 +77,14 @@ class TextTest:
             self._form = FORMS[term.collation]
             self._needle = self._form(term.needle)
         self._name = b""
+        self._plain = b""  # the needle, where octets can be compared
         self._fields: PackedFields | None = None
         if isinstance(term, HeaderContains):
             # A name that isn't ASCII is no field's: it matches nothing.
             self._name = term.name.encode("utf-8")
             self._fields = PackedFields((self._name,))
+            if self._form is fold and self._needle.isascii():
+                self._plain = self._needle.encode("ascii")
 
     def __call__(self, message: MessageText) -> bool:
         """Tell whether a message matches."""
@@ -108,6 +109,9 @@ class TextTest:
                     header = bytes(data[root.header : root.body])
             except (NotFound, Corrupt):
                 return False
+        plain = header.isascii() and b"=?" not in header
+        if plain and self._plain not in unfold(header.lower()):
+            return False  # nothing is encoded: what no line says, no value does
         return any(
             self._needle in self._form(text) for text in header_text(header, self._name)
         )

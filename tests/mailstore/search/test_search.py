@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from mailstore import query
 from mailstore.found import indexes
 from mailstore.lanes import Pool
+from mailstore.mime.packed import pack_header
+from mailstore.mime.scanner import scan
+from mailstore.mime.text import fold, header_text
 from mailstore.model import Arrival, InternalDate
 from mailstore.query import (
     All,
@@ -31,7 +34,7 @@ from mailstore.query import (
 )
 from mailstore.search import planes
 from mailstore.search.evaluate import cost, evaluate
-from mailstore.search.texts import TextTest
+from mailstore.search.texts import MessageText, TextTest
 from mailstore.search.watch import Cancelled, Watch
 from mailstore.service import searching
 from mailstore.service.searching import columns_of
@@ -224,6 +227,35 @@ def test_planes_are_sets(first, data):
     assert list(planes.either(a, b)) == [x or y for x, y in pairs]
     assert list(planes.inverse(a)) == [not x for x in first]
     assert planes.of_indexes(len(a), indexes(a)) == a
+
+
+values = st.lists(
+    st.sampled_from([*"aB :K", "ab", "\r\n ", "\n\t", "\r", "=?", "é", "from: "])
+    | st.sampled_from(["=?utf-8?q?a_b?=", "=?us-ascii?b?YWI=?="]),
+    max_size=8,
+).map("".join)
+
+
+class _NoMessages:
+    def messages(self, indexes):
+        raise AssertionError
+
+    def content(self, blob):
+        raise AssertionError
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(st.sampled_from(["From", "Subject", "To"]), values), max_size=4),
+    st.sampled_from(["a", "ab", "b a", "B\ta", ":", "from", "aba", "é", "k", "=?", ""]),
+)
+def test_a_field_that_is_kept_says_what_its_decoded_value_does(lines, needle):
+    header = "".join([f"{name}: {value}\r\n" for name, value in lines]).encode()
+    test = TextTest(HeaderContains("from", needle), _NoMessages())
+    whole = header + b"\r\n"
+    message = MessageText(0, pack_header(whole, scan(whole)), None, 0, "")
+    said = header_text(whole, b"from")
+    assert test(message) == any(fold(needle) in fold(text) for text in said)
 
 
 def test_text_tests_are_made_once(stage):
