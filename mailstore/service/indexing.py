@@ -18,7 +18,7 @@ from pathlib import Path
 from mailstore.blobs import BlobStore
 from mailstore.errors import Busy, Corrupt, StoreError
 from mailstore.index.database import Database
-from mailstore.lanes import Pool, Runtime
+from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.search import textdb
 from mailstore.search.indexer import Done, belongs
 from mailstore.search.textdb import TextDatabase
@@ -29,6 +29,8 @@ ARRIVAL_WAIT = 1.0  # seconds: what arrives together is taken in together
 _ELSEWHERE = 5.0  # seconds, when another process is at it
 _ASK_AGAIN = 1.0  # seconds, when the process that fills could not be told
 _SPARE = 2
+_LOOK = 2.0  # seconds, while a search waits for it to catch up
+_STALLED = 60.0  # seconds without progress after which nobody waits any longer
 
 
 class _Stopped(Exception):
@@ -124,6 +126,40 @@ class Indexing:
         """Have the index dropped and made again. On any thread."""
         with self._lock:
             self._broken = True
+
+    # -- waiting, on the event thread
+
+    async def caught_up(self, message: int, cancelled: Callable[[], bool]) -> bool:
+        """Wait until the index has all messages up to one, or nobody waits any more.
+
+        False when it comes no further: nobody fills it.
+        """
+        runtime = self._runtime
+        came, since = -1, runtime.monotonic()
+        while not cancelled():
+            mark = await in_pool(runtime, Pool.READ, self._watermark)
+            if mark >= message:
+                break
+            if mark != came:
+                came, since = mark, runtime.monotonic()
+            elif runtime.monotonic() - since > _STALLED:
+                return False
+            self.wanted()
+            later: Future[None] = runtime.future()
+            runtime.later(_LOOK, lambda later=later: later.succeed(None))  # type: ignore[misc]
+            await later
+        return True
+
+    def _watermark(self) -> int:
+        """Give the last message that the index has, on a thread."""
+        try:
+            with self._readers.take() as index, self.reading(index) as text:
+                return 0 if text is None else text.progress()[0]
+        except Corrupt:
+            self.distrust()
+        except StoreError:
+            pass  # one that closes, or is busy: the next look tells
+        return 0
 
     # -- filling: the event thread
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from mailstore.blobs import BlobStore
-from mailstore.errors import Busy, Corrupt
+from mailstore.errors import Busy, Corrupt, TooMany
 from mailstore.found import NOTHING, Found
 from mailstore.index import entries, textsource
 from mailstore.index.database import Database
@@ -34,6 +34,7 @@ from mailstore.state import MailboxState
 _AT_ONCE = 10_000  # messages whose columns are searched on the event thread
 _AT_ONCE_QUICKLY = 200_000  # by terms that take no time for each message
 _BATCH = 256
+_TRIES = 3  # of a search that waits for the text index in between
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -161,19 +162,38 @@ async def search(
 ) -> Found:
     """Give the UIDs that match, ascending; none when it was cancelled.
 
-    ``me`` owns the private annotations that are looked at. Raises `TooMany` when it
-    took too long.
+    ``me`` owns the private annotations that are looked at. A search that takes too
+    long for want of an index waits for that, and is done again. Raises `TooMany` when
+    it took too long.
     """
     expensive = cost(predicate) > 0 or needs_lookup(predicate)
     most = _AT_ONCE if not is_quick(predicate) else _AT_ONCE_QUICKLY
     if not expensive and len(state.uids) <= most:
         return evaluate(predicate, _columns_at_once(state), None, Watch())
-    work = _Work(parts, state.id, columns_of(state), following, _UIDS, me)
-    async with parts.turns:
-        found = await in_pool(parts.runtime, Pool.SEARCH, lambda: work.run(predicate))
-    if work.unindexed:
-        parts.indexing.wanted()
-    return found
+    tries = 0
+    while True:
+        tries += 1
+        work = _Work(parts, state.id, columns_of(state), following, _UIDS, me)
+        try:
+            return await _run(parts, work, predicate)
+        except TooMany:
+            # After a large import it was the reading of what the index lacks.
+            lacking, indexing = work.lacking, parts.indexing
+            if not lacking or tries == _TRIES:
+                raise
+            if not await indexing.caught_up(lacking, following.cancelled):
+                raise
+
+
+async def _run(parts: SearchParts, work: _Work[T], predicate: Predicate) -> T:
+    try:
+        async with parts.turns:
+            return await in_pool(
+                parts.runtime, Pool.SEARCH, lambda: work.run(predicate)
+            )
+    finally:
+        if work.lacking:
+            parts.indexing.wanted()
 
 
 async def relevancy(
@@ -240,7 +260,7 @@ class _Work(Generic[T]):
         self._me = me
         self._following = following
         self._watch = Watch()
-        self.unindexed = False  # whether messages were read that the index lacks
+        self.lacking = 0  # the last message, where the index lacked any
 
     def run(self, predicate: Predicate) -> T:
         """Give what is wanted of the messages; nothing when it was cancelled."""
@@ -267,7 +287,6 @@ class _Work(Generic[T]):
             indexing.distrust()
         except Busy:
             pass
-        self.unindexed = True
         return self._evaluate(predicate, database, None)
 
     def _evaluate(
@@ -276,9 +295,9 @@ class _Work(Generic[T]):
         parts, columns = self._parts, self._columns
         watch = self._watch
         index = None
+        last = textsource.last_message(database)
         if text is not None:
-            last = textsource.last_message(database)
             index = IndexedTexts(text, parts.kept, watch.pause, last)
         texts = _StoredTexts(database, parts.blobs, columns.messages)
-        self.unindexed = index is None or not index.complete
+        self.lacking = last if index is None or not index.complete else 0
         return self._give(predicate, columns, texts, watch, index)

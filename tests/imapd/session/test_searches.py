@@ -6,6 +6,8 @@ import pytest
 
 from imapd.session.limits import Limits
 from mailstore import found
+from mailstore.search import texts
+from mailstore.service import indexing
 from tests.support.session import World
 
 
@@ -38,10 +40,62 @@ def test_a_search_that_takes_too_long_is_refused(tmp_path, monkeypatch):
     world = World(tmp_path, limits=Limits(search_seconds=1))
     world.deliver(b"Subject: a\r\n\r\nbody")
     session = world.session(mailbox=b"INBOX")
+    world.runtime.advance(2)  # it is in the index
     times = iter(range(0, 1000, 2))
     monkeypatch.setattr("mailstore.search.watch.time.thread_time", lambda: next(times))
     session.no(b"SEARCH BODY body", "LIMIT")
     world.close()
+
+
+@pytest.fixture
+def imported(tmp_path, monkeypatch):
+    """A large import: to read the messages takes longer than a search may take."""
+    world = World(tmp_path, limits=Limits(search_seconds=30))
+    world.deliver(*[b"Subject: %d\r\n\r\nbody" % n for n in range(40)])
+    session = world.session(mailbox=b"INBOX")
+    watch = [0.0]
+
+    def read(test, message):
+        watch[0] += 1.0
+        return real(test, message)
+
+    real = texts.TextTest.__call__
+    monkeypatch.setattr(texts.TextTest, "__call__", read)
+    monkeypatch.setattr("mailstore.search.watch.time.thread_time", lambda: watch[0])
+    yield world, session
+    world.close()
+
+
+def test_a_search_that_is_slow_without_the_index_waits_for_it(imported):
+    world, session = imported
+    assert session.feed(b"a SEARCH BODY body\r\n") == []
+    assert session.feed(b"b NOOP\r\n") == []
+    world.runtime.advance(4)
+    session.read()
+    assert b"* SEARCH 1 2 3" in session.raw
+    assert session.raw.endswith(b"a OK SEARCH completed\r\nb OK NOOP completed\r\n")
+
+
+def test_nobody_waits_for_an_index_that_nobody_fills(imported, monkeypatch):
+    world, session = imported
+    monkeypatch.setattr(indexing.Indexing, "fill", lambda _: None)
+    assert session.feed(b"a SEARCH BODY body\r\n") == []
+    world.runtime.advance(50)
+    assert b" NO " not in session.raw
+    world.runtime.advance(20)
+    session.read()
+    assert b"a NO [LIMIT]" in session.raw
+
+
+def test_a_client_that_leaves_ends_the_waiting_too(imported, monkeypatch):
+    world, session = imported
+    monkeypatch.setattr(indexing.Indexing, "fill", lambda _: None)
+    assert session.feed(b"a SEARCH BODY body\r\n") == []
+    session.drop()
+    world.runtime.advance(3)
+    (account,) = world.store._accounts.values()
+    assert not account.searching.turns._busy
+    assert session.raw.endswith(b"* SEARCH\r\na OK SEARCH completed\r\n")  # to nobody
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from mailstore.query import (
 )
 from mailstore.search import watch
 from mailstore.search.watch import Cancelled, Watch
+from tests.mailstore.search.said import fill
 from tests.mailstore.stores import Home
 
 
@@ -78,6 +79,7 @@ def test_a_search_tells_its_progress(tmp_path):
     assert told
     assert all(total == 15 for _, total in told)
     assert sorted(told) == told
+    fill(home)  # else it would wait for the index
     with pytest.raises(TooMany):
         home.run(mailbox.search(predicate, Following(seconds=-1)))
     home.close()
