@@ -26,7 +26,7 @@ from mailstore.search.segment import (
 )
 from mailstore.search.textdb import Segment, TextDatabase
 from mailstore.search.texts import TextTerm
-from mailstore.search.words import Words, patterns, with_clues, words_of
+from mailstore.search.words import Words, is_frequent, patterns, with_clues, words_of
 
 _FEW = 8  # messages whose texts are read without asking the words
 _SHORT = 2  # octets of a needle that may be in very many words,
@@ -274,7 +274,7 @@ class IndexedTexts:
         if not wanted.pieces or len(chosen) <= _FEW:
             return chosen, False
         words = self._words_of(segment, kind)
-        if len(needle) <= _SHORT and words.octets.count(needle) > _FREQUENT:
+        if len(needle) <= _SHORT and is_frequent(words.octets, needle, _FREQUENT):
             return chosen, False  # most texts have it, and near their beginning
         found = words.candidates(wanted, len(segment.ids))
         self._pause()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +77,52 @@ def test_blocks_hide_nothing(said):
             assert parted.messages(parted.having(word), 99) >= set(places)
     finally:
         words._PER_BLOCK = size
+
+
+class Spied(bytes):
+    """Octets that note how many of them each look goes through."""
+
+    looks: ClassVar[list[int]] = []
+
+    def find(self, *args: Any) -> int:
+        found = super().find(*args)
+        start = args[1] if len(args) > 1 else 0
+        end = found if found >= 0 else min(len(self), *args[2:], len(self))
+        self.looks.append(end - start)
+        return found
+
+    def count(self, *args: Any) -> int:
+        self.looks.append(min(len(self), args[2]) - args[1])
+        return super().count(*args)
+
+
+@given(st.lists(texts, min_size=1, max_size=8), texts.filter(bool), st.integers(1, 9))
+def test_stretches_hide_nothing(said, needle, stretch):
+    octets = gathered(said).octets
+    whole = [list(words.places(octets, one)) for one in patterns(needle).pieces]
+    often = octets.count(needle)
+    kept, words._STRETCH = words._STRETCH, stretch
+    try:
+        assert whole == [
+            list(words.places(octets, one)) for one in patterns(needle).pieces
+        ]
+        # About so often: at the edges "aa" may be counted in "aaa" twice.
+        assert len(needle) > 1 or not words.is_frequent(octets, needle, often)
+        assert words.is_frequent(octets, needle, often - 1)
+    finally:
+        words._STRETCH = kept
+
+
+def test_no_look_is_long():
+    """Whoever finds something holds the interpreter: the event thread waits for it."""
+    octets = Spied(words.joined([b"%06d" % n for n in range(100_000)]))
+    assert list(words.places(octets, b"x")) == []
+    assert list(words.places(octets, b"\n099999")) == [699_994]
+    assert not words.is_frequent(octets, b"ab", 5)
+    assert max(Spied.looks) <= words._STRETCH + 8
+    Spied.looks.clear()
+    assert words.is_frequent(octets, b"0", 5)
+    assert len(Spied.looks) == 1
 
 
 def test_merged_words_are_those_of_all():
