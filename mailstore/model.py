@@ -212,9 +212,13 @@ class AnnotationName:
 
     @property
     def part(self) -> tuple[int, ...]:
-        """The numbers of the part that it is about; none for the whole message."""
-        first = self.entry.split("/", 2)[1]
-        return tuple(map(int, first.split("."))) if first[:1].isdigit() else ()
+        """The numbers of the part that it is about; none for the whole message.
+
+        None too where a wildcard stands in their place.
+        """
+        first = self.entry.partition("/")[2].partition("/")[0]
+        numbers = first.split(".") if {"*", "%"}.isdisjoint(first) else [""]
+        return tuple(map(int, numbers)) if numbers[0].isdecimal() else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,19 @@ class FetchItem(Protocol):
         ...
 
 
+class CheckedItem:
+    """What a fetch item is that looks at the messages before any is answered.
+
+    A class to inherit from: each FETCH asks all of its items whether they are such.
+    """
+
+    __slots__ = ()
+
+    async def check(self, environment: FetchEnvironment, uids: Sequence[int]) -> None:
+        """Refuse what cannot be asked of one of them. Raises store errors."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
 class FetchItemSpec:
     """A fetch item's name and grammar; ``parse`` begins behind the name."""

@@ -297,18 +297,24 @@ def _bound(
             " AND value IS NULL AND modseq < ?",
             [(mailbox, uid, owner, modseq) for uid in full],
         )
+    _bound_mailbox(database, mailbox, owners, bounds.of_mailbox)
+
+
+def _bound_mailbox(
+    database: Database, mailbox: MailboxId, owners: Iterable[str], most: int
+) -> None:
+    """Hold the bound on what one owner has in a mailbox. Raises as `_bound`."""
+    for owner in owners:
         # The key alone tells, unless there are that many.
-        if any(
+        if all(
             database.one(
                 "SELECT 1 FROM annotation WHERE mailbox = ? AND owner = ?"
                 f" {condition} LIMIT 1 OFFSET ?",
-                (mailbox, owner, bounds.of_mailbox),
+                (mailbox, owner, most),
             )
-            is None
             for condition in ("", "AND value IS NOT NULL")
         ):
-            continue
-        raise TooManyAnnotations(f"a mailbox can have {bounds.of_mailbox} annotations")
+            raise TooManyAnnotations(f"a mailbox can have {most} annotations")
 
 
 def add(
@@ -335,10 +341,12 @@ def copy(
     me: str | None,
     *,
     shared: bool = True,
+    most: int | None = None,
 ) -> None:
     """Give copies of messages their annotations: shared ones, and one's own (§4.6).
 
-    ``pairs`` are UIDs there and here; None as ``me``: those of everybody.
+    ``pairs`` are UIDs there and here; None as ``me``: those of everybody. Raises
+    `TooManyAnnotations` if one owner has more than ``most`` in the mailbox then.
     """
     database.execute(
         "INSERT INTO annotation (mailbox, uid, owner, entry, value, modseq)"
@@ -348,6 +356,9 @@ def copy(
         " ELSE ? IS NULL OR a.owner = ? END",
         (target, modseq, json.dumps(list(pairs)), source, SHARED, shared, me, me),
     )
+    made = database.one("SELECT changes()")
+    if most is not None and made != (0,):
+        _bound_mailbox(database, target, {SHARED, me or SHARED}, most)
 
 
 def purge(database: Database, gone: Sequence[tuple[int, int]]) -> None:

@@ -50,6 +50,7 @@ def copy(
     settable: int = -1,
     shared: bool = True,
     apart: bool = False,
+    most_notes: int | None = None,
 ) -> CopyDone:
     """Copy messages to a mailbox, or move them there, in the order of their UIDs.
 
@@ -58,7 +59,8 @@ def copy(
     none that are shared. Who has flags for himself (``whose``) takes his own along, and
     has them there for himself too; a move takes along those of everybody. Copies that
     are ``apart`` get EMAILIDs of their own; what is moved keeps its own. What is gone
-    already is left out. Raises `NotFound` when either mailbox is gone, `TooMany`.
+    already is left out. Raises `NotFound` when either mailbox is gone, `TooMany`, and
+    `TooManyAnnotations` if there are more than ``most_notes`` of one owner then.
     """
     annotated, numbered, marked = _look_at(database, source)
     target = open_target(database, to)
@@ -74,7 +76,10 @@ def copy(
     pairs = list(zip(uids, made, strict=True))
     if annotated:
         modseq = arrived.delta.modseq
-        annotate.copy(database, source, target, pairs, modseq, me, shared=shared)
+        most = None if move else most_notes
+        annotate.copy(
+            database, source, target, pairs, modseq, me, shared=shared, most=most
+        )
     if move and numbered:
         emailids.carry(database, source, target, pairs)
     elif apart and not move:

@@ -49,9 +49,14 @@ def check_sizes(changes: Sequence[AnnotationChange], options: StoreOptions) -> N
         raise AnnotationTooBig(f"an annotation can have {most} octets")
 
 
-def check_parts(changes: Sequence[AnnotationChange], parts: bytes) -> None:
-    """Refuse entries of parts that a message doesn't have. Raises `NoSuchPart`."""
-    for part in {change.name.part for change in changes} - {()}:
+def parts_of(changes: Sequence[AnnotationChange]) -> set[tuple[int, ...]]:
+    """Give the parts that entries are about."""
+    return {change.name.part for change in changes} - {()}
+
+
+def check_parts(wanted: Collection[tuple[int, ...]], parts: bytes) -> None:
+    """Refuse parts that a message doesn't have. Raises `NoSuchPart`."""
+    for part in wanted:
         if locate(parts, part) is None:
             number = ".".join(map(str, part))
             raise NoSuchPart(f"a message has no part {number}")
@@ -148,6 +153,15 @@ class MailboxAnnotations:
                     found.setdefault(uid, {})[entry] = None
             yield from ((uid, list(entries)) for uid, entries in found.items())
 
+    async def check_parts(
+        self, uids: Sequence[int], wanted: Collection[tuple[int, ...]]
+    ) -> None:
+        """Refuse parts that one of some messages lacks. Raises `NoSuchPart`."""
+        if wanted:
+            async for batch in self._parts(uids):
+                for parts in batch.columns[Column.PARTS]:
+                    check_parts(wanted, parts)
+
     # -- writing
 
     async def set(
@@ -167,10 +181,7 @@ class MailboxAnnotations:
         self._check(changes)
         state, options = self._state, self._account.options
         check_sizes(changes, options)
-        if any(change.name.part for change in changes):
-            async for batch in self._parts(uids):
-                for parts in batch.columns[Column.PARTS]:
-                    check_parts(changes, parts)
+        await self.check_parts(uids, parts_of(changes))
         among = Selection.of(uids, state.uids)
         if not among:
             return Stored(state.modseq, (), missing=tuple(uids))

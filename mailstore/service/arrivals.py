@@ -23,7 +23,7 @@ from mailstore.mime.encoding import without_nul
 from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import Ingested, ingest
 from mailstore.model import Arrival, How, InternalDate, MailboxId
-from mailstore.service.annotations import check_parts
+from mailstore.service.annotations import check_parts, parts_of
 from mailstore.writer import Outcome
 
 
@@ -90,7 +90,7 @@ class AppendJob:
             arrival = _encode_nul(given, blobs)
             date = arrival.internaldate or InternalDate(self._now)
             seen, other = look(_content(arrival), blobs)
-            check_parts(arrival.annotations, seen.parts)
+            check_parts(parts_of(arrival.annotations), seen.parts)
             stored = blobs.add(_content(arrival), date)
             record = record_of(stored, seen, other)
             flags = arrival.flags

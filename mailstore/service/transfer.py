@@ -103,6 +103,7 @@ class Source:
             whose=self.whose,
             shared=target.annotates,
             apart=target.account.options.emailid_of_copies,
+            most_notes=target.account.options.annotations_of_mailbox,
         )
 
     def take(self, database: Database, me: str) -> Taken:

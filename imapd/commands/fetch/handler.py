@@ -33,7 +33,7 @@ from imapd.session.parameters import (
     parse_parameters,
     unparse_parameters,
 )
-from imapd.session.plugs import FetchItem, parse_fetch_item
+from imapd.session.plugs import CheckedItem, FetchItem, parse_fetch_item
 from imapd.session.registry import Completed, Registry
 from imapd.session.storing import tell_stored
 from imapd.session.view import View
@@ -103,6 +103,9 @@ async def run(context: Context, node: Fetch) -> Completed:
     view, mailbox = context.selected.view, context.selected.mailbox
     uids, code = cut(context, await _messages(context, node))
     environment = Environment(context, mailbox, view)
+    for item in node.items:
+        if isinstance(item, CheckedItem):
+            await item.check(environment, uids)
     plan = Plan.of(_all_items(node, view), environment)
     sender = Sender(context)
     unseen: list[int] = []

@@ -29,17 +29,17 @@ from imapd.extensions.annotate.syntax import (
     parse_pattern,
     unparse_pattern,
 )
-from imapd.session.plugs import FetchEnvironment, FetchItem, Rendering
+from imapd.session.plugs import CheckedItem, FetchEnvironment, FetchItem, Rendering
 from imapd.syntax.metadata_entry import render_value
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import astring, string
-from mailstore.model import Annotation, Batch, Column
+from mailstore.model import Annotation, AnnotationName, Batch, Column
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class FetchAnnotation:
+class FetchAnnotation(CheckedItem):
     """Some attributes of the entries that fit one of some patterns."""
 
     patterns: tuple[str, ...]
@@ -56,6 +56,11 @@ class FetchAnnotation:
         entries = _unparse_list([unparse_pattern(one) for one in self.patterns])
         attributes = _unparse_list([one.encode("ascii") for one in self.attributes])
         return b"ANNOTATION (%b %b)" % (entries, attributes)
+
+    async def check(self, environment: FetchEnvironment, uids: Sequence[int]) -> None:
+        """Refuse parts that one of the messages lacks (§3.2.1). Raises `NoSuchPart`."""
+        parts = {AnnotationName(one, private=True).part for one in self.patterns}
+        await environment.mailbox.annotations.check_parts(uids, parts - {()})
 
     def compile(self, environment: FetchEnvironment) -> Rendering:
         """Prepare its answers."""

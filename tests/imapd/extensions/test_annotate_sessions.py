@@ -234,6 +234,23 @@ def test_bounds(world):
     assert not ann.ok(b"SEARCH 3").of(SearchResult)[0].numbers
 
 
+def test_copies_keep_the_bound_of_their_mailbox(world):
+    world.deliver(b"a", b"b")
+    world.store.use(replace(OPTIONS, annotations_of_mailbox=10))
+    ann = world.session(mailbox=b"INBOX")
+    six = b" ".join(b'/vendor/x/%d (value.shared "1")' % at for at in range(6))
+    annotate(ann, b"1", six)
+    ann.ok(b"COPY 1 Archive")
+    answer = ann.no(b"COPY 1 Archive", "ANNOTATE")
+    assert code_value(answer) == "TOOMANY"
+    ann.ok(b"COPY 2 Archive")  # it has none
+    ann.no(b"COPY 1 INBOX", "ANNOTATE")
+    # A move makes no more of them, and nobody is to be kept from it by another's.
+    ann.ok(b"MOVE 1 Archive")
+    ann.ok(b"SELECT Archive")
+    assert len(ann.ok(b"SEARCH ALL").of(SearchResult)[0].numbers) == 3
+
+
 def test_removed_ones_leave_little_behind(world):
     world.deliver(b"a")
     world.store.use(replace(OPTIONS, annotations_of_message=10))
@@ -262,6 +279,24 @@ def test_parts_have_to_be_there(world):
     assert notes_of(ann, 3) == {
         "/2/comment": {"value.priv": b"y", "value.shared": None}
     }
+
+
+def test_a_part_that_is_fetched_has_to_be_there(world):
+    """RFC 5257 §3.2.1: BAD, before anything is told of any message."""
+    two = (
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+        b"--x\r\n\r\none\r\n--x\r\n\r\ntwo\r\n--x--\r\n"
+    )
+    world.deliver(two, b"a")
+    ann = world.session(mailbox=b"INBOX")
+    for entries in (b"/2/comment", b"(/comment /2/flags/seen)", b"/2/*", b"/2/%"):
+        item = b"(ANNOTATION (%b value))" % entries
+        assert ann.ok(b"FETCH 1 " + item).of(Fetch)
+        for command in (b"FETCH 2 ", b"FETCH 1:2 ", b"UID FETCH 1:* "):
+            assert ann.bad(command + item).of(Fetch) == []
+    # Wildcards in the place of the part name none, nor do searches name a message.
+    assert len(ann.ok(b"FETCH 1:2 (ANNOTATION (/%/comment value))").of(Fetch)) == 2
+    ann.ok(b'SEARCH ANNOTATION /2/comment value "x"')
 
 
 def test_append_takes_values_as_literals_before_the_message_comes(world):

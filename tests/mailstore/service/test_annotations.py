@@ -9,7 +9,7 @@ from mailstore.index.annotate import Listed
 from mailstore.mime.ingest import ingest
 from mailstore.model import AnnotationChange, AnnotationName
 from mailstore.service import StoreOptions
-from mailstore.service.annotations import _groups, check_parts, check_sizes
+from mailstore.service.annotations import _groups, check_parts, check_sizes, parts_of
 
 
 def change(entry: str, value: bytes | None = b"x") -> AnnotationChange:
@@ -20,13 +20,16 @@ def test_a_name_tells_its_part():
     assert change("/comment").name.part == ()
     assert change("/1.22/flags/seen").name.part == (1, 22)
     assert change("/vendor/1/2").name.part == ()
+    for pattern in ("*", "%/comment", "/*", "/1*/comment", "/%.2/comment"):
+        assert AnnotationName(pattern, private=True).part == ()
+    assert AnnotationName("/1.2/*", private=True).part == (1, 2)
 
 
 def test_parts_are_those_of_the_message():
     parts = ingest(b"Subject: x\r\n\r\nbody").parts
-    check_parts((change("/comment"), change("/1/comment")), parts)
+    check_parts(parts_of((change("/comment"), change("/1/comment"))), parts)
     with pytest.raises(NoSuchPart, match=r"1\.2"):
-        check_parts((change("/1.2/comment"),), parts)
+        check_parts(parts_of((change("/1.2/comment"),)), parts)
 
 
 def test_values_have_a_bound():
