@@ -32,6 +32,8 @@ _ARGUMENT = {
     "MalformedExchange": 0,
     "_too_many": 0,
 }
+# Of one protocol alone, whose replies begin with a text.
+_POP3 = {"ok": 0, "no": 0, "bad": 0, "Ok": 0, "Err": 0}
 _ERRORS = frozenset(
     node.name
     for node in ast.parse((ROOT / "mailstore/errors.py").read_text()).body
@@ -65,6 +67,8 @@ def _called(node: ast.Call) -> str:
 class _Module:
     def __init__(self, path: Path) -> None:
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        own = _POP3 if path.parent.name == "pop3" else {}
+        self._argument = {**_ARGUMENT, **own}
         self.assigned: dict[str, list[ast.expr]] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Assign):
@@ -85,7 +89,7 @@ class _Module:
             if not isinstance(node, ast.Call):
                 continue
             name = _called(node)
-            at = 0 if name in _ERRORS else _ARGUMENT.get(name)
+            at = 0 if name in _ERRORS else self._argument.get(name)
             if at is not None and len(node.args) > at:
                 yield from self._of(node.args[at])
 

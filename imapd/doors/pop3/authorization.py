@@ -26,6 +26,7 @@ from imapd.session.credentials import (
     MalformedExchange,
 )
 from imapd.session.faults import No
+from imapd.session.languages import DEFAULT
 from imapd.session.login import REFUSALS, Visitor, note_refusal, open_granted
 from imapd.syntax.secret import Secret
 from mailstore.errors import StoreError
@@ -180,7 +181,7 @@ class Authorization:
             session.end(Err("nothing may follow STLS before TLS begins"))
         else:
             # RFC 2595 §4: nothing learnt before it may be kept.
-            self._name, session.utf8 = None, False
+            self._name, session.utf8, session.language = None, False, DEFAULT
             session.ok("begin TLS now")
             session.start_tls()
 

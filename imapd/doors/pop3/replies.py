@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from imapd.session.languages import translated
 from mailstore.errors import Busy, Corrupt, OverQuota, StoreError, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """What was asked for is done, or follows."""
+    """What was asked for is done, or follows.
+
+    ``data`` is what programs read, before the text that people read.
+    """
 
     text: str = ""
+    data: str = ""
+
+    def said_in(self, language: str) -> Self:
+        """Give it in a language, in English where it isn't known in that."""
+        return replace(self, text=translated(self.text, language))
 
     def render(self) -> bytes:
         """Write it."""
-        return f"+OK {self.text}".rstrip().encode() + b"\r\n"
+        return " ".join(filter(None, ("+OK", self.data, self.text))).encode() + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,10 @@ class Err:
 
     text: str
     code: str = ""
+
+    def said_in(self, language: str) -> Self:
+        """Give it in a language, in English where it isn't known in that."""
+        return replace(self, text=translated(self.text, language))
 
     def render(self) -> bytes:
         """Write it."""

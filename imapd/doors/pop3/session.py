@@ -25,6 +25,7 @@ from imapd.doors.pop3.options import Pop3Service
 from imapd.doors.pop3.replies import Err, Ok, of_error
 from imapd.doors.pop3.transaction import Transaction
 from imapd.session.context import Services
+from imapd.session.languages import DEFAULT, ENGLISH, LANGUAGES
 from imapd.session.reply import Transport
 from imapd.session.state import Peer
 from mailstore.errors import StoreError
@@ -33,8 +34,7 @@ from mailstore.service import Access
 Command = Callable[[bytes], Awaitable[None]]
 
 _DAY = 86_400
-# What programs read are the codes; the texts are English.
-_LANGUAGES = {"i-default": "i-default", "en": "en English"}
+_NAMES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 _LATER = frozenset(
     (b"STAT", b"LIST", b"RETR", b"DELE", b"NOOP", b"RSET", b"TOP", b"UIDL")
 )
@@ -67,6 +67,7 @@ class Pop3(Conversation):
         self.stls = stls
         self.plaintext_login = plaintext_login
         self.utf8 = False
+        self.language = DEFAULT
         self.login_failures = 0
         self.account: Access | None = None
         self.maildrop: Maildrop | None = None
@@ -109,10 +110,16 @@ class Pop3(Conversation):
 
     # -- answers
 
-    def ok(self, text: str = "") -> None:
+    def say(self, answer: Rendered) -> None:
+        """Answer, in the client's language (RFC 6856 §3.2)."""
+        if isinstance(answer, Ok | Err):
+            answer = answer.said_in(self.language)
+        super().say(answer)
+
+    def ok(self, text: str = "", data: str = "") -> None:
         """Say that it is done."""
         self._result = "OK"
-        self.say(Ok(text))
+        self.say(Ok(text, data))
 
     def no(self, text: str, code: str = "") -> None:
         """Say that it is not done, and whose fault it isn't."""
@@ -135,7 +142,7 @@ class Pop3(Conversation):
     def greeting(self) -> Ok:
         """Say who we are (RFC 1939 §4)."""
         stamp = f" {self.stamp.decode('ascii')}" if self.stamp else ""
-        return Ok(f"{self.services.server_name} ready{stamp}")
+        return Ok(data=f"{self.services.server_name} ready{stamp}")
 
     def words(self, why: Why, text: str) -> Rendered:
         """Say why it ends."""
@@ -230,14 +237,16 @@ class Pop3(Conversation):
     async def _lang(self, argument: bytes) -> None:
         if not argument:
             self.ok("languages")
-            lines = "".join(f"{one}\r\n" for one in _LANGUAGES.values())
-            await self.pour(f"{lines}.\r\n".encode("ascii"))
+            listings = [f"{one} {_NAMES.get(one, '')}".rstrip() for one in LANGUAGES]
+            lines = "".join(f"{one}\r\n" for one in listings)
+            await self.pour(f"{lines}.\r\n".encode())
             return
         found = _language(argument.decode("ascii", "replace"))
         if found is None:
             self.no("that language is not spoken here")
         else:
-            self.ok(f"{found} English it is")
+            self.language = found
+            self.ok("this language it is", found)
 
     async def _quit(self, argument: bytes) -> None:
         if argument:
@@ -270,9 +279,9 @@ class Pop3(Conversation):
 
 def _language(language_range: str) -> str | None:
     """Find the language of a range (RFC 6856 §3.2): ``*`` is ours to choose."""
-    wanted = "en" if language_range == "*" else language_range.lower()
+    wanted = ENGLISH if language_range == "*" else language_range.lower()
     while wanted:
-        if wanted in _LANGUAGES:
+        if wanted in LANGUAGES:
             return wanted
         wanted = wanted.rpartition("-")[0]
     return None

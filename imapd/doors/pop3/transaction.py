@@ -44,7 +44,7 @@ class Transaction:
 
     async def _stat(self, argument: bytes) -> None:
         if self._no_argument("STAT", argument):
-            self._session.ok(f"{self._maildrop.count} {self._maildrop.octets}")
+            self._session.ok(data=f"{self._maildrop.count} {self._maildrop.octets}")
 
     async def _list(self, argument: bytes) -> None:
         maildrop = self._maildrop
@@ -54,7 +54,7 @@ class Transaction:
             return
         at = self._place(argument)
         if at is not None:
-            self._session.ok(f"{at + 1} {maildrop.size(at)}")
+            self._session.ok(data=f"{at + 1} {maildrop.size(at)}")
 
     async def _uidl(self, argument: bytes) -> None:
         maildrop = self._maildrop
@@ -64,7 +64,7 @@ class Transaction:
             return
         at = self._place(argument)
         if at is not None:
-            self._session.ok(f"{at + 1} {maildrop.unique_id(at)}")
+            self._session.ok(data=f"{at + 1} {maildrop.unique_id(at)}")
 
     async def _tell(self, lines: Iterator[bytes]) -> None:
         session = self._session

@@ -258,10 +258,44 @@ def test_who_has_mail_on_another_server_is_told_so(world):
 
 def test_languages(world):
     client = Pop3Client(world)
-    assert client.lines(b"LANG") == ["i-default", "en English"]
+    assert client.lines(b"LANG") == [
+        "i-default",
+        "en English",
+        "de Deutsch",
+        "fr Français",
+        "es Español",
+    ]
     for wanted in (b"en", b"*", b"EN-gb"):
-        assert client.ok(b"LANG " + wanted).startswith("en ")
+        assert client.ok(b"LANG " + wanted) == "en this language it is"
     assert client.err(b"LANG MUL") == "that language is not spoken here"
+    # RFC 6856 §3.2: from this very answer on; a refusal changes nothing.
+    assert client.ok(b"LANG de-AT") == "de diese Sprache ist es"
+    assert client.err(b"LANG MUL") == "diese Sprache wird hier nicht gesprochen"
+    assert client.err(b"STAT") == "erst ist eine Anmeldung nötig"
+    client.ok(b"USER ann")
+    refused = "[AUTH] Benutzername oder Passwort ist falsch"
+    assert client.err(b"PASS wrong") == refused
+    assert client.ok(b"LANG i-default") == "i-default this language it is"
+
+
+def test_what_programs_read_is_the_same_in_every_language(world):
+    world.deliver(b"a", b"b")
+    plain, other = (Pop3Client(world).login("ann") for _ in range(2))
+    other.ok(b"LANG fr")
+    for command in (b"STAT", b"LIST 1", b"UIDL 2", b"NOOP"):
+        assert plain.ok(command) == other.ok(command)
+    for command in (b"LIST", b"UIDL", b"RETR 1", b"TOP 1 0"):
+        assert plain.lines(command) == other.lines(command)
+    assert other.ok(b"DELE 1") == "le message 1 part à QUIT"
+    assert other.err(b"DELE x") == "il n'y a pas de tel message"
+
+
+def test_a_language_ends_where_tls_begins(world):
+    """RFC 2595 §4: somebody else may have chosen it."""
+    client = Pop3Client(world, secure=False, stls=True)
+    client.ok(b"LANG de")
+    client.ok(b"STLS")
+    assert client.err(b"STAT") == "log in first"
 
 
 UTF8 = "Subject: Grüße\r\nTo: ann@example.org\r\n\r\nbody ü\r\n".encode()
