@@ -28,6 +28,8 @@ from mailstore.model import INBOX, AccountId
 
 _MOST = 10_000  # octets of a request; Postfix itself takes answers of 100,000
 _WATCH = 3_600.0
+_PARTS = frozenset(", \t\r\n")  # what ends a name in smtpd_sender_login_maps
+_NOBODY = "/"  # no account can have this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,14 @@ class Socketmap(Conversation):
         return Found("OK", names[0] if len(names) == 1 else key)
 
     async def _senders(self, key: str) -> Found:
-        return Found("OK", ",".join(self._names(key)))
+        """Tell who may send. A name that Postfix would part is left out.
+
+        It takes commas and spaces for ends of names, and knows no quotes: "x, bob"
+        would let bob send. Where nobody else is left, nobody may; not found would let
+        all.
+        """
+        names = [one for one in self._names(key) if _PARTS.isdisjoint(one)]
+        return Found("OK", ",".join(names) or _NOBODY)
 
     async def _domain(self, key: str) -> Found:
         ours = self.services.store.directory.addresses.is_domain(key)

@@ -8,7 +8,7 @@ from imapd.doors.names import mailbox_of
 from imapd.doors.socketmap import Socketmap
 from imapd.session.state import Peer
 from mailstore.delivery import Delivery
-from mailstore.errors import Unavailable
+from mailstore.errors import InvalidName, Unavailable
 from mailstore.model import QuotaLimits
 from tests.support.asking import Asking
 
@@ -86,6 +86,22 @@ def test_a_disabled_account_has_no_mailbox(world, mta):
     world.store.directory.set_disabled("ann", disabled=True)
     assert mta.ask("mailbox ann@example.org") == "NOTFOUND "
     assert mta.ask("senders sales@example.org") == "OK bob"
+
+
+def test_postfix_takes_no_part_of_a_name_for_another(world, mta):
+    """smtpd_sender_login_maps: names end at a comma or a space, quoted or not."""
+    directory = world.store.directory
+    for name in ("x,bob", "ann bob"):
+        directory.create(name, None)
+        id_ = directory.find(name).id
+        directory.addresses.add_alias("odd@example.org", id_)
+        directory.addresses.add_alias("sales@example.org", id_)
+    assert mta.ask("senders sales@example.org") == "OK ann,bob"
+    # They get the mail; to send is nobody's, and no longer everybody's.
+    assert mta.ask("senders odd@example.org") == "OK /"
+    assert mta.ask("mailbox odd@example.org") == "OK odd@example.org"
+    with pytest.raises(InvalidName):
+        directory.create("/", None)
 
 
 def test_a_store_in_trouble_is_no_missing_mailbox(mta, monkeypatch):

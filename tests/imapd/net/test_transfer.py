@@ -40,6 +40,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
             protocol="lmtp", address=local, tls="none", allow_from=("192.0.2.0/24",)
         ),
         Listen(protocol="smtp", address=local, tls="none", proxy_from=("127.0.0.0/8",)),
+        Listen(protocol="lmtp", address=local, tls="starttls"),
+        Listen(protocol="lmtp", address=local, tls="implicit"),
     )
     with imapd.testing.server(also=also) as made:
         made.add_account("ann", "secret")
@@ -90,6 +92,42 @@ def test_smtp_with_starttls(server: RunningServer):
     with smtplib.SMTP_SSL("localhost", port(server, 3), context=context) as client:
         client.sendmail("bob@example.net", ["ann"], HI)
     assert b" with ESMTPS id " in last(server)
+
+
+class LmtpOverTls(smtplib.SMTP_SSL):
+    """LMTP that is TLS from the first octet, which smtplib has for SMTP alone."""
+
+    ehlo_msg = "lhlo"
+
+
+def test_lmtp_with_starttls(server: RunningServer):
+    context = trusting(server)
+    with smtplib.LMTP("localhost", port(server, 6)) as client:
+        client.ehlo()
+        assert "starttls" in client.esmtp_features
+        client.starttls(context=context)
+        refused = client.sendmail("bob@example.net", ["ann", "nobody"], HI)
+        assert refused == {"nobody": (550, b"5.1.1 no such user here")}
+        assert "starttls" not in client.esmtp_features
+    assert b" with LMTPS id " in last(server)
+
+
+@pytest.mark.parametrize("name", ["lmtp", "smtp", None])
+def test_lmtp_with_tls_from_the_first_octet(server: RunningServer, name: str | None):
+    context = trusting(server)
+    if name is not None:
+        context.set_alpn_protocols([name])
+    with LmtpOverTls("localhost", port(server, 7), context=context) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        assert client.sock.selected_alpn_protocol() == name
+        client.sendmail("bob@example.net", ["ann"], HI)
+    assert b" with LMTPS id " in last(server)
+
+
+def test_lmtp_over_tls_is_trusted_by_its_certificate(server: RunningServer):
+    others = ssl.create_default_context()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        LmtpOverTls("localhost", port(server, 7), context=others)
 
 
 @pytest.mark.parametrize(("name", "good"), [("smtp", True), ("imap", False)])
