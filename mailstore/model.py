@@ -212,10 +212,7 @@ class AnnotationName:
 
     @property
     def part(self) -> tuple[int, ...]:
-        """The numbers of the part that it is about; none for the whole message.
-
-        None too where a wildcard stands in their place.
-        """
+        """The numbers of the part that is named; none where no part is, or any."""
         first = self.entry.partition("/")[2].partition("/")[0]
         numbers = first.split(".") if {"*", "%"}.isdisjoint(first) else [""]
         return tuple(map(int, numbers)) if numbers[0].isdecimal() else ()
