@@ -71,6 +71,7 @@ def store_options(config: Config) -> StoreOptions:
             config.quota.mailboxes or None,
         ),
         quota_warning=config.quota.warning,
+        labels="X-GM-EXT-1" in _features_on(config),
         emailid_of_copies="OBJECTID+" in _features_on(config),
         private_flags=sum(SYSTEM_FLAGS[flag] for flag in config.sharing.private_flags),
         delivery=DeliveryOptions(

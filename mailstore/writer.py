@@ -95,6 +95,25 @@ def _unbounded(_: Database) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+def _nothing_more(_: Database, __: Sequence[Delta]) -> Sequence[Delta]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an account wants of each job, inside the job's transaction.
+
+    ``bounds`` is around each that is `Job.bounded`, and may refuse what it did.
+    ``follow`` does what follows from its changes, and gives that.
+    """
+
+    bounds: Callable[[Database], AbstractContextManager[None]] = _unbounded
+    follow: Callable[[Database, Sequence[Delta]], Sequence[Delta]] = _nothing_more
+
+
+_NO_RULES = Rules()
+
+
 @dataclass(slots=True)
 class _Waiting:
     job: Job[Any]
@@ -132,9 +151,8 @@ class Lane:
     """Runs one account's jobs. `submit` belongs to the event thread.
 
     ``deliver`` is called on the event thread with each group's outcomes, before
-    their callers go on. ``bounds`` is around each job that is `bounded`, inside its
-    transaction, and may refuse what it did. ``make_room`` is asked when the disk is
-    full: jobs that bring no blobs are tried once more if it made some.
+    their callers go on; ``rules`` hold for each job. ``make_room`` is asked when the
+    disk is full: jobs that bring no blobs are tried once more if it made some.
     """
 
     def __init__(
@@ -144,12 +162,12 @@ class Lane:
         runtime: Runtime,
         deliver: Callable[[Sequence[Outcome[Any]]], None],
         *,
-        bounds: Callable[[Database], AbstractContextManager[None]] = _unbounded,
+        rules: Rules = _NO_RULES,
         durable_flags: bool = False,
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
-        self._bounds = bounds
+        self._rules = rules
         self._blobs = blobs
         self._runtime = runtime
         self._deliver = deliver
@@ -373,9 +391,12 @@ class Lane:
 
     def _run_job(self, job: Job[T]) -> Outcome[T]:
         if not job.bounded:
-            return job.run(self._database)
-        with self._bounds(self._database):
-            return job.run(self._database)
+            outcome = job.run(self._database)
+        else:
+            with self._rules.bounds(self._database):
+                outcome = job.run(self._database)
+        more = self._rules.follow(self._database, outcome.deltas)
+        return replace(outcome, deltas=(*outcome.deltas, *more)) if more else outcome
 
     def _announce(self, jobs: Sequence[_Waiting]) -> None:
         """Note what memory will hear of, before others can read it."""

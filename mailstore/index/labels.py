@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from mailstore.errors import NotFound
 from mailstore.index import mailboxes
 from mailstore.index.copying import copy
 from mailstore.index.database import Database
 from mailstore.index.flags import store_flags
-from mailstore.index.records import Delta
+from mailstore.index.records import ChangedFlags, Delta, to_mask
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.model import (
@@ -72,6 +72,67 @@ def labels(
         label = Label(name, None if use is None else SpecialUse(use))
         found.setdefault(message, []).append(label)
     return found
+
+
+class LabelChanges:
+    """Makes a change of labels a change of the message, where ``wanted`` says so.
+
+    Who asks by mod-sequence for what has changed (CHANGEDSINCE) hears of other labels
+    too, as Gmail does it: each time when a message comes to a mailbox, or leaves one,
+    its other places get a new mod-sequence. In accounts where nobody has ever asked for
+    labels nothing happens.
+    """
+
+    def __init__(self, wanted: Callable[[], bool]) -> None:
+        self._wanted = wanted
+        self._prepared = False
+
+    def follow(self, database: Database, deltas: Sequence[Delta]) -> list[Delta]:
+        """Give what follows from a job's changes, inside its transaction."""
+        moving = [delta for delta in deltas if delta.new or delta.vanished]
+        if not moving or not self._wanted():
+            return []
+        self._prepared = self._prepared or is_prepared(database)
+        if not self._prepared:
+            return []
+        elsewhere = _elsewhere(database, moving)
+        return [_touch(database, MailboxId(m), elsewhere[m]) for m in sorted(elsewhere)]
+
+
+def _elsewhere(database: Database, moving: Sequence[Delta]) -> dict[int, list[int]]:
+    """Give, by mailbox, the UIDs of the other places of what has come or gone."""
+    pairs: set[tuple[int, int]] = set()
+    for delta in moving:
+        pairs.update((row.message, delta.mailbox) for row in delta.new)
+        if delta.vanished:
+            rows = database.all(
+                "SELECT message FROM expunged WHERE mailbox = ?"
+                " AND modseq > ? AND modseq <= ?",
+                (delta.mailbox, delta.base, delta.modseq),
+            )
+            pairs.update((row[0], delta.mailbox) for row in rows)
+    new = {(delta.mailbox, row.uid) for delta in moving for row in delta.new}
+    found: dict[int, list[int]] = {}
+    for mailbox, uid in database.all(
+        "SELECT DISTINCT e.mailbox, e.uid FROM json_each(?) j"
+        " CROSS JOIN entry e ON e.message = j.value ->> 0"
+        " WHERE e.mailbox <> j.value ->> 1",
+        (json.dumps(list(pairs)),),
+    ):
+        if (mailbox, uid) not in new:
+            found.setdefault(mailbox, []).append(uid)
+    return found
+
+
+def _touch(database: Database, mailbox: MailboxId, uids: Sequence[int]) -> Delta:
+    delta = mailboxes.touch(database, mailbox)
+    rows = database.all(
+        "UPDATE entry SET modseq = ? WHERE mailbox = ?"
+        " AND uid IN (SELECT value FROM json_each(?)) RETURNING uid, flags, more",
+        (delta.modseq, mailbox, json.dumps(uids)),
+    )
+    masks = sorted((uid, to_mask(flags, more)) for uid, flags, more in rows)
+    return replace(delta, changed=ChangedFlags.of(masks))
 
 
 def messages_in(database: Database, chosen: Sequence[MailboxId]) -> frozenset[int]:

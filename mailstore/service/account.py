@@ -17,6 +17,7 @@ from mailstore.changes import ChangeNotice, who_acts
 from mailstore.errors import InvalidName, NotFound, TooBig
 from mailstore.index import entries, mailboxes, quota, upkeep
 from mailstore.index.database import Database
+from mailstore.index.labels import LabelChanges
 from mailstore.index.records import MailboxRow
 from mailstore.lanes import Pool, in_pool
 from mailstore.maintenance.reclaim import ReclaimJob
@@ -54,7 +55,7 @@ from mailstore.service.statuses import Statuses
 from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
 from mailstore.service.versions import Versions
-from mailstore.writer import Lane, Outcome
+from mailstore.writer import Lane, Outcome, Rules
 
 _NAMES = MailboxId(0)  # of a notice: the list of names
 _PURGE_EVERY = 86_400
@@ -127,7 +128,9 @@ class Account:
             self.blobs,
             self._runtime,
             self._delivered,
-            bounds=self.bounds.around,
+            rules=Rules(
+                self.bounds.around, LabelChanges(lambda: self.options.labels).follow
+            ),
             durable_flags=durable,
             make_room=around.reserve.give,
         )

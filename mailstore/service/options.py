@@ -50,6 +50,7 @@ class StoreOptions:
     search_cache: int = DEFAULT  # of text indexes, kept in memory
     quota: QuotaLimits = NO_LIMITS  # of an account for which none were set
     quota_warning: int = 90  # per cent of it from which one should say so; 0: never
+    labels: bool = False  # a message changes when it comes to or leaves a mailbox
     emailid_of_copies: bool = False  # each has one of its own (RFC 8474 §5.1)
     private_flags: int = SEEN  # of each person in others' mailboxes, as a mask
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)

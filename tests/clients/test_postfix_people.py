@@ -17,7 +17,7 @@ from tests.support.postfix import Postfix, running_postfix
 
 pytestmark = pytest.mark.net
 
-ANN, BOB = "ann@example.org", "bob@example.org"
+ANN, BOB, ODD = "ann@example.org", "bob@example.org", "odd@example.org"
 CONFIG = """\
 virtual_transport = lmtp:unix:{folder}/lmtp
 virtual_mailbox_domains = socketmap:unix:{folder}/map:domain
@@ -60,6 +60,10 @@ def server(postfix: Postfix) -> Iterator[RunningServer]:
         made.add_account(BOB, "bob's secret")
         store = Store.open(made.folder / "store", InlineRuntime())
         store.directory.addresses.add_domain("example.org")
+        store.directory.create(f"x,{BOB}", None)
+        odd = store.directory.find(f"x,{BOB}")
+        assert odd is not None
+        store.directory.addresses.add_alias(ODD, odd.id)
         store.close()
         config = CONFIG.format(
             folder=postfix.folder,
@@ -119,6 +123,14 @@ def test_nobody_sends_by_the_name_of_another(server: RunningServer, smtp: smtpli
     smtp.login(ANN, server.password)
     with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
         smtp.sendmail(BOB, [BOB], b"Subject: x\r\n\r\n")
+    assert caught.value.recipients[BOB][0] == 553
+
+
+def test_a_part_of_a_name_is_nobodys_name(server: RunningServer, smtp: smtplib.SMTP):
+    """Another account's name ends in his: the address is not bob's to send by."""
+    smtp.login(BOB, "bob's secret")
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
+        smtp.sendmail(ODD, [BOB], b"Subject: x\r\n\r\n")
     assert caught.value.recipients[BOB][0] == 553
 
 

@@ -28,7 +28,7 @@ from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
 from tests.support.framing import read_frame
 from tests.support.responses import Fetch, SearchResult
-from tests.support.session import Session, World
+from tests.support.session import OPTIONS, Session, World
 from tests.support.transcript import run_transcript
 
 REGISTRY = Registry.of([*ALL, FEATURE])
@@ -38,7 +38,8 @@ ONE = SequenceSet(((1, 1),))
 @pytest.fixture
 def gm(tmp_path: Path) -> Iterator[World]:
     """Give a store whose sessions speak X-GM-EXT-1."""
-    made = World(tmp_path / "store", "ann", "alice", "bob")
+    options = replace(OPTIONS, labels=True)
+    made = World(tmp_path / "store", "ann", "alice", "bob", options=options)
     made.services = replace(made.services, registry=REGISTRY)
     yield made
     made.close()
@@ -399,6 +400,7 @@ S1: * 2 FETCH (UID 2 X-GM-MSGID {two} X-GM-THRID {other} X-GM-LABELS () FLAGS {a
 S1: b OK {text}
 C1: c STORE 1 +X-GM-LABELS (foo)
 S1: * 1 FETCH (X-GM-LABELS (foo))
+S1: * 1 FETCH (FLAGS {any})
 S1: c OK {text}
 C1: d UID SEARCH X-GM-MSGID {two}
 S1: * SEARCH 2

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailstore.errors import NotFound
-from mailstore.index import audit, labels
+from mailstore.index import audit, labels, mailboxes
 from mailstore.index.copying import copy
 from mailstore.index.database import Database
 from mailstore.index.labels import Filed, file_messages
-from mailstore.index.selection import Selection
+from mailstore.index.removal import expunge
+from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import Filing, FlagChange, FlagOperation, MailboxId
-from tests.mailstore.index.records import NOW, add, mailbox_id, new_index
+from tests.mailstore.index.records import NOW, add, mailbox_id, new_index, state_of
 
 INBOX = MailboxId(1)
 NAMES = ("A", "B", "C")
@@ -44,6 +45,54 @@ def where(database: Database) -> dict[int, set[str]]:
     rows = database.all("SELECT uid, message FROM entry WHERE mailbox = 1")
     found = labels.labels(database, INBOX, [message for _, message in rows])
     return {uid: {one.name for one in found.get(m, ())} for uid, m in rows}
+
+
+def test_what_memory_follows_is_what_is_there(tmp_path):
+    """Copies, moves and removals of all kinds: each mailbox at its new mod-sequence."""
+    database = new_index(tmp_path, "INBOX", *NAMES)
+    add(database, "INBOX", (), ("\\Seen",), ("x",))
+    labels.prepare(database)
+    changes = labels.LabelChanges(lambda: True)
+    states = {name: state_of(database, name) for name in ("INBOX", *NAMES)}
+
+    def run(work) -> None:
+        with database.transaction():
+            deltas = list(work())
+            deltas += changes.follow(database, deltas)
+        for delta in deltas:
+            for state in states.values():
+                if state.id == delta.mailbox:
+                    assert state.apply(delta)
+        for name, state in states.items():
+            if state.gone:
+                continue
+            fresh = state_of(database, name)
+            assert (state.modseq, state.uids) == (fresh.modseq, fresh.uids)
+            assert state.modseqs == fresh.modseqs
+            assert state.masks(0, len(state.uids)) == fresh.masks(0, len(fresh.uids))
+
+    def copied(source: str, to: str, **how):
+        at = mailbox_id(database, source)
+        return lambda: copy(database, at, EVERYTHING, to, NOW, **how).deltas
+
+    def removed(name: str):
+        at = mailbox_id(database, name)
+
+        def work():
+            gone = expunge(database, at, EVERYTHING, NOW, deleted_only=False)
+            return [gone] if gone else []
+
+        return work
+
+    before = states["INBOX"].modseq
+    run(copied("INBOX", "A"))
+    assert states["INBOX"].modseq == before + 1
+    run(copied("INBOX", "INBOX"))
+    run(copied("A", "B"))
+    run(copied("A", "C", move=True))
+    run(removed("B"))
+    run(removed("B"))
+    run(lambda: [mailboxes.delete(database, "C", NOW)])
 
 
 def test_a_mailbox_that_is_gone_files_nothing(tmp_path):
