@@ -21,7 +21,8 @@ from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
 from imapd.protocols import protocols
-from mailstore.model import SYSTEM_FLAGS, QuotaLimits
+from mailstore.model import SYSTEM_FLAGS
+from mailstore.quotas import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
 from mailstore.service.namespaces import Namespaces
 
@@ -69,6 +70,7 @@ def store_options(config: Config) -> StoreOptions:
             config.quota.storage or None,
             config.quota.messages or None,
             config.quota.mailboxes or None,
+            config.quota.annotations or None,
         ),
         quota_warning=config.quota.warning,
         labels="X-GM-EXT-1" in _features_on(config),

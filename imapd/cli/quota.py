@@ -14,7 +14,7 @@ from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mailstore.model import QuotaLimits, QuotaRoot
+    from mailstore.quotas import QuotaLimits, QuotaRoot
 
 _UNITS = {"K": 1, "M": 2**10, "G": 2**20, "T": 2**30}
 _STORAGE = re.compile(r"(\d{1,9})([KMGT])", re.IGNORECASE)
@@ -60,21 +60,31 @@ def _facts(account: str, root: QuotaRoot) -> dict[str, object]:
         "mailbox": root.top or None,
         "default": not root.chosen,
         "octets": usage.octets,
-        "storage_limit": None if limits.storage is None else limits.storage * 1024,
+        "storage_limit": _octets(limits.storage),
         "messages": usage.messages,
         "message_limit": limits.message,
         "mailboxes": usage.mailboxes,
         "mailbox_limit": limits.mailbox,
+        "annotation_octets": usage.annotation_octets,
+        "annotation_limit": _octets(limits.annotation_storage),
     }
+
+
+def _octets(units: int | None) -> int | None:
+    return None if units is None else units * 1024
 
 
 def _text(root: QuotaRoot) -> str:
     usage, limits = root.usage, root.limits
-    parts = (
+    parts: list[tuple[object, object, str]] = [
         (f"{-(-usage.octets // 1024)}K", limits.storage and f"{limits.storage}K", ""),
         (usage.messages, limits.message, " messages"),
         (usage.mailboxes, limits.mailbox, " mailboxes"),
-    )
+    ]
+    if usage.annotation_octets or limits.annotation_storage is not None:
+        most = limits.annotation_storage
+        used = f"{-(-usage.annotation_octets // 1024)}K"
+        parts.append((used, most and f"{most}K", " of annotations"))
     told = [
         f"{used}{'' if most is None else f' of {most}'}{what}"
         for used, most, what in parts
@@ -88,31 +98,32 @@ def _text(root: QuotaRoot) -> str:
 @click.option("--storage", metavar="SIZE", help="As 500M or 2G; none: no limit.")
 @click.option("--messages", metavar="NUMBER", help="Messages; none: no limit.")
 @click.option("--mailboxes", metavar="NUMBER", help="Mailboxes; none: no limit.")
+@click.option("--annotations", metavar="SIZE", help="Of messages; none: no limit.")
 @pass_settings
 def set_(
     settings: Settings,
+    /,
     account: str,
     mailbox: str | None,
-    storage: str | None,
-    messages: str | None,
-    mailboxes: str | None,
+    **wanted: str | None,
 ) -> None:
     """Limit what ACCOUNT may keep. What isn't named stays as it is.
 
     Mail that is there stays, also where it is more than allowed.
     """
-    from mailstore.model import NO_LIMITS, QuotaLimits
+    from mailstore.quotas import NO_LIMITS, QuotaLimits
 
-    if storage is None and messages is None and mailboxes is None:
+    if all(one is None for one in wanted.values()):
         raise Stop("say which limit", Exit.USAGE)
     top = mailbox_name(mailbox) if mailbox else ""
     with open_account(settings, account) as opened:
         roots = settings.run(opened.quota.roots())
         before = next((one.limits for one in roots if one.top == top), NO_LIMITS)
         limits = QuotaLimits(
-            _limit(storage, before.storage, _read_storage),
-            _limit(messages, before.message, _read_number),
-            _limit(mailboxes, before.mailbox, _read_number),
+            _limit(wanted["storage"], before.storage, _read_storage),
+            _limit(wanted["messages"], before.message, _read_number),
+            _limit(wanted["mailboxes"], before.mailbox, _read_number),
+            _limit(wanted["annotations"], before.annotation_storage, _read_storage),
         )
         settings.run(opened.quota.set(top, limits))
     click.echo(f"{account}{'/' + top if top else ''}: {_limits_text(limits)}")
@@ -144,6 +155,8 @@ def _limits_text(limits: QuotaLimits) -> str:
         limits.storage is not None and f"{limits.storage}K",
         limits.message is not None and f"{limits.message} messages",
         limits.mailbox is not None and f"{limits.mailbox} mailboxes",
+        limits.annotation_storage is not None
+        and f"{limits.annotation_storage}K of annotations",
     )
     return ", ".join([text for text in told if text]) or "no limit"
 

@@ -222,6 +222,12 @@ class QuotaSettings:
     )
     messages: int = _setting(0, Whole(0), "messages that it may have; 0: no limit")
     mailboxes: int = _setting(0, Whole(0), "mailboxes that it may have; 0: no limit")
+    annotations: int = _setting(
+        0,
+        Whole(0),
+        "units of 1024 octets that annotations of its messages may have together "
+        "(RFC 5257); 0: no limit",
+    )
     warning: int = _setting(
         90,
         Whole(0, 100),

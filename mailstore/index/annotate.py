@@ -165,6 +165,16 @@ def to_carry(
     return found
 
 
+def octets(database: Database, mailbox: MailboxId, uids: Sequence[int]) -> int:
+    """Sum up the values of all annotations of messages, whosever they are."""
+    row = database.one(
+        "SELECT coalesce(sum(length(a.value)), 0) FROM json_each(?) j"
+        " CROSS JOIN annotation a ON a.mailbox = ? AND a.uid = j.value",
+        (json.dumps(list(uids)), mailbox),
+    )
+    return int(row[0]) if row else 0
+
+
 # -- writing
 
 
@@ -245,6 +255,7 @@ def _set(
     """Write the rows; gives the messages of which any is another one now."""
     touched: set[int] = set()
     which = json.dumps(list(uids))
+    before = octets(database, mailbox, uids)
     for change in changes:
         place = (_owner(change, me), change.name.entry)
         if change.value is None:
@@ -264,7 +275,17 @@ def _set(
                 (mailbox, *place, change.value, modseq, which),
             )
         touched.update(row[0] for row in rows)
+    _count(database, mailbox, octets(database, mailbox, uids) - before)
     return sorted(touched)
+
+
+def _count(database: Database, mailbox: MailboxId, more: int) -> None:
+    """Note how much more the annotations of a mailbox's messages are now."""
+    if more:
+        database.execute(
+            "UPDATE mailbox SET annotations = annotations + ? WHERE id = ?",
+            (more, mailbox),
+        )
 
 
 def _bound(
@@ -348,17 +369,22 @@ def copy(
     ``pairs`` are UIDs there and here; None as ``me``: those of everybody. Raises
     `TooManyAnnotations` if one owner has more than ``most`` in the mailbox then.
     """
-    database.execute(
+    made = database.all(
         "INSERT INTO annotation (mailbox, uid, owner, entry, value, modseq)"
         " SELECT ?, j.value ->> 1, a.owner, a.entry, a.value, ? FROM json_each(?) j"
         " CROSS JOIN annotation a ON a.mailbox = ? AND a.uid = j.value ->> 0"
         " WHERE a.value IS NOT NULL AND CASE a.owner WHEN ? THEN ?"
-        " ELSE ? IS NULL OR a.owner = ? END",
+        " ELSE ? IS NULL OR a.owner = ? END RETURNING length(value)",
         (target, modseq, json.dumps(list(pairs)), source, SHARED, shared, me, me),
     )
-    made = database.one("SELECT changes()")
-    if most is not None and made != (0,):
+    _count(database, target, sum(row[0] for row in made))
+    if most is not None and made:
         _bound_mailbox(database, target, {SHARED, me or SHARED}, most)
+
+
+def uncount(database: Database, mailbox: MailboxId, gone: Sequence[int]) -> None:
+    """Count those of removed messages no more."""
+    _count(database, mailbox, -octets(database, mailbox, gone))
 
 
 def purge(database: Database, gone: Sequence[tuple[int, int]]) -> None:

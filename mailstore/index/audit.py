@@ -41,10 +41,21 @@ def counters(database: Database) -> list[str]:
         " FROM mailbox m LEFT JOIN entry e ON e.mailbox = m.id GROUP BY m.id"
     )
     names = ("messages", "unseen", "deleted", "bytes")
-    return [
-        f"mailbox {mailbox}: {name} is {says}, counted {counted}"
+    found = [
+        (mailbox, name, says, counted)
         for mailbox, *values in rows
         for name, says, counted in zip(names, values[:4], values[4:], strict=True)
+    ]
+    if "annotations" in database.column_names("mailbox"):
+        found += database.all(
+            "SELECT m.id, 'annotations', m.annotations, coalesce(sum(length(a.value)),"
+            " 0) FROM mailbox m LEFT JOIN (annotation a JOIN entry e"
+            " ON e.mailbox = a.mailbox AND e.uid = a.uid) ON a.mailbox = m.id"
+            " GROUP BY m.id"
+        )
+    return [
+        f"mailbox {mailbox}: {name} is {says}, counted {counted}"
+        for mailbox, name, says, counted in found
         if says != counted
     ]
 

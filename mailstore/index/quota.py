@@ -14,19 +14,13 @@ from dataclasses import dataclass
 
 from mailstore.errors import NotFound, OverQuota
 from mailstore.index.database import Database
-from mailstore.model import (
-    DELIMITER,
-    MailboxId,
-    QuotaLimits,
-    QuotaRoot,
-    QuotaUsage,
-    Resource,
-)
+from mailstore.model import DELIMITER, MailboxId
+from mailstore.quotas import QuotaLimits, QuotaRoot, QuotaUsage, Resource
 
 ACCOUNT = ""  # the root that covers all of an account
 _SUMS = (
     "SELECT coalesce(sum(bytes), 0), coalesce(sum(messages), 0),"
-    " coalesce(sum(selectable), 0) FROM mailbox"
+    " coalesce(sum(selectable), 0), coalesce(sum(annotations), 0) FROM mailbox"
 )
 
 
@@ -64,7 +58,10 @@ class KnownLimits:
 
 
 def _read(database: Database) -> Limits:
-    rows = database.all("SELECT top, storage, message, mailbox FROM quota ORDER BY top")
+    rows = database.all(
+        "SELECT top, storage, message, mailbox, annotation_storage FROM quota"
+        " ORDER BY top"
+    )
     return {top: (QuotaLimits(*limits), True) for top, *limits in rows}
 
 
@@ -107,10 +104,12 @@ def set_limits(database: Database, top: str, limits: QuotaLimits) -> None:
         database.execute("DELETE FROM quota WHERE top = ?", (top,))
         return
     database.execute(
-        "INSERT INTO quota (top, storage, message, mailbox) VALUES (?, ?, ?, ?)"
+        "INSERT INTO quota (top, storage, message, mailbox, annotation_storage)"
+        " VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (top) DO UPDATE SET storage = excluded.storage,"
-        " message = excluded.message, mailbox = excluded.mailbox",
-        (top, limits.storage, limits.message, limits.mailbox),
+        " message = excluded.message, mailbox = excluded.mailbox,"
+        " annotation_storage = excluded.annotation_storage",
+        (top, *[limits.of(one) for one in Resource]),
     )
 
 
@@ -205,6 +204,9 @@ def _compare(root: QuotaRoot, after: QuotaUsage) -> None:
 
 
 def _grew(before: QuotaUsage, after: QuotaUsage, resource: Resource) -> bool:
-    if resource is Resource.STORAGE:  # by octets: units are rounded
+    # By octets: units are rounded.
+    if resource is Resource.STORAGE:
         return after.octets > before.octets
+    if resource is Resource.ANNOTATION_STORAGE:
+        return after.annotation_octets > before.annotation_octets
     return after.of(resource) > before.of(resource)

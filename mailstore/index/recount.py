@@ -17,4 +17,9 @@ def recount(database: Database) -> list[str]:
             f" coalesce(sum(flags & {DELETED} <> 0), 0), coalesce(sum(size), 0)"
             " FROM entry WHERE entry.mailbox = mailbox.id)"
         )
+        database.execute(
+            "UPDATE mailbox SET annotations = (SELECT coalesce(sum(length(value)), 0)"
+            " FROM annotation a JOIN entry e ON e.mailbox = a.mailbox AND e.uid = a.uid"
+            " WHERE a.mailbox = mailbox.id)"
+        )
     return wrong

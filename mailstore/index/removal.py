@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import private
+from mailstore.index import annotate, private
 from mailstore.index.database import Database, Value
 from mailstore.index.records import Delta
 from mailstore.index.selection import EVERYTHING, Selection
@@ -48,7 +48,7 @@ def expunge(
     Raises `NotFound` when the mailbox is gone.
     """
     row = database.one(
-        "SELECT highestmodseq, messages, deleted, private FROM mailbox"
+        "SELECT highestmodseq, messages, deleted, private, annotations FROM mailbox"
         " WHERE id = ? AND name IS NOT NULL",
         (mailbox,),
     )
@@ -80,6 +80,8 @@ def expunge(
         ),
     )
     vanished = array("I", sorted([uid for uid, _, _ in gone]))
+    if row[4]:
+        annotate.uncount(database, mailbox, vanished)
     if row[3]:
         private.forget(database, mailbox, vanished)
     return Delta(mailbox, base, base + 1, vanished=vanished)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstore.model import QuotaLimits, QuotaRoot
+from mailstore.quotas import QuotaLimits, QuotaRoot
 from mailstore.rights import Operation
 
 if TYPE_CHECKING:

@@ -33,7 +33,6 @@ from mailstore.model import (
     FlagChange,
     Forest,
     MailboxId,
-    QuotaRoot,
     Stored,
 )
 from mailstore.query import (
@@ -46,6 +45,7 @@ from mailstore.query import (
     SortKey,
     Threading,
 )
+from mailstore.quotas import QuotaRoot
 from mailstore.ranges import Range, intersection, without
 from mailstore.rights import (
     NEEDS,

@@ -9,7 +9,8 @@ from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus
 from mailstore.directory import DirectoryOptions
 from mailstore.lanes import Runtime
-from mailstore.model import NO_LIMITS, SEEN, AccountId, QuotaLimits
+from mailstore.model import SEEN, AccountId
+from mailstore.quotas import NO_LIMITS, QuotaLimits
 from mailstore.search.kept import DEFAULT, Kept
 from mailstore.service.namespaces import Namespaces
 from mailstore.service.reserve import Reserve

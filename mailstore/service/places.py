@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailstore.index.private import Private
-from mailstore.model import Appended, Arrival, Copied, MailboxId, QuotaRoot
+from mailstore.model import Appended, Arrival, Copied, MailboxId
+from mailstore.quotas import QuotaRoot
 from mailstore.rights import NEEDS, Operation, may_set, settable_mask
 from mailstore.service.acls import FULL, Permit
 from mailstore.service.arrivals import Terms

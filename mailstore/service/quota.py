@@ -14,7 +14,7 @@ from mailstore.index import mailboxes, quota
 from mailstore.index.database import Database
 from mailstore.index.recount import recount
 from mailstore.lanes import Pool, in_pool
-from mailstore.model import QuotaLimits, QuotaRoot
+from mailstore.quotas import QuotaLimits, QuotaRoot
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ MAILSTORE = (
     "mailstore.model",
     "mailstore.errors",
     "mailstore.rights",
+    "mailstore.quotas",
     "mailstore.query",
     "mailstore.found",
     "mailstore.changes",

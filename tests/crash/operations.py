@@ -19,7 +19,8 @@ from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
 from mailstore.maintenance.reclaim import ReclaimJob
-from mailstore.model import Arrival, FlagChange, FlagOperation, QuotaLimits, SpecialUse
+from mailstore.model import Arrival, FlagChange, FlagOperation, SpecialUse
+from mailstore.quotas import QuotaLimits
 from mailstore.service.undelete import Undelete, WantedRemovals
 from mailstore.writer import Job, Outcome, Simple
 from tests.mailstore.stores import Home

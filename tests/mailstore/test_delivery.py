@@ -24,7 +24,8 @@ from mailstore.errors import (
 from mailstore.index import delivered
 from mailstore.index.database import Database
 from mailstore.mime.ingest import behind_fields, ingest
-from mailstore.model import Column, QuotaLimits
+from mailstore.model import Column
+from mailstore.quotas import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
 from mailstore.service.delivering import AGAIN_SECONDS, Memory, Wish
 from tests.mailstore.mime.corpus import OWN

@@ -19,7 +19,8 @@ from mailstore.crashpoints import VARIABLE, CrashPoint
 from mailstore.errors import NotFound, Unavailable
 from mailstore.index.database import Database, migrations
 from mailstore.maintenance.check import account_folders, check
-from mailstore.model import SEEN, Column, FlagChange, FlagOperation, QuotaLimits
+from mailstore.model import SEEN, Column, FlagChange, FlagOperation
+from mailstore.quotas import QuotaLimits
 from mailstore.rights import Right
 from mailstore.service.rights_lists import RightsLists
 from tests.crash.cut import LUCKS, Image

@@ -17,7 +17,7 @@ from imapd.extensions.quota.commands import (
 )
 from imapd.extensions.quota.warnings import QuotaNews, warn_added, warn_selected
 from imapd.session.registry import Capability, CommandSpec, Feature, States
-from mailstore.model import Resource
+from mailstore.quotas import Resource
 
 __all__ = ["FEATURE", "SET_FEATURE"]
 

@@ -35,7 +35,7 @@ from imapd.session.registry import Completed, Registry
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
 from mailstore.errors import NotFound, NotPermitted
-from mailstore.model import QuotaLimits, Resource
+from mailstore.quotas import QuotaLimits, Resource
 from mailstore.service import Access, Account
 
 _RESOURCE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -24,7 +24,7 @@ from imapd.syntax.mailbox import (
     decode_name,
     render_name,
 )
-from mailstore.model import QuotaRoot
+from mailstore.quotas import QuotaRoot
 
 _PREFIX = "#user/"
 

@@ -18,7 +18,7 @@ from imapd.session.context import Context
 from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.watching import Moment
-from mailstore.model import QuotaRoot, Resource
+from mailstore.quotas import QuotaRoot, Resource
 
 _TOLD, _SEEN = "QUOTA told", "QUOTA seen"
 

@@ -49,7 +49,14 @@ def test_limits_are_set_shown_and_unset(shell):
         "message_limit": 3,
         "mailboxes": 0,
         "mailbox_limit": None,
+        "annotation_octets": 0,
+        "annotation_limit": None,
     }
+    limited = lines(shell, "set", "ann", *part, "--annotations", "1M")
+    assert limited == ["ann/Archive/2026: 3 messages, 1024K of annotations"]
+    (_, part_told) = lines(shell, "list", "ann")
+    assert part_told.endswith(", 0K of 1024K of annotations")
+    assert shell.json("quota", "list")[1]["annotation_limit"] == 2**20
     assert lines(shell, "unset", "ann", *part) == ["ann/Archive/2026: unset"]
     lines(shell, "unset", "ann")
     (row,) = shell.json("quota", "list")

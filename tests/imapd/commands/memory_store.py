@@ -32,9 +32,9 @@ from mailstore.model import (
     FlagOperation,
     Forest,
     InternalDate,
-    QuotaRoot,
     Stored,
 )
+from mailstore.quotas import QuotaRoot
 from tests.mailstore.search import sort_reference
 from tests.mailstore.search.said import Said
 

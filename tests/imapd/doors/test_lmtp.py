@@ -6,7 +6,7 @@ import pytest
 
 from mailstore.delivery import Delivery
 from mailstore.errors import OverQuota
-from mailstore.model import QuotaLimits
+from mailstore.quotas import QuotaLimits
 from tests.support.session import PASSWORD, World
 from tests.support.transfer import Mta, stored, without_way
 

@@ -9,7 +9,7 @@ from imapd.doors.socketmap import Socketmap
 from imapd.session.state import Peer
 from mailstore.delivery import Delivery
 from mailstore.errors import InvalidName, Unavailable
-from mailstore.model import QuotaLimits
+from mailstore.quotas import QuotaLimits
 from tests.support.asking import Asking
 
 

@@ -15,7 +15,7 @@ from imapd.extensions.quota.roots import RootName
 from imapd.extensions.quota.warnings import QuotaNews
 from imapd.extensions.status_deleted import FEATURE as STATUS_DELETED
 from imapd.session.faults import Bad
-from mailstore.model import QuotaLimits
+from mailstore.quotas import QuotaLimits
 from tests.imapd.commands import strategies
 from tests.imapd.commands.peers import parsed, reparsed
 from tests.support.linked_bus import LinkedBus
@@ -122,7 +122,7 @@ def test_every_resource_is_a_capability(world):
     quota = {one for one in found.names if one.startswith("QUOTA")}
     told = {one.text for one in (*FEATURE.capabilities, *SET_FEATURE.capabilities)}
     assert quota == told
-    assert len(told) == 5
+    assert len(told) == 6
     assert STATUS_DELETED.capabilities == ()
 
 
@@ -177,7 +177,7 @@ def test_an_administrator_sets_limits_and_discards_the_others(world):
         answer = root.ok(b"SETQUOTA #user/bob " + command)
         assert answer.untagged == (Quota("#user/bob", told),)
     assert bob.append(b"INBOX", b"x").code == "OVERQUOTA"
-    root.no(b"SETQUOTA #user/bob (MESSAGE 5 ANNOTATION-STORAGE 1)", "CANNOT")
+    root.no(b"SETQUOTA #user/bob (MESSAGE 5 X-OTHER 1)", "CANNOT")
     assert bob.append(b"INBOX", b"x").code == "OVERQUOTA"
     answer = root.ok(b"SETQUOTA #user/bob/Archive (MESSAGE 3)")
     assert answer.untagged == (Quota("#user/bob/Archive", {"MESSAGE": (0, 3)}),)

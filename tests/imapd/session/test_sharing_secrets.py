@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailstore.model import QuotaLimits
+from mailstore.quotas import QuotaLimits
 from tests.imapd.session.test_sharing import BOX, MESSAGE, bob, world
 from tests.support.responses import StatusLine
 

@@ -19,7 +19,8 @@ from mailstore.index.records import Delta
 from mailstore.index.selection import Selection
 from mailstore.maintenance.check import check
 from mailstore.maintenance.shares import check_shares
-from mailstore.model import AccountId, Arrival, MailboxId, QuotaLimits
+from mailstore.model import AccountId, Arrival, MailboxId
+from mailstore.quotas import QuotaLimits
 from mailstore.rights import ALL, Operation, Right, parse_rights
 from mailstore.service import Access, transfer
 from mailstore.service.access_metadata import AccessMetadata

@@ -14,16 +14,8 @@ from mailstore.errors import NotFound, NotPermitted, OverQuota, StoreError
 from mailstore.index.quota import Bounds, Coming, KnownLimits, covers
 from mailstore.index.recount import recount
 from mailstore.maintenance.check import check
-from mailstore.model import (
-    NO_LIMITS,
-    Arrival,
-    FlagChange,
-    FlagOperation,
-    QuotaLimits,
-    QuotaRoot,
-    QuotaUsage,
-    Resource,
-)
+from mailstore.model import Arrival, FlagChange, FlagOperation
+from mailstore.quotas import NO_LIMITS, QuotaLimits, QuotaRoot, QuotaUsage, Resource
 from mailstore.service.quota import Quota
 from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.statuses import with_deleted_octets
