@@ -18,7 +18,8 @@ from mailstore.index.records import MailboxRow
 from mailstore.index.removed import source_of
 from mailstore.index.selection import Selection
 from mailstore.lanes import Pool, in_pool
-from mailstore.model import Acting, Copied, MailboxId, QuotaRoot
+from mailstore.model import Acting, Copied, MailboxId
+from mailstore.quotas import QuotaRoot
 from mailstore.rights import NEEDS, Operation, Right
 from mailstore.service.acls import PersonPermit
 from mailstore.service.mailbox import Mailbox
