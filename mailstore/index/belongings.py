@@ -13,10 +13,11 @@ from typing import Any
 
 from mailstore.index import acl
 from mailstore.index.database import Database
-from mailstore.model import DELIMITER, INBOX, MailboxId, QuotaLimits
+from mailstore.model import DELIMITER, INBOX, MailboxId
+from mailstore.quotas import QuotaLimits
 from mailstore.rights import ALL, LETTERS, NEGATIVE, UnknownRight, parse_rights
 
-_LIMITS = ("storage", "message", "mailbox")
+_LIMITS = ("storage", "message", "mailbox", "annotation_storage")
 
 # -- limits
 
@@ -40,21 +41,23 @@ def mend_quota(database: Database, now: int) -> list[str]:  # noqa: ARG001
     # What is left of a part of the account may limit nothing now.
     rows = database.all(
         "DELETE FROM quota WHERE top <> '' AND storage IS NULL AND message IS NULL"
-        " AND mailbox IS NULL RETURNING top"
+        " AND mailbox IS NULL AND annotation_storage IS NULL RETURNING top"
     )
     return told + [f"the quota root {top!r} limits nothing any more" for (top,) in rows]
 
 
 def _quota(database: Database) -> Iterator[tuple[Any, str | None, str]]:
     """Give (top, column, what is wrong with it); no column: the root itself."""
-    rows = database.all("SELECT top, storage, message, mailbox FROM quota ORDER BY top")
+    there = database.column_names("quota")  # fewer in an index of an older program
+    columns = [name for name in _LIMITS if name in there]
+    rows = database.all(f"SELECT top, {', '.join(columns)} FROM quota ORDER BY top")
     for top, *limits in rows:
         if not isinstance(top, str) or top != top.strip(DELIMITER):
             yield top, None, f"no mailbox can be called as the quota root {top!r}"
             continue
-        if top and limits == [None] * len(_LIMITS):
+        if top and limits == [None] * len(columns):
             yield top, None, f"the quota root {top!r} has no limit"
-        for name, value in zip(_LIMITS, limits, strict=True):
+        for name, value in zip(columns, limits, strict=True):
             if not _is_limit(value):
                 yield top, name, f"the {name} limit of the quota root {top!r} is none"
 

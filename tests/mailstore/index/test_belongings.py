@@ -14,7 +14,8 @@ from mailstore.maintenance.check import (
     public_account,
 )
 from mailstore.maintenance.healing import Wish, heal_account
-from mailstore.model import FlagChange, FlagOperation, MailboxId, QuotaLimits
+from mailstore.model import FlagChange, FlagOperation, MailboxId
+from mailstore.quotas import QuotaLimits
 from mailstore.rights import ALL, Grant, parse_rights
 from tests.mailstore.service.test_access import Two
 from tests.mailstore.stores import OPTIONS, Home
@@ -53,9 +54,10 @@ def reading(folder):
 def test_the_limits_that_can_be_read_stay(folder, tmp_path):
     spoil(
         folder,
-        "INSERT INTO quota VALUES ('', -1, 7, NULL)",
-        "INSERT INTO quota VALUES ('Sent', x'00', NULL, NULL)",
-        "INSERT INTO quota VALUES ('Archive', 5, NULL, NULL)",
+        "INSERT INTO quota VALUES ('', -1, 7, NULL, NULL)",
+        "INSERT INTO quota VALUES ('Sent', x'00', NULL, NULL, NULL)",
+        "INSERT INTO quota VALUES ('Archive', 5, NULL, NULL, NULL)",
+        "INSERT INTO quota VALUES ('Notes', NULL, NULL, NULL, 5)",
     )
     told = healed(folder)
     assert "the storage limit of the quota root ''" in told
@@ -65,6 +67,7 @@ def test_the_limits_that_can_be_read_stay(folder, tmp_path):
     assert roots == {
         "": QuotaLimits(message=7),
         "Archive": QuotaLimits(storage=5),
+        "Notes": QuotaLimits(annotation_storage=5),
     }
     home.close()
 
