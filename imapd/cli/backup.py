@@ -98,6 +98,7 @@ def create(
     What DIR has already is not copied again. With --keep… older points go, unless
     something could not be copied. Ends with 1 then, or if --verify finds something.
     """
+    from mailstore.errors import StoreError
     from mailstore.maintenance import backup, backup_prune, backup_verify
 
     progress = Progress()
@@ -109,7 +110,13 @@ def create(
         proved = backup_verify.verify(directory, done.point.name, progress.read)
         progress.end()
     whole = done.point.whole and (proved is None or proved.whole)
-    pruned = backup_prune.prune(directory, stay) if stay and whole else None
+    pruned = None
+    if stay and whole:
+        try:
+            pruned = backup_prune.prune(directory, stay)
+        except StoreError as error:  # the point is there all the same
+            click.echo(f"imapd: nothing was forgotten: {error}", err=True)
+            whole = False
     if as_json:
         settings.echo_json(
             {
@@ -135,19 +142,30 @@ def create(
 @pass_settings
 def list_(settings: Settings, directory: Path, as_json: bool) -> None:
     """List the points in time that DIR holds, oldest first."""
+    from mailstore.errors import Corrupt, NotFound
     from mailstore.maintenance.backup_points import BackupFolder
 
     folder = BackupFolder(directory)
     folder.store()
-    points = folder.points()
+    rows: list[dict[str, Any]] = []
+    for name in folder.names():
+        try:
+            rows.append(_point_data(folder.point(name)))
+        except NotFound:
+            continue  # forgotten just now
+        except Corrupt as error:
+            rows.append({"point": name, "whole": False, "damaged": str(error)})
     if as_json:
-        settings.echo_json([_point_data(point) for point in points])
+        settings.echo_json(rows)
         return
-    for point in points:
-        state = "" if point.whole else "  incomplete"
+    for row in rows:
+        if "damaged" in row:
+            click.echo(f"{row['point']}  damaged")
+            continue
+        state = "" if row["whole"] else "  incomplete"
         click.echo(
-            f"{point.name}  {len(point.accounts)} accounts, {point.messages} messages,"
-            f" {point.copied} octets copied{state}"
+            f"{row['point']}  {len(row['accounts'])} accounts, {row['messages']}"
+            f" messages, {row['copied_octets']} octets copied{state}"
         )
 
 

@@ -42,6 +42,7 @@ class _Asked:
 
     account: str | None
     shared: bool
+    source: str | None
     name: str | None
     mailbox: str | None
     into: str | None
@@ -70,7 +71,7 @@ class _Asked:
             "these need --account NAME or --shared": whole
             and (
                 self.selects
-                or bool(self.name or self.into or self.uids)
+                or bool(self.name or self.into or self.uids or self.source)
                 or self.replace
                 or self.duplicates
             ),
@@ -81,7 +82,12 @@ class _Asked:
             "--as makes a whole account": bool(self.name)
             and (self.selects or self.replace or self.duplicates or self.shared),
             "--damaged is for whole accounts": self.damaged
-            and (self.selects or self.replace or self.duplicates or bool(self.name)),
+            and (
+                self.selects
+                or self.replace
+                or self.duplicates
+                or bool(self.name or self.source)
+            ),
             "--replace is for a whole account": self.replace
             and (self.selects or self.duplicates),
         }
@@ -97,6 +103,12 @@ class _Asked:
 )
 @click.option("--account", metavar="NAME", help="Only this account's mail.")
 @click.option("--shared", is_flag=True, help="Only the mailboxes of no person.")
+@click.option(
+    "--from",
+    "source",
+    metavar="NAME",
+    help="What this account had, by its name then or its id.",
+)
 @click.option(
     "--as",
     "name",
@@ -262,10 +274,10 @@ class _Work:
 
     def account(self, name: str) -> bool:
         """Restore an account or some of its mail; tells whether all that was wanted."""
-        copy = self._point.account(name)
         with self._settings.store() as store:
             directory = store.directory
             known = directory.public() if self._asked.shared else directory.find(name)
+            copy = self._copy(name, known)
             if self._asked.name is not None:
                 return self._new_account(store, copy, self._asked.name)
             if known is None:
@@ -273,6 +285,24 @@ class _Work:
                     raise Stop(f"there is no account {name} now", Exit.NAME)
                 return self._new_account(store, copy, None)
             return self._mail(store, copy, known)
+
+    def _copy(self, name: str, known: AccountRow | None) -> AccountCopy:
+        """Give whose mail it is: a name may have been another person's then."""
+        from mailstore.errors import NotFound
+
+        if self._asked.source is not None:
+            return self._point.account(self._asked.source)
+        if known is None or self._asked.name is not None:
+            return self._point.account(name)
+        try:
+            return self._point.numbered(known.id)
+        except NotFound:
+            other = self._point.account(name)
+            raise Stop(
+                f"{name} was another account then: --from {other.id} takes its mail"
+                " all the same",
+                Exit.NAME,
+            ) from None
 
     def _new_account(self, store: Store, copy: AccountCopy, name: str | None) -> bool:
         wanted = copy.name if name is None else name

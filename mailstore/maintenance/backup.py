@@ -108,8 +108,6 @@ def _back_up(
         with folder.scratch() as scratch:
             copy = scratch / "directory.db"
             directory.copy_to(copy)
-            names = folder.names()
-            before = folder.point(names[-1]).accounts if names else ()
             started = int(now())
             name = folder.name_for(started)
             run = _Run(
@@ -119,7 +117,7 @@ def _back_up(
                 now,
                 progress,
                 started,
-                {one.id: one for one in before},
+                _last_copies(folder),
             )
             kept, run.octets = folder.keep(copy, folder.directory_folder())
             _copy_accounts(run, _people(copy))
@@ -129,6 +127,16 @@ def _back_up(
     point = Point(name, started, int(now()), kept, accounts, run.octets)
     folder.write(point)
     return Done(point, run.messages, run.octets, run.unchanged)
+
+
+def _last_copies(folder: BackupFolder) -> dict[str, AccountCopy]:
+    """Give the accounts of the last point; none where its list is damaged."""
+    names = folder.names()
+    try:
+        point = folder.point(names[-1]) if names else None
+    except Corrupt:
+        return {}
+    return {} if point is None else {one.id: one for one in point.accounts}
 
 
 def identity_of(directory: Database) -> str:

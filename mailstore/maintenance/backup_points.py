@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import zstandard
 
@@ -99,10 +100,17 @@ class Point:
         return sum(account.messages for account in self.accounts)
 
     def account(self, name: str) -> AccountCopy:
-        """Give an account by its name or id. Raises `NotFound`."""
-        wanted = name.casefold()
+        """Give an account by its name, or by its id. Raises `NotFound`."""
+        wanted = normalize("NFC", name).casefold()
         for one in self.accounts:
-            if wanted in (one.name.casefold(), one.id):
+            if normalize("NFC", one.name.casefold()) == normalize("NFC", wanted):
+                return one
+        return self.numbered(name)
+
+    def numbered(self, id_: str) -> AccountCopy:
+        """Give an account by its id. Raises `NotFound`."""
+        for one in self.accounts:
+            if one.id == id_:
                 return one
         raise NotFound(f"the backup of {self.name} has no such account")
 
@@ -199,16 +207,22 @@ class BackupFolder:
         """Give the last point that was begun no later; None: the last. `NotFound`."""
         names = self.names()
         if moment is not None:
-            limit = f"{datetime.fromtimestamp(moment, UTC):{_TIME}}"
+            limit = _name_of(moment)
             names = [name for name in names if name <= limit]
         if not names:
             raise NotFound("there is no backup that old" if moment else "no backup")
         return self.point(names[-1])
 
     def name_for(self, now: float) -> str:
-        """Give the name of a point that is begun now, behind all others."""
-        name = f"{datetime.fromtimestamp(now, UTC):{_TIME}}"
-        return name if name not in self.names() else self.name_for(now + 1)
+        """Give the name of a point that is begun now, behind all others.
+
+        Also where the clock was set back.
+        """
+        name, names = _name_of(now), self.names()
+        if names and name <= names[-1]:
+            last = datetime.strptime(names[-1], _TIME).replace(tzinfo=UTC)
+            name = _name_of(last.timestamp() + 1)
+        return name
 
     def write(self, point: Point) -> None:
         """Write a point: all that it names is durable. Raises `Unavailable`."""
@@ -322,6 +336,10 @@ class BackupFolder:
 
 
 # -- parts
+
+
+def _name_of(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):{_TIME}}"
 
 
 def _canonical(value: Any) -> bytes:  # noqa: ANN401 - JSON

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,7 @@ class Restoration:
         self._how = how
         self._progress = progress
         self._files = files
+        self._shares: dict[AccountId, set[str]] = {}
         self.done = Restored()
 
     def whole_store(self) -> None:
@@ -126,6 +127,7 @@ class Restoration:
             self._fetch_directory(directory)
             for one in self._point.accounts:
                 self._account_of_store(one, stage)
+            _note_shares(directory, self._shares)
             # The directory last: where it is, there is a store.
             _sync_file(files, directory)
             for made in (stage / "accounts", directory):
@@ -188,6 +190,7 @@ class Restoration:
                 if not how.same_numbers:
                     restored.leap(database)
                     restored.give_new_numbers(database, how.now)
+            self._shares[id_] = acl.named(database)
             database.checkpoint()
         finally:
             blobs.close()
@@ -199,6 +202,17 @@ class Restoration:
         done.accounts.append(copy.name)
         done.messages += work.stored
         done.lost += [Unrestored(copy.name, n, why) for n, why in work.lost.items()]
+
+
+def _note_shares(directory: Path, shares: Mapping[AccountId, set[str]]) -> None:
+    """Note whom lists of rights name: they may be younger than the directory."""
+    database = Database.open(directory, schema="directory")
+    try:
+        with database.transaction():
+            for owner, identifiers in shares.items():
+                acl.add_shares(database, owner, identifiers)
+    finally:
+        database.close()
 
 
 def _person(directory: Path, id_: AccountId) -> adoption.PersonRows | None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mailstore.blobs.pool import Pool
-from mailstore.errors import AlreadyExists, Corrupt, NotFound, StoreError
+from mailstore.errors import AlreadyExists, Corrupt, NotFound, StoreError, Unavailable
 from mailstore.index import annotate, comparing, entries
 from mailstore.index.comparing import EVERY, Message, WantedMessages
 from mailstore.index.database import Database
@@ -218,6 +218,8 @@ class MailRestore:
             return
         try:
             await self.account.append(done.plan.name, arrivals, bounded=False)
+        except Unavailable:
+            raise  # none of the others would come in either
         except StoreError as error:
             if len(arrivals) == 1:
                 if not arrivals[0].annotations:

@@ -459,3 +459,21 @@ def test_a_prune_that_ends_anywhere_harms_no_point_that_stays(site):
         at += 1
     assert at > 5
     assert len(BackupFolder(site.path).names()) == 1
+
+
+def test_a_clock_that_was_set_back_does_not_change_the_order(site):
+    first = site.take().point
+    site.time -= 86_400
+    second = site.take().point
+    assert BackupFolder(site.path).names() == [first.name, second.name]
+    assert second.name == "20270115T090001Z"
+    assert prune(site.path, Keep(1)).points == (first.name,)
+
+
+def test_a_damaged_last_point_keeps_nobody_from_the_next(site):
+    site.take()
+    (path,) = (site.path / "points").iterdir()
+    path.write_text("{}")
+    done = site.take()
+    assert done.point.whole
+    assert done.messages == 0

@@ -12,6 +12,7 @@ from mailstore.errors import AlreadyExists, DiskFull, NotFound
 from mailstore.index import upkeep
 from mailstore.index.comparing import WantedMessages
 from mailstore.index.database import Database
+from mailstore.maintenance import backup
 from mailstore.maintenance.backup import back_up
 from mailstore.maintenance.backup_points import BackupFolder
 from mailstore.maintenance.backup_verify import opened_index
@@ -493,3 +494,35 @@ def test_a_backup_of_an_older_program_can_be_restored(site):
     with opened_index(site.folder, source, index, current=True) as database:
         assert isinstance(database, Database)
         assert database.one("PRAGMA query_only") == (0,)
+
+
+def test_rights_that_were_given_in_the_middle_of_a_backup_are_known(site, monkeypatch):
+    """The directory was copied before, the index behind it."""
+    home = site.home
+    bob = home.store.directory.create("bob", b"secret")
+    lists = RightsLists(home.store, home.account)
+    found = backup._people
+
+    def people(copy):
+        home.run(lists.change("Work/2026", "bob", Change.REPLACE, Right.READ))
+        return found(copy)
+
+    monkeypatch.setattr(backup, "_people", people)
+    site.take()
+    site.restoration().whole_store()
+    there = Home(site.other, time=site.time)
+    assert there.store.directory.sharing.of(site.me) == {of_user(bob)}
+    there.close()
+    assert check(site.other).whole
+
+
+def test_a_full_disk_ends_a_restore(site, monkeypatch):
+    site.take()
+    site.expunge("INBOX", 1, 2, 3)
+
+    def full(*_, **__):
+        raise DiskFull
+
+    monkeypatch.setattr(type(site.home.account), "append", full)
+    with pytest.raises(DiskFull):
+        site.restore()

@@ -195,3 +195,30 @@ def test_damaged_messages_get_their_bytes_again(shell):
         path.write_bytes(path.read_bytes()[:-1])
     done = shell.run(*options, code=Exit.FAILED)
     assert "ann: message 9: " in done.stderr
+
+
+def test_nobody_gets_the_mail_of_who_had_the_name_before(shell):
+    shell.run("backup", where(shell))
+    shell.run("account", "remove", "ann", "--yes")
+    shell.run("account", "add", "ann", "--password-stdin", text="pw\n")
+    options = ("restore", where(shell), "--account", "ann")
+    done = shell.run(*options, code=Exit.NAME)
+    assert "was another account then" in done.output
+    assert boxes(shell)["INBOX"] == 0
+    shell.run(*options, "--from", "ann")
+    assert boxes(shell)["INBOX"] > 0
+    shell.run("restore", where(shell), "--from", "ann", code=Exit.USAGE)
+    shell.run("check")
+
+
+def test_a_point_stays_when_nothing_can_be_forgotten(shell):
+    shell.run("backup", where(shell))
+    (path,) = (shell.folder / "backup" / "points").iterdir()
+    path.write_text("{}")
+    done = shell.run("backup", where(shell), "--keep", "1", code=Exit.FAILED)
+    assert "nothing was forgotten" in done.stderr
+    bad, good = shell.json("backup", "list", where(shell))
+    assert (bad["whole"], good["whole"]) == (False, True)
+    assert (
+        f"{bad['point']}  damaged\n" in shell.run("backup", "list", where(shell)).stdout
+    )
