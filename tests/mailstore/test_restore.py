@@ -1,4 +1,4 @@
-"""Restoring: whole stores, accounts that are gone, and what running accounts lack."""
+"""Restoring whole stores, and accounts that are gone."""
 
 from __future__ import annotations
 
@@ -7,127 +7,21 @@ import shutil
 import pytest
 
 from mailstore.blobs import FileSystem
-from mailstore.blobs.pool import Pool
 from mailstore.errors import AlreadyExists, DiskFull, NotFound
 from mailstore.index import upkeep
-from mailstore.index.comparing import WantedMessages
-from mailstore.index.database import Database
 from mailstore.maintenance import backup
-from mailstore.maintenance.backup import back_up
-from mailstore.maintenance.backup_points import BackupFolder
-from mailstore.maintenance.backup_verify import opened_index
 from mailstore.maintenance.check import check
-from mailstore.maintenance.restore import How, Restoration, is_empty
-from mailstore.maintenance.restore_mail import MailRestore, WantedMail
-from mailstore.maintenance.restore_replace import Replacement
-from mailstore.model import (
-    AnnotationChange,
-    AnnotationName,
-    Arrival,
-    Column,
-    FlagChange,
-    FlagOperation,
-    InternalDate,
-)
+from mailstore.maintenance.restore import is_empty
 from mailstore.rights import Right, of_user
 from mailstore.service.rights_lists import Change, RightsLists
+from tests.mailstore.sites import (
+    Site,
+    message,
+    notes,
+    seen,
+    validity,
+)
 from tests.mailstore.stores import Home
-
-DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
-START = 1_800_000_000.0
-DATE = InternalDate(1_000_000_000, 60)
-BIG = b"Subject: big\r\n\r\n" + b"x" * 1_200_000
-NOTE = AnnotationChange(AnnotationName("/comment", private=False), b"noted")
-OWN = AnnotationChange(AnnotationName("/comment", private=True), b"mine")
-
-
-def message(name: str) -> bytes:
-    text = f"Message-ID: <{name}@example.org>\r\nSubject: {name}\r\n\r\n{name}\r\n"
-    return text.encode()
-
-
-class Site:
-    """A store with some mail, its backup, and a store that is made of that."""
-
-    def __init__(self, path) -> None:
-        self.time = START
-        self.store = path / "store"
-        self.path = path / "backup"
-        self.other = path / "other"
-        self.home = Home(self.store, time=START)
-        self.folder = BackupFolder(self.path)
-        self.me = self.home.id
-
-    def fill(self) -> None:
-        arrivals = [
-            Arrival(message("a"), ("\\Seen", "$Work"), DATE, annotations=(NOTE, OWN)),
-            Arrival(message("b"), ("\\Flagged", "\\Deleted"), DATE),
-            Arrival(BIG, ("other",), DATE),
-        ]
-        self.home.run(self.home.account.append("INBOX", arrivals))
-        self.home.run(self.home.account.create("Work/2026"))
-        self.home.append("Work/2026", message("c"), message("d"), message("c"))
-
-    def take(self):
-        self.time += 3_600
-        self.home.runtime.time = self.time
-        return back_up(self.store, self.path, lambda: self.time).point
-
-    def restoration(self, point=None, *, same: bool = False, files=None) -> Restoration:
-        point = point or self.folder.last_before(None)
-        how = How(same_numbers=same, now=int(self.time))
-        return Restoration(
-            self.folder, point, self.other, how, files=files or FileSystem()
-        )
-
-    def restore(self, **wanted):
-        """Bring back into the running account what it lacks; gives what came of it."""
-        copy = self.folder.last_before(None).account("ann")
-        source = self.folder.account_folder(copy.id)
-        pool = Pool(source)
-        with opened_index(self.folder, source, copy.index, current=True) as index:
-            work = MailRestore(self.home.store, self.home.account, index, pool, copy.id)
-            replacing = wanted.pop("replacing", False)
-            plans = self.home.run(work.plans(WantedMail(**wanted, strict=replacing)))
-            surplus = Replacement(work).surplus() if replacing else None
-            done = [self.home.run(work.restore(plan)) for plan in plans]
-            if surplus is not None:
-                self.home.run(Replacement(work).apply(surplus))
-        return done
-
-    def expunge(self, name: str, *uids: int) -> None:
-        mailbox = self.home.open(name)
-        self.home.run(mailbox.store_flags(list(uids), DELETE, seen_at=0))
-        self.home.run(mailbox.expunge())
-        self.home.run(mailbox.close())
-
-
-def seen(home: Home, name: str):
-    """Give what a mailbox shows: (uid, flags, keywords by name, date, octets)."""
-    mailbox = home.open(name)
-    columns = (Column.FLAGS, Column.INTERNALDATE, Column.BLOB)
-    found = []
-    for batch in home.fetch(mailbox, mailbox.uids, *columns):
-        values = zip(batch.uids, *(batch.columns[c] for c in columns), strict=True)
-        for uid, mask, date, ref in values:
-            with mailbox.blob(ref) as blob:
-                content = blob.pread(0, blob.size)
-            names = {
-                keyword
-                for bit, keyword in enumerate(mailbox.keywords)
-                if mask >> 7 + bit & 1
-            }
-            found.append((uid, mask & 31, names, tuple(date), content))
-    home.run(mailbox.close())
-    return found
-
-
-def without_uids(rows):
-    return [row[1:] for row in rows]
-
-
-def validity(home: Home, name: str) -> int:
-    return home.run(home.account.status(name)).uidvalidity
 
 
 @pytest.fixture
@@ -316,14 +210,6 @@ def test_a_removed_account_comes_back_with_all_that_was_its(site):
     assert check(site.store).whole
 
 
-def notes(home: Home) -> set[bytes]:
-    with home.account.readers.take() as database:
-        rows = database.all(
-            "SELECT value FROM annotation WHERE owner IN ('', ?)", (home.account.id,)
-        )
-    return {row[0] for row in rows}
-
-
 def test_an_account_is_made_again_under_another_name(site):
     home = site.home
     home.store.directory.create("bob", b"secret")
@@ -340,160 +226,6 @@ def test_an_account_is_made_again_under_another_name(site):
     assert len(tokens) == 2
     assert home.run(home.store.directory.verify("ann2", b"secret")) is None
     assert check(site.store).whole
-
-
-# -- mail of an account that is there
-
-
-def test_what_was_lost_comes_back_and_nothing_twice(site):
-    mailbox = site.home.open("INBOX")
-    kept = FlagChange(FlagOperation.REMOVE, ("\\Deleted",))
-    site.home.run(mailbox.store_flags([2], kept, seen_at=0))
-    before = without_uids(seen(site.home, "INBOX"))
-    site.take()
-    site.expunge("INBOX", 1, 3)
-    site.expunge("Work/2026", 1)
-    site.home.append("INBOX", message("since"))
-    done = site.restore()
-    assert {one.plan.name: (one.restored, one.plan.there) for one in done} == {
-        "INBOX": (2, 1),
-        "Work/2026": (1, 2),
-    }
-    rows = seen(site.home, "INBOX")
-    assert [row[0] for row in rows] == [2, 4, 5, 6]
-    assert without_uids(rows)[2:] == [before[0], before[2]]
-    assert notes(site.home) == {b"noted", b"mine"}
-    assert [one.restored for one in site.restore()] == [0, 0]
-    assert check(site.store, thorough=True).whole
-
-
-def test_what_was_moved_stays_where_it_is(site):
-    site.take()
-    mailbox = site.home.open("INBOX")
-    site.home.run(mailbox.move([1], "Work/2026"))
-    site.home.run(mailbox.close())
-    (inbox,) = [one for one in site.restore() if one.plan.name == "INBOX"]
-    assert (inbox.restored, inbox.plan.elsewhere) == (0, 1)
-    # A copy elsewhere, which was there at that time too, is no move.
-    site.take()
-    site.expunge("Work/2026", 4)
-    (work,) = site.restore(mailbox="Work/2026")
-    assert work.restored == 1
-
-
-def test_a_deleted_mailbox_is_made_again(site):
-    run, account = site.home.run, site.home.account
-    run(account.metadata.set("Work/2026", {"/shared/comment": b"old"}))
-    site.take()
-    run(account.delete("Work/2026"))
-    (work,) = [one for one in site.restore() if one.plan.make]
-    assert work.restored == 3
-    assert "Work/2026" in site.home.names()
-    found = run(account.metadata.get("Work/2026", ["/shared/comment"]))
-    assert found == [("/shared/comment", b"old")]
-
-
-def test_rights_come_back_with_a_mailbox(site):
-    home = site.home
-    bob = home.store.directory.create("bob", b"secret")
-    lists = RightsLists(home.store, home.account)
-    home.run(lists.change("Work/2026", "bob", Change.REPLACE, Right.READ))
-    site.take()
-    home.run(home.account.delete("Work/2026"))
-    site.restore()
-    with home.account.readers.take() as database:
-        rows = database.all(
-            "SELECT a.identifier FROM acl a JOIN mailbox m ON m.id = a.mailbox"
-            " WHERE m.name = 'Work/2026'"
-        )
-    assert rows == [(of_user(bob),)]
-    assert home.store.directory.sharing.of(site.me) == {of_user(bob)}
-    assert check(site.store).whole
-
-
-def test_messages_are_chosen(site):
-    site.take()
-    site.expunge("INBOX", 1, 2, 3)
-    site.expunge("Work/2026", 1, 2, 3)
-    wanted = WantedMessages(message_id=b"<d@example.org>")
-    assert [(o.plan.name, o.restored) for o in site.restore(messages=wanted)] == [
-        ("Work/2026", 1)
-    ]
-    (one,) = site.restore(mailbox="INBOX", messages=WantedMessages(uids=((2, 2),)))
-    assert one.restored == 1
-    ((_, mask, *_),) = seen(site.home, "INBOX")
-    assert mask == 2  # \Deleted is taken off: the next EXPUNGE would remove it again
-    late = WantedMessages(since=int(START) - 100)
-    assert [(o.plan.name, o.restored) for o in site.restore(messages=late)] == [
-        ("Work/2026", 2)
-    ]
-    early = WantedMessages(until=DATE.epoch)
-    assert site.restore(messages=early) == []
-    with pytest.raises(NotFound):
-        site.restore(mailbox="Nowhere")
-
-
-def test_a_mailbox_can_come_beside_what_is_there(site):
-    site.take()
-    (done,) = site.restore(mailbox="INBOX", into="INBOX (restored)")
-    assert (done.restored, done.plan.make) == (3, True)
-    assert len(seen(site.home, "INBOX (restored)")) == 3
-    (done,) = site.restore(mailbox="INBOX", duplicates=True)
-    assert done.restored == 3
-    assert len(seen(site.home, "INBOX")) == 6
-    assert check(site.store).whole
-
-
-def test_damaged_messages_are_told_and_the_others_come(site):
-    site.take()
-    site.expunge("INBOX", 1, 2, 3)
-    path = site.folder.account_folder(site.me) / "00000001.pack"
-    data = bytearray(path.read_bytes())
-    data[data.index(b"Subject: b\r\n")] ^= 1
-    path.write_bytes(data)
-    (done,) = [one for one in site.restore() if one.plan.name == "INBOX"]
-    assert done.restored == 2
-    assert [uid for uid, _ in done.lost] == [2]
-
-
-def test_an_account_is_replaced_and_what_goes_can_be_undeleted(site):
-    run, account = site.home.run, site.home.account
-    site.take()
-    before = without_uids(seen(site.home, "INBOX"))
-    work = without_uids(seen(site.home, "Work/2026"))
-    site.expunge("INBOX", 3)
-    site.home.append("INBOX", message("since"))
-    mailbox = site.home.open("INBOX")
-    change = FlagChange(FlagOperation.REPLACE, ("\\Answered",))
-    run(mailbox.store_flags([1], change, seen_at=0))
-    run(mailbox.move([2], "Work/2026"))
-    run(mailbox.close())
-    run(account.create("New/below"))
-    site.home.append("New/below", message("new"))
-    run(account.subscribe("New/below"))
-    site.restore(replacing=True)
-    after = without_uids(seen(site.home, "INBOX"))
-    # \Deleted is taken off of what came back.
-    flags = {2: before[1][0]}
-    assert sorted(
-        ((flags.get(row[0], row[0]), *row[1:]) for row in after), key=str
-    ) == sorted(before, key=str)
-    assert seen(site.home, "INBOX")[0][0] == 1  # what stayed has its UID
-    assert without_uids(seen(site.home, "Work/2026")) == work
-    assert not [name for name in site.home.names() if name.startswith("New")]
-    with account.readers.take() as database:
-        lost = database.all("SELECT was FROM mailbox WHERE name IS NULL AND was > ''")
-    assert ("New/below",) in lost
-    assert check(site.store, thorough=True).whole
-
-
-def test_a_backup_of_an_older_program_can_be_restored(site):
-    site.take()
-    index = site.folder.last_before(None).account("ann").index
-    source = site.folder.account_folder(site.me)
-    with opened_index(site.folder, source, index, current=True) as database:
-        assert isinstance(database, Database)
-        assert database.one("PRAGMA query_only") == (0,)
 
 
 def test_rights_that_were_given_in_the_middle_of_a_backup_are_known(site, monkeypatch):
@@ -514,15 +246,3 @@ def test_rights_that_were_given_in_the_middle_of_a_backup_are_known(site, monkey
     assert there.store.directory.sharing.of(site.me) == {of_user(bob)}
     there.close()
     assert check(site.other).whole
-
-
-def test_a_full_disk_ends_a_restore(site, monkeypatch):
-    site.take()
-    site.expunge("INBOX", 1, 2, 3)
-
-    def full(*_, **__):
-        raise DiskFull
-
-    monkeypatch.setattr(type(site.home.account), "append", full)
-    with pytest.raises(DiskFull):
-        site.restore()

@@ -8,8 +8,8 @@ from mailstore.blobs.pool import Pool
 from mailstore.maintenance.check import check
 from mailstore.maintenance.healing import Wish, heal
 from mailstore.maintenance.restore_damaged import damaged, mend
+from tests.mailstore.sites import BIG, Site, message, seen
 from tests.mailstore.stores import OPTIONS, Home
-from tests.mailstore.test_restore import BIG, Site, message, seen
 
 
 @pytest.fixture
