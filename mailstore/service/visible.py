@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mailstore.errors import NotFound
+from mailstore.errors import StoreError
 from mailstore.model import DELIMITER, AccountId, MailboxEntry, MailboxId
 from mailstore.rights import Acl, Person, Right
 from mailstore.service.acls import rights_in
@@ -48,8 +48,10 @@ class Visible:
                 async with access.enter(owner) as account:
                     names = await account.mailboxes()
                     found.append((account, (names, await account.acls.every())))
-            except NotFound:
-                continue  # removed this very moment
+            except StoreError:
+                # Removed this very moment, or damaged: whatever somebody shares with
+                # all must not take their own names from them.
+                continue
         parts = [part for _, read in found for part in read]
         made_of = (own, person, access.namespaces, *parts)
         if not _same(made_of, self._made_of):

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from mailstore.maintenance.check import check
 from tests.fuzz.rights_model import ALL, FIXED, OK, OWN_RIGHTS, SEEN, Box, Model
 from tests.fuzz.rights_watcher import Watcher
+from tests.support.linked_bus import LinkedBus
 from tests.support.responses import AclLine, Fetch, ListLine, MyRightsLine, StatusLine
 from tests.support.session import Answer, Session, World
 
@@ -57,13 +58,15 @@ class Rights(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self.path = Path(self._folder.name)
-        self.world = World(self.path, *PEOPLE)
+        here, there = LinkedBus.pair()
+        self.world = World(self.path, *PEOPLE, bus=here)
+        self.far = World(self.path, bus=there)  # another worker, where the guest is
         directory = self.world.store.directory
         directory.groups.add("sales")
         directory.set_admin(ADMIN, admin=True)
         self.world.runtime.run(self.world.store.public())
         self.model = Model(PEOPLE, (ADMIN,))
-        self.asking = {who: self.world.session(who) for who in PEOPLE}
+        self.asking = {who: self._connect(who) for who in PEOPLE}
         self.selected: dict[str, Selected] = {}
         self.subscribed: dict[str, set[str]] = {who: set() for who in PEOPLE}
         for owner, name in PLACES[1:-1]:
@@ -72,12 +75,15 @@ class Rights(RuleBasedStateMachine):
                 self._give(OWNER, (OWNER, name), GUEST, "", "lrswite")
         for flags in ({SEEN}, set(), {"k"}):
             self._put(OWNER, (OWNER, "Work"), flags)
-        self.watcher = Watcher(self.world.session(GUEST))
+        self.watcher = Watcher(self._connect(GUEST))
         self.watcher.begin()
         for who in (OWNER, GUEST):
             self.select(who, (OWNER, "Work"), examine=False)
 
     # -- how it asks
+
+    def _connect(self, who: str) -> Session:
+        return (self.far if who == GUEST else self.world).session(who)
 
     def _wire(self, person: str, place: tuple[str | None, str]) -> str:
         owner, name = place
@@ -217,7 +223,7 @@ class Rights(RuleBasedStateMachine):
         box = self._box(place)
         code = self.model.select(who, box)
         here = self.selected.pop(who, None)
-        session = self.world.session(who) if here is None else here.session
+        session = self._connect(who) if here is None else here.session
         word = "EXAMINE" if examine else "SELECT"
         answer = self._told(session, f"{word} {self._wire(who, place)}", code)
         if code is not OK or box is None:
@@ -384,10 +390,12 @@ class Rights(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
+            self.far.close()
             self.world.close()
             report = check(self.path)
             assert report.whole, report
         finally:
+            self.far.close()
             self.world.close()
             self._folder.cleanup()
 

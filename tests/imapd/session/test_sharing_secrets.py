@@ -7,6 +7,7 @@ import pytest
 from mailstore.quotas import QuotaLimits
 from tests.imapd.session.test_sharing import BOX, MESSAGE, bob, world
 from tests.support.responses import StatusLine
+from tests.support.session import World
 
 __all__ = ["bob", "world"]
 
@@ -72,3 +73,23 @@ def test_a_right_to_post_neither_opens_nor_shuts_the_door_for_mail(world):
     eve = world.session("eve")
     eve.no(b"APPEND %b {1+}\r\nx" % BOX, "NOPERM")
     assert b"lp" in eve.ok(b"MYRIGHTS " + BOX).raw
+
+
+def test_a_damaged_account_hides_its_own_names_alone(tmp_path):
+    first = World(tmp_path, "ann", "bob", "eve")
+    for name in ("ann", "eve"):
+        first.session(name).ok(b"CREATE Work")
+        first.share("Work", "anyone", "lr", owner=name)
+    (found,) = [x for x in first.store.directory.accounts() if x.name == "ann"]
+    folder = first.store.folder(found.id)
+    first.close()
+    (folder / "index.db").write_bytes(b"x" * 8_192)
+    again = World(tmp_path)
+    bob = again.session("bob")
+    raw = bob.ok(b'LIST "" * RETURN (STATUS (MESSAGES) MYRIGHTS)').raw
+    assert b"INBOX" in raw
+    assert b"Other Users/eve/Work" in raw
+    assert b"Other Users/ann" not in raw
+    bob.no(b"SELECT " + BOX, "CORRUPTION")
+    bob.ok(b'NOTIFY SET STATUS (subtree "Other Users" (MessageNew MessageExpunge))')
+    again.close()
