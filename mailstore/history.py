@@ -8,7 +8,7 @@ what it knows. It must not know flags: those are read from the state when told.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,7 +73,17 @@ def _folded(steps: Sequence[Step], modseq: int) -> Step:
 
 
 def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
-    filled = [part for part in parts if part]
+    filled = sorted([part for part in parts if part], key=len, reverse=True)
     if len(filled) < 2:
         return filled[0] if filled else ()
-    return array("I", sorted(set().union(*filled)))
+    largest = array("I", filled[0])
+    # What is changed again and again, as all messages are, is there as one piece.
+    others = [part for part in filled[1:] if not _is_piece(part, largest)]
+    if not others:
+        return largest
+    return array("I", sorted(set(largest).union(*others)))
+
+
+def _is_piece(part: Sequence[int], table: array[int]) -> bool:
+    start = bisect_left(table, part[0])
+    return table[start : start + len(part)] == array("I", part)

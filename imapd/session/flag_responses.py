@@ -140,23 +140,26 @@ class _Lines:
 class Quietly:
     """Flags that are left out, since the client knows them by its own reckoning.
 
-    Not those of messages that are ``external``, by ascending UIDs, nor of what has
-    changed behind the mod-sequence ``upto``.
+    Not those of messages that are ``external`` or ``failed``, by ascending UIDs, nor of
+    what has changed behind the mod-sequence ``upto``.
     """
 
     external: array[int]
+    failed: array[int]
     upto: int
 
     def loud(self, view: View, uids: Sequence[int]) -> frozenset[int]:
         """Give those of a batch whose flags are to be told now."""
         if not uids:
             return frozenset()
-        start = bisect_left(self.external, uids[0])
-        loud = frozenset(self.external[start : bisect_right(self.external, uids[-1])])
-        if view.mailbox.modseq <= self.upto:
-            return loud
-        pairs = zip(uids, view.mailbox.modseqs(uids), strict=True)
-        return loud.union([uid for uid, modseq in pairs if modseq > self.upto])
+        loud: set[int] = set()
+        for others in (self.external, self.failed):
+            start = bisect_left(others, uids[0])
+            loud.update(others[start : bisect_right(others, uids[-1])])
+        if view.mailbox.modseq > self.upto:
+            pairs = zip(uids, view.mailbox.modseqs(uids), strict=True)
+            loud.update([uid for uid, modseq in pairs if modseq > self.upto])
+        return frozenset(loud)
 
 
 async def tell_flags(
@@ -176,11 +179,11 @@ async def tell_flags(
     hear it twice, unless that is ``known`` otherwise.
     """
     lines = _Lines(view, with_uid=with_uid)
+    if not known:
+        view.note_told(uids, view.mailbox.modseq)
     for at in range(0, len(uids), _BATCH):
         some, masks = view.mailbox.masks(uids[at : at + _BATCH])
         modseqs = view.mailbox.modseqs(some) if view.telling.modseqs else ()
-        if not known:
-            view.absorb(some, masks, modseqs)
         loud = None if quietly is None else quietly.loud(view, some)
         if loud is not None and not view.telling.modseqs:
             rows = [row for row in zip(some, masks, strict=True) if row[0] in loud]

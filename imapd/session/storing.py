@@ -70,10 +70,10 @@ async def tell_stored(
     if stored.alone:
         view.note_own(stored.modseq)
     if silent:
-        loud = array("I", sorted([*stored.external, *stored.failed]))
-        if stored.alone and not (loud or view.telling.modseqs):
+        external, failed = array("I", stored.external), array("I", stored.failed)
+        if stored.alone and not (external or failed or view.telling.modseqs):
             return
-        quietly = Quietly(loud, stored.modseq)
+        quietly = Quietly(external, failed, stored.modseq)
     await tell_flags(
         view,
         context.reply,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import compress
 from typing import Protocol
@@ -33,6 +33,7 @@ from mailstore.service import Mailbox
 _SLICE = 256  # messages whose flags are looked at before others have their turn
 _LINES = 4_096  # removals that are told before they have
 _DENSE = 8
+_Told = tuple[Sequence[int], int]  # UIDs and a mod-sequence
 
 
 class Follower(Protocol):
@@ -59,11 +60,11 @@ class View:
 
     __slots__ = (
         "_held",
-        "_known",
         "_owed",
         "_own",
         "_recent",
         "_saved",
+        "_told",
         "_top",
         "_uids",
         "_withheld",
@@ -86,7 +87,7 @@ class View:
         self._owed = False  # the client waits for HIGHESTMODSEQ
         self._top = self.largest_uid  # the highest UID that was ever told
         self._held: set[int] = set()
-        self._known: dict[int, object] = {}
+        self._told: list[_Told] = []  # by the command that runs
         self._own = 0  # what happened up to this mod-sequence is the client's own
         self._recent: list[tuple[int, int]] = []
         self._saved: array[int] = array("I")
@@ -218,19 +219,13 @@ class View:
 
     # -- changes
 
-    def absorb(
-        self, uids: Sequence[int], masks: Sequence[int], modseqs: Sequence[int] = ()
-    ) -> None:
-        """Note flags that the client knows already, of messages by their UIDs.
+    def note_told(self, uids: Sequence[int], modseq: int) -> None:
+        """Note that the client knows messages' flags as of a mod-sequence, or later.
 
-        The next `tell` leaves out a change to exactly this mask: STORE's own
-        answers, and .SILENT (RFC 3501 §6.4.6). A client that is told mod-sequences
-        knows those in ``modseqs``: the same mask with another one is news.
+        The next `tell` leaves out what changed in them up to that: STORE's own answers,
+        and .SILENT (RFC 3501 §6.4.6). UIDs ascend.
         """
-        told: Iterable[object] = masks
-        if modseqs:
-            told = zip(masks, modseqs, strict=True)
-        self._known.update(zip(uids, told, strict=True))
+        self._told.append((array("I", uids), modseq))
 
     def note_own(self, modseq: int) -> None:
         """Note that the client knows all that happened up to a mod-sequence.
@@ -241,7 +236,7 @@ class View:
 
     def forget_known(self) -> None:
         """Note that a command has ended: what it told says nothing of what follows."""
-        self._known = {}
+        self._told = []
         self._own = 0
 
     def code(self) -> str | None:
@@ -284,8 +279,8 @@ class View:
     ) -> None:
         since = max(self.modseq, self._own)
         changes = self.mailbox.changes(since, settled=self.settled)
-        known = self._known
-        self._known, self._own = {}, 0
+        told = self._told
+        self._told, self._own = [], 0
         top = self._top
         new = changes.new[bisect_right(changes.new, top) :]
         self._held.update(self._among(changes.vanished))
@@ -300,7 +295,7 @@ class View:
         self.modseq = changes.modseq
         if not flags and not self._withheld:
             self._withheld = any(
-                self._unknown(changes.changed[at : at + _SLICE], known, top)
+                self._unknown(changes.changed[at : at + _SLICE], told, top)
                 for at in range(0, len(changes.changed), _SLICE)
             )
         if not self._held and not self._withheld:
@@ -318,7 +313,7 @@ class View:
                 reply.untagged(b"%d RECENT" % self.count_recent())
         changed = changes.changed if flags else ()
         for at in range(0, len(changed), _SLICE):
-            rows = self._unknown(changed[at : at + _SLICE], known, top)
+            rows = self._unknown(changed[at : at + _SLICE], told, top)
             uids = [uid for uid, _ in rows]
             await tell_flags(self, reply, uids, with_uid=with_uid, known=True)
             if at + _SLICE < len(changed):
@@ -331,23 +326,22 @@ class View:
         return [uid for uid in uids if self.number(uid) is not None]
 
     def _unknown(
-        self,
-        changed: Sequence[tuple[int, int]],
-        known: Mapping[int, object],
-        top: int,
+        self, changed: Sequence[tuple[int, int]], told: Sequence[_Told], top: int
     ) -> list[tuple[int, int]]:
         """Leave out what the client knows, and what it wasn't told of at all."""
         rows = [row for row in changed if row[0] <= top]
-        if not known:
-            return rows
-        if not self.telling.modseqs:
-            return [row for row in rows if known.get(row[0]) != row[1]]
-        modseqs = self.mailbox.modseqs([uid for uid, _ in rows])
-        return [
-            row
-            for row, modseq in zip(rows, modseqs, strict=True)
-            if known.get(row[0]) != (row[1], modseq)
-        ]
+        for uids, upto in told:
+            if not rows:
+                break
+            start = bisect_left(uids, rows[0][0])
+            known = frozenset(uids[start : bisect_right(uids, rows[-1][0])])
+            modseqs = self.mailbox.modseqs([uid for uid, _ in rows])
+            rows = [
+                row
+                for row, modseq in zip(rows, modseqs, strict=True)
+                if modseq > upto or row[0] not in known
+            ]
+        return rows
 
     def _removals(self) -> Iterator[bytes]:
         """Take what is held out of the view; gives how that is told, in pieces.

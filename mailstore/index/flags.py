@@ -7,6 +7,7 @@ that gives no rows back, and memory repeats the change by itself (`Sweep`).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -170,9 +171,9 @@ class _Storing:
             sweep=Sweep(among.ranges, clears, sets),
         )
 
-    def _uids(self, where: str, values: list[Value]) -> list[int]:
+    def _uids(self, where: str, values: list[Value]) -> array[int]:
         sql = f"SELECT uid FROM entry WHERE {where} ORDER BY uid"
-        return [row[0] for row in self.database.all(sql, values)]
+        return array("I", [row[0] for row in self.database.all(sql, values)])
 
     def done(self, seen_at: int, names: tuple[str, ...] | None) -> FlagsStored:
         """Note the change in the mailbox's row."""

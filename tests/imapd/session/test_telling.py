@@ -70,7 +70,7 @@ def test_a_silent_store_tells_the_flags_that_others_changed():
 def test_the_same_flags_with_another_mod_sequence_are_news():
     made, peer = three(modseqs=True)
     box = made.box("INBOX")
-    peer.view.absorb([10], [0], [2])
+    peer.view.note_told([10], box.modseq)
     box.modseq += 1
     box.rows[10].modseq = box.modseq
     assert untagged(peer, b"NOOP") == [b"* 1 FETCH (UID 10 FLAGS () MODSEQ (5))"]
