@@ -11,6 +11,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import itemgetter
 
 _MOST_STEPS = 512
 
@@ -73,17 +75,22 @@ def _folded(steps: Sequence[Step], modseq: int) -> Step:
 
 
 def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
-    filled = sorted([part for part in parts if part], key=len, reverse=True)
+    filled = [part for part in parts if part]
     if len(filled) < 2:
         return filled[0] if filled else ()
-    largest = array("I", filled[0])
-    # What is changed again and again, as all messages are, is there as one piece.
-    others = [part for part in filled[1:] if not _is_piece(part, largest)]
-    if not others:
-        return largest
-    return array("I", sorted(set(largest).union(*others)))
+    first, *rest = sorted([array("I", part) for part in filled], key=itemgetter(0))
+    return reduce(_joined, rest, first)
 
 
-def _is_piece(part: Sequence[int], table: array[int]) -> bool:
-    start = bisect_left(table, part[0])
-    return table[start : start + len(part)] == array("I", part)
+def _joined(one: array[int], other: array[int]) -> array[int]:
+    """Join ascending UIDs; ``other`` begins with or behind the first of ``one``.
+
+    Messages that stand side by side and changed again and again, as all do, are one
+    comparison.
+    """
+    start = bisect_left(one, other[0])
+    rest = one[start:]
+    common = min(len(rest), len(other))
+    if rest[:common] == other[:common]:
+        return one if common == len(other) else one[:start] + other
+    return one[:start] + array("I", sorted({*rest, *other}))

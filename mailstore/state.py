@@ -38,6 +38,7 @@ _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _FEW_PIECES = 256
 _MANY = 512  # messages whose flags are read all at once
+_PIECE = 8_192  # messages whose columns the processor's cache holds
 _SEEN_OR_NOT = bytes(ord("s" if flags & SEEN else "-") for flags in range(256))
 
 
@@ -282,23 +283,27 @@ class MailboxState:
         for low, high in sweep.ranges:
             start = bisect_left(self.uids, low, stop)
             stop = bisect_right(self.uids, high, start)
-            if start == stop:
-                continue
-            marks = self._sweep_piece(sweep, start, stop)
-            changed = marks.count(1)
-            if changed == stop - start:
-                self.modseqs[start:stop] = array("Q", (modseq,)) * changed
-                found += self.uids[start:stop]
-            elif changed:
-                piece = self.modseqs[start:stop]
-                self.modseqs[start:stop] = lift(piece, marks, modseq)
-                if stop - start > _MANY:
-                    found += self.uids[start:stop]
-                else:
-                    found.extend(compress(self.uids[start:stop], marks))
+            for at in range(start, stop, _PIECE):
+                self._sweep_piece(sweep, modseq, at, min(at + _PIECE, stop), found)
         return found
 
-    def _sweep_piece(self, sweep: Sweep, start: int, stop: int) -> bytes:
+    def _sweep_piece(
+        self, sweep: Sweep, modseq: int, start: int, stop: int, found: array[int]
+    ) -> None:
+        marks = self._swept(sweep, start, stop)
+        changed = marks.count(1)
+        if changed == stop - start:
+            self.modseqs[start:stop] = array("Q", (modseq,)) * changed
+            found += self.uids[start:stop]
+        elif changed:
+            lifted = lift(self.modseqs[start:stop], marks, modseq)
+            self.modseqs[start:stop] = lifted
+            if stop - start > _MANY:
+                found += self.uids[start:stop]
+            else:
+                found.extend(compress(self.uids[start:stop], marks))
+
+    def _swept(self, sweep: Sweep, start: int, stop: int) -> bytes:
         """Change the flags of messages side by side; gives 1 for those that differ."""
         after, differs = tables(sweep.clears & _SYSTEM, sweep.sets & _SYSTEM)
         system = self.system[start:stop]

@@ -40,6 +40,7 @@ from mailstore.ranges import without
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _ALL = (1 << FIRST_KEYWORD_BIT + MAX_KEYWORDS) - 1
+_PIECES = 256  # ranges of UIDs that memory sweeps by itself
 _FEW = 64  # UIDs whose rows are read and written one by one
 
 
@@ -160,6 +161,8 @@ class _Storing:
                 values,
             )
             seen, deleted = counts or (0, 0)
+        scattered = len(among.ranges) > _PIECES
+        changed = self._to_change(where, values) if scattered else NO_FLAGS
         count = self.database.change(
             f"UPDATE entry SET flags = flags & ? | ?, modseq = ? WHERE {where}",
             [keeps, low, self.base + 1, *values],
@@ -168,7 +171,17 @@ class _Storing:
             count,
             -self.bits.counted(SEEN, seen, count),
             self.bits.counted(DELETED, deleted, count),
-            sweep=Sweep(among.ranges, clears, sets),
+            changed,
+            None if scattered else Sweep(among.ranges, clears, sets),
+        )
+
+    def _to_change(self, where: str, values: list[Value]) -> ChangedFlags:
+        """Give what rows are going to be: less work than many pieces of memory."""
+        sql = f"SELECT uid, flags, more FROM entry WHERE {where} ORDER BY uid"
+        rows = self.database.all(sql, values)
+        after = self.bits.after
+        return ChangedFlags.of(
+            [(uid, after(to_mask(flags, more))) for uid, flags, more in rows]
         )
 
     def _uids(self, where: str, values: list[Value]) -> array[int]:

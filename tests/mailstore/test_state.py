@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -73,11 +74,12 @@ def commit(database, state, step):
 
 
 @settings(max_examples=60, deadline=None)
-@given(steps, st.sampled_from((0, 64)))
-def test_following_equals_loading(tmp_path_factory, chosen, few):
+@given(steps, st.sampled_from((0, 64)), st.sampled_from((0, 1, 256)))
+def test_following_equals_loading(tmp_path_factory, chosen, few, pieces):
     with pytest.MonkeyPatch.context() as patch:
-        # Both ways of writing: row by row, and all by one statement.
+        # All ways of writing: row by row, and by one statement with rows or without.
         patch.setattr(flags, "_FEW", few)
+        patch.setattr(flags, "_PIECES", pieces)
         follow(tmp_path_factory, chosen)
 
 
@@ -191,6 +193,14 @@ def test_who_is_far_behind_is_told_what_happened_to_a_message_he_knew(tmp_path):
 
 
 # -- history
+
+
+@given(st.lists(st.sets(st.integers(1, 40), max_size=30), max_size=6))
+def test_steps_are_folded_to_all_that_happened(sets):
+    history = History()
+    for modseq, uids in enumerate(sets, 2):
+        history.add(Step(modseq, changed=array("I", sorted(uids))))
+    assert list(history.since(1).changed) == sorted(set().union(*sets))
 
 
 def test_a_history_answers_with_at_least_what_happened():
