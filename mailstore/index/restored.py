@@ -63,6 +63,9 @@ def give_new_numbers(database: Database, now: int) -> None:
         database.execute(
             "UPDATE mailbox SET uidvalidity = ? WHERE id = ?", (value, mailbox)
         )
+    # What is shown of removed messages is numbered anew when somebody looks.
+    for table in ("removed_entry", "removed_mailbox"):
+        database.execute(f"DELETE FROM {table}")
     database.execute("UPDATE account SET token = lower(hex(randomblob(8)))")
     mailboxes.touch_names(database)
 

@@ -7,7 +7,6 @@ random: no name that somebody chooses ever becomes a path.
 
 from __future__ import annotations
 
-import shutil
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -25,7 +24,7 @@ from mailstore.model import FIRST_OF_OTHERS, AccountId, MailboxId
 from mailstore.search.kept import Kept
 from mailstore.service.access import Access
 from mailstore.service.account import Account
-from mailstore.service.folders import account_folder
+from mailstore.service.folders import account_folder, remove_folder
 from mailstore.service.indexing import ARRIVAL_WAIT
 from mailstore.service.object_ids import ObjectIds
 from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
@@ -236,18 +235,17 @@ class Store:
             self._runtime.start(Pool.WRITE, account.shut)
 
     async def remove_account(self, id_: AccountId) -> None:
-        """Delete an account's mail. The directory forgets the account before."""
+        """Delete an account's mail. The directory forgets the account before.
+
+        Raises `Unavailable`: it can be asked again.
+        """
         account = self._accounts.pop(id_, None)
         folder = self.folder(id_)
 
         def remove() -> None:
             if account is not None:
                 account.shut()
-            if folder.exists():
-                # A name that no account has: a crash in between leaves no half mail.
-                gone = folder.with_name(f"{id_}.removed")
-                folder.rename(gone)
-                shutil.rmtree(gone)
+            remove_folder(self._around.files, folder)
 
         await in_pool(self._runtime, Pool.READ, remove)
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mailstore.errors import NotFound
+from mailstore.index import restored
+from mailstore.index.database import Database
 from mailstore.index.undelete import Place as Lost
 from mailstore.maintenance.check import check
 from mailstore.model import (
@@ -161,6 +163,24 @@ def test_numbers_stay_and_none_is_given_twice(home):
     )
     assert again.modseq > modseq
     other.close()
+
+
+def test_an_older_state_out_of_a_backup_has_other_numbers(home):
+    """What was shown since the backup would be shown again with other content."""
+    home.put("INBOX", "a", "b")
+    home.expunge("INBOX", 1)
+    before = home.look().uidvalidity
+    database = Database.open(home.store.folder(home.id) / "index.db")
+    with database.transaction():
+        restored.give_new_numbers(database, int(home.runtime.time))
+    database.close()
+    home.expunge("INBOX", 2)
+    again = Home(home.store.path, SHOWN)
+    ann = again.run(again.store.access(again.id))
+    mailbox = again.run(ann.open("Deleted/INBOX"))
+    assert mailbox.uidvalidity > before
+    assert list(mailbox.uids) == [1, 2]
+    again.close()
 
 
 def test_what_is_too_old_leaves(home):

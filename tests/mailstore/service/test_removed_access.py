@@ -21,6 +21,7 @@ from mailstore.model import (
 from mailstore.query import TextContains
 from mailstore.rights import Operation, parse_rights
 from mailstore.service.access_removed import AccessRemoved
+from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.removed import RemovedPermit
 from mailstore.service.rights_lists import Change, RightsLists
 from tests.mailstore.service.test_removed import WHEN, Bin, home, subjects
@@ -241,6 +242,15 @@ def test_a_permit_refuses_all_but_reading(home):
     nobody = RemovedPermit(home.account, mailbox, lambda: None)
     with pytest.raises(NotFound):
         nobody.check(Operation.READ)
+
+
+def test_names_lead_to_what_was_removed_where_that_is_wanted():
+    names = Namespaces(deleted="Deleted")
+    assert names.split("Deleted/inbox/x") == Elsewhere(None, "INBOX/x", removed=True)
+    assert names.split("Deleted") == Elsewhere(None, "", removed=True)
+    assert names.split("Deleted Messages") is None
+    assert names.of_removed("a/b") == "Deleted/a/b"
+    assert Namespaces().split("Deleted/INBOX") is None
 
 
 def test_modules_are_what_they_say(home):
