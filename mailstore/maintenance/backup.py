@@ -102,7 +102,8 @@ def _back_up(
     now: Callable[[], float],
     progress: Progress | None,
 ) -> Done:
-    directory = Database.open(store / "directory.db", writer=False, schema="directory")
+    # Brought up to date: an older one has no secret, and would be another store later.
+    directory = Database.open(store / "directory.db", schema="directory")
     try:
         folder.claim(identity_of(directory))
         with folder.scratch() as scratch:

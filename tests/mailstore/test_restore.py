@@ -10,11 +10,15 @@ from mailstore.blobs import FileSystem
 from mailstore.errors import AlreadyExists, DiskFull, NotFound
 from mailstore.index import upkeep
 from mailstore.maintenance import backup
+from mailstore.maintenance.backup import back_up
+from mailstore.maintenance.backup_points import BackupFolder
+from mailstore.maintenance.backup_verify import verify
 from mailstore.maintenance.check import check
-from mailstore.maintenance.restore import is_empty
+from mailstore.maintenance.restore import How, Restoration, is_empty
 from mailstore.rights import Right, of_user
 from mailstore.service.rights_lists import Change, RightsLists
 from tests.mailstore.sites import (
+    START,
     Site,
     message,
     notes,
@@ -22,6 +26,7 @@ from tests.mailstore.sites import (
     validity,
 )
 from tests.mailstore.stores import Home
+from tests.mailstore.test_upgrade import STORES, unpacked
 
 
 @pytest.fixture
@@ -246,3 +251,22 @@ def test_rights_that_were_given_in_the_middle_of_a_backup_are_known(site, monkey
     assert there.store.directory.sharing.of(site.me) == {of_user(bob)}
     there.close()
     assert check(site.other).whole
+
+
+@pytest.mark.parametrize("archive", STORES[::5], ids=lambda path: path.stem)
+def test_a_store_of_an_older_program_is_backed_up_and_comes_back(archive, tmp_path):
+    folder = unpacked(archive, tmp_path / "store")
+    store = next(path for path in folder.parents if (path / "directory.db").exists())
+    point = back_up(store, tmp_path / "backup", lambda: START).point
+    assert point.whole
+    assert back_up(store, tmp_path / "backup", lambda: START).messages == 0
+    assert verify(tmp_path / "backup").whole
+    work = Restoration(
+        BackupFolder(tmp_path / "backup"), point, tmp_path / "new", How(now=int(START))
+    )
+    work.whole_store()
+    assert work.done.whole
+    assert len(work.done.accounts) == len(point.accounts) == 1
+    report = check(tmp_path / "new", thorough=True)
+    assert report.whole
+    assert report.messages == point.messages > 0
