@@ -3,13 +3,13 @@
 A message in a mailbox has the number of its message as its EMAILID, except where a row
 here gives it another one. Such numbers come from the same sequence, so that no message
 ever has one of them. What is moved or brought back takes its number along; the row of
-the place where it was stays as long as the tombstone there.
+the place where it was stays as long as the tombstone there. They are read by
+`mailstore.index.unloaded`.
 """
 
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Iterable, Sequence
 
 from mailstore.index.database import Database
@@ -20,35 +20,6 @@ _HELD = (
     "SELECT mailbox, uid FROM expunged UNION ALL SELECT mailbox, uid FROM damaged"
     " WHERE mailbox > 0"
 )
-
-
-def of(database: Database, mailbox: MailboxId, uids: Sequence[int]) -> dict[int, int]:
-    """Give, by UID, the numbers of those that have one of their own."""
-    return dict(
-        database.all(
-            "SELECT i.uid, i.number FROM json_each(?) j"
-            " CROSS JOIN emailid i ON i.mailbox = ? AND i.uid = j.value",
-            (json.dumps(list(uids)), mailbox),
-        )
-    )
-
-
-def having(database: Database, mailbox: MailboxId, number: int) -> array[int]:
-    """Give the UIDs in a mailbox that have a number of their own, ascending."""
-    rows = database.all(
-        "SELECT uid FROM emailid WHERE number = ? AND mailbox = ? ORDER BY uid",
-        (number, mailbox),
-    )
-    return array("I", [row[0] for row in rows])
-
-
-def apart(database: Database, mailbox: MailboxId, message: int) -> array[int]:
-    """Give the UIDs in a mailbox of a message's copies that have another number."""
-    rows = database.all(
-        "SELECT uid FROM emailid WHERE message = ? AND mailbox = ? ORDER BY uid",
-        (message, mailbox),
-    )
-    return array("I", [row[0] for row in rows])
 
 
 # -- writing

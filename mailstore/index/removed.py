@@ -288,6 +288,7 @@ def copy(
     settable: int = -1,
     annotates: bool = True,
     apart: bool = False,
+    most_notes: int | None = None,
 ) -> CopyDone:
     """Copy messages that a mailbox has lost to one that is there.
 
@@ -305,7 +306,16 @@ def copy(
     made = array("I", [row.uid for row in arrived.delta.new])
     pairs = zip([one.was for one in found], made, strict=True)
     modseq = arrived.delta.modseq
-    annotate.copy(database, mailbox, target, pairs, modseq, me, shared=annotates)
+    annotate.copy(
+        database,
+        mailbox,
+        target,
+        pairs,
+        modseq,
+        me,
+        shared=annotates,
+        most=most_notes,
+    )
     if apart:
         emailids.give(database, target, arrived.delta.new)
     return CopyDone(arrived.uidvalidity, uids, made, (arrived.delta,))

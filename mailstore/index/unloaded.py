@@ -15,6 +15,10 @@ from mailstore.index.database import Database
 from mailstore.index.removed import FIRST_OF_REMOVED, SHOWN, source_of
 from mailstore.model import MailboxId
 
+_EMAILIDS = (
+    "(SELECT d.mailbox, d.uid, i.message, i.number FROM removed_entry d"
+    " JOIN emailid i ON i.mailbox = d.mailbox AND i.uid = d.was)"
+)
 _REMOVED = f"(SELECT d.mailbox, d.uid, x.saved, x.message FROM {SHOWN})"
 
 
@@ -66,5 +70,48 @@ def saved_between(
         f"SELECT uid FROM {table} WHERE mailbox = ? AND saved >= ? AND saved < ?"
         " ORDER BY uid",
         (id_, since, before),
+    )
+    return array("I", [row[0] for row in rows])
+
+
+# -- EMAILIDs of copies that have their own (`mailstore.index.emailids`)
+
+
+def _own_emailids(mailbox: MailboxId) -> tuple[str, MailboxId]:
+    if mailbox < FIRST_OF_REMOVED:
+        return "emailid", mailbox
+    return _EMAILIDS, source_of(mailbox)
+
+
+def own_emailids(
+    database: Database, mailbox: MailboxId, uids: Sequence[int]
+) -> dict[int, int]:
+    """Give, by UID, the numbers of those messages that have one of their own."""
+    table, id_ = _own_emailids(mailbox)
+    return dict(
+        database.all(
+            "SELECT i.uid, i.number FROM json_each(?) j"
+            f" CROSS JOIN {table} i ON i.mailbox = ? AND i.uid = j.value",
+            (json.dumps(list(uids)), id_),
+        )
+    )
+
+
+def having_emailid(database: Database, mailbox: MailboxId, number: int) -> array[int]:
+    """Give the UIDs in a mailbox that have a number of their own, ascending."""
+    table, id_ = _own_emailids(mailbox)
+    rows = database.all(
+        f"SELECT uid FROM {table} WHERE number = ? AND mailbox = ? ORDER BY uid",
+        (number, id_),
+    )
+    return array("I", [row[0] for row in rows])
+
+
+def emailid_apart(database: Database, mailbox: MailboxId, message: int) -> array[int]:
+    """Give the UIDs in a mailbox of a message's copies that have another number."""
+    table, id_ = _own_emailids(mailbox)
+    rows = database.all(
+        f"SELECT uid FROM {table} WHERE message = ? AND mailbox = ? ORDER BY uid",
+        (message, id_),
     )
     return array("I", [row[0] for row in rows])

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailstore.index import annotate, emailids, labels, mailboxes, threads, unloaded
+from mailstore.index import annotate, labels, mailboxes, threads, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.mime.bodystructure import has_attachment
@@ -104,10 +104,10 @@ class Lookups:
                 return predicate
 
     def _with_emailid(self, number: int) -> Predicate:
-        own = emailids.having(self.database, self.mailbox, number)
+        own = unloaded.having_emailid(self.database, self.mailbox, number)
         if own:
             return Uids(ranges_of(own))  # no message has the number
-        others = emailids.apart(self.database, self.mailbox, number)
+        others = unloaded.emailid_apart(self.database, self.mailbox, number)
         same = MessageIn(frozenset({number}))
         return And((same, Not(Uids(ranges_of(others))))) if others else same
 

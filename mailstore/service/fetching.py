@@ -6,7 +6,7 @@ from array import array
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
-from mailstore.index import emailids, entries, labels, unloaded
+from mailstore.index import entries, labels, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column, Label
@@ -189,7 +189,7 @@ class _Rows:
         return [found.get(uid) for uid in self.uids]
 
     def _emailids(self) -> Sequence[int]:
-        own = emailids.of(self._reader, self._state.id, self.uids)
+        own = unloaded.own_emailids(self._reader, self._state.id, self.uids)
         if not own:
             return self.messages
         found = zip(self.uids, self.messages, strict=True)

@@ -185,6 +185,7 @@ class RemovedSource(Source):
             settable=target.settable,
             annotates=target.annotates,
             apart=target.account.options.emailid_of_copies,
+            most_notes=target.account.options.annotations_of_mailbox,
         )
 
     def take(self, database: Database, me: str) -> Taken:

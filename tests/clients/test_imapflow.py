@@ -20,6 +20,7 @@ from tests.support.server import ServerProcess, running_server
 
 pytestmark = pytest.mark.net
 SCRIPT = Path(__file__).with_name("imapflow.cjs")
+LABELS = Path(__file__).with_name("imapflow_labels.cjs")
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +36,22 @@ def told(
     server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """Give what the program found out."""
+    return run_script(SCRIPT, server, tmp_path_factory.mktemp("home"))
+
+
+def run_script(script: Path, server: ServerProcess, home: Path) -> dict[str, Any]:
+    """Run a script against a server; gives what it tells."""
     node = needed_program("node", "nodejs")
     modules = os.environ.get("IMAPD_NODE_MODULES")
     if not modules or not (Path(modules) / "imapflow").is_dir():
         pytest.skip("imapflow is not installed (npm install imapflow; see .ci/run)")
-    home = tmp_path_factory.mktemp("home")
     account = server.accounts["carol"]
     password = home / "password"
     password.write_text(account.password)
     done = subprocess.run(
         [
             node,
-            str(SCRIPT),
+            str(script),
             str(server.tls_port),
             account.name,
             str(password),
@@ -99,3 +104,22 @@ def test_mailboxes(told: dict[str, Any]):
     if "OBJECTID" in told["capabilities"]:
         assert told["emailId"]
         assert told["threadId"]
+
+
+def test_labels_and_their_changes(tmp_path: Path):
+    """X-GM-EXT-1: it asks for labels by CHANGEDSINCE, whoever has changed them."""
+    for name in ("server", "home"):
+        (tmp_path / name).mkdir()
+    offered = '[features]\non = ["X-GM-EXT-1"]\n'
+    with running_server(tmp_path / "server", more_config=offered) as server:
+        told = run_script(LABELS, server, tmp_path / "home")
+    assert told == {
+        "before": {"1": [], "2": []},
+        "stored": True,
+        "added": {"1": ["\\Starred", "Ärger"], "2": []},
+        "copied": {"2": ["Archive"]},
+        "removed": {"2": []},
+        "nothing": {},
+        "found": [1, 2],
+        "after": {"1": ["\\Starred"], "2": []},
+    }

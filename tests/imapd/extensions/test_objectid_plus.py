@@ -24,6 +24,7 @@ from imapd.session.faults import Bad
 from imapd.session.registry import Registry, RegistryError
 from tests.imapd.extensions.objectid_peers import (
     REGISTRY,
+    by_ids,
     mailbox_ids,
     plus_world,
     selected,
@@ -396,6 +397,29 @@ def test_an_expunged_copy_keeps_it_as_long_as_it_is_served(plus, ann):
     other.ok(b"EXPUNGE")
     answer = ann.ok(b"FETCH 1:2 (OBJECTID)")
     assert [one.items["OBJECTID"] for one in answer.of(Fetch)] == before
+
+
+def test_a_removed_copy_is_shown_with_its_own(plus, ann):
+    """What is there under its message's EMAILID may have other flags by now."""
+    shown = replace(plus.store.options.namespaces, deleted="Deleted")
+    plus.store.use(replace(plus.store.options, namespaces=shown))
+    plus.deliver(b"x", b"y")
+    ann.ok(b"SELECT INBOX")
+    ann.ok(b"COPY 1:2 Archive")
+    ann.ok(b"SELECT Archive")
+    first, second = emails(ann)
+    ann.ok(b"STORE 2 +FLAGS (\\Deleted)")
+    ann.ok(b"EXPUNGE")
+    ann.ok(b"SELECT Deleted/Archive")
+    assert emails(ann) == [second]
+    assert found(ann, second["EMAILID"]) == (1,)
+    assert found(ann, first["EMAILID"]) == ()
+    ids = mailbox_ids(ann, b"Deleted/Archive")
+    ann.no(by_ids(b"missing", **ids), "NONEXISTENT")
+    ann.ok(b"SELECT Deleted/Archive (OBJECTID)")
+    ann.ok(b"COPY 1 Archive")
+    ann.ok(b"SELECT Archive")
+    assert len({one["EMAILID"] for one in (*emails(ann), second)}) == 3
 
 
 def test_labels_go_on_being_what_they_are(plus, ann):

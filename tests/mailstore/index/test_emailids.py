@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailstore.index import audit, damage, emailids, mending, undelete, upkeep
+from mailstore.index import audit, damage, mending, undelete, unloaded, upkeep
 from mailstore.index.copying import copy, move_all
 from mailstore.index.database import Database
 from mailstore.index.removal import expunge
@@ -34,7 +34,7 @@ def numbers(database: Database) -> dict[tuple[int, int], int]:
     for mailbox, uid, message in database.all(
         "SELECT mailbox, uid, message FROM entry"
     ):
-        own = emailids.of(database, MailboxId(mailbox), [uid])
+        own = unloaded.own_emailids(database, MailboxId(mailbox), [uid])
         found[mailbox, uid] = own.get(uid, message)
     return found
 
@@ -84,10 +84,10 @@ def test_messages_are_found_by_it(database):
     add(database, "INBOX", (), ())
     copied(database, INBOX, "INBOX")
     found = numbers(database)
-    assert list(emailids.having(database, INBOX, found[1, 3])) == [3]
-    assert list(emailids.having(database, INBOX, 1)) == []
-    assert list(emailids.apart(database, INBOX, 1)) == [3]
-    assert list(emailids.apart(database, OTHER, 1)) == []
+    assert list(unloaded.having_emailid(database, INBOX, found[1, 3])) == [3]
+    assert list(unloaded.having_emailid(database, INBOX, 1)) == []
+    assert list(unloaded.emailid_apart(database, INBOX, 1)) == [3]
+    assert list(unloaded.emailid_apart(database, OTHER, 1)) == []
 
 
 def test_it_is_forgotten_with_the_tombstone(database):
@@ -95,7 +95,9 @@ def test_it_is_forgotten_with_the_tombstone(database):
     copied(database, INBOX, "Other")
     with database.transaction():
         expunge(database, OTHER, EVERYTHING, NOW, deleted_only=False)
-    assert emailids.of(database, OTHER, [1])  # other sessions are still told of it
+    assert unloaded.own_emailids(
+        database, OTHER, [1]
+    )  # other sessions are still told of it
     assert whole(database)
     with database.transaction():
         upkeep.purge(database, NOW + 1, NOW + 1)
