@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailstore.index import audit, damage, mending, undelete, unloaded, upkeep
+from mailstore.index import audit, damage, emailids, mending, undelete, unloaded, upkeep
 from mailstore.index.copying import copy, move_all
 from mailstore.index.database import Database
 from mailstore.index.removal import expunge
@@ -168,3 +168,13 @@ def test_a_part_of_a_mailbox_is_moved_with_its_own(database):
     assert (after[3, 1], after[3, 2]) == (before[2, 1], before[2, 3])
     assert mailbox_id(database, "Third") == THIRD
     assert whole(database)
+
+
+def test_where_all_is_right_nothing_is_mended(database):
+    add(database, "INBOX", (), ())
+    copied(database, INBOX, "Other")
+    before = numbers(database)
+    with database.transaction():
+        assert emailids.mend(database) == []
+        assert emailids.forget_gone(database) == []
+    assert numbers(database) == before
