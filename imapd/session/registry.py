@@ -8,7 +8,7 @@ when two claim the same name or a requirement is missing.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -218,6 +218,21 @@ class _Named(Protocol):
 _Spec = TypeVar("_Spec", bound=_Named)
 
 
+def _joined(capabilities: Iterable[Capability]) -> Iterator[Capability]:
+    """Join those that always hold: every client is told them all, twice."""
+    texts: list[str] = []
+    for one in capabilities:
+        if one.when is None and one.value is None:
+            texts.append(one.text)
+            continue
+        if texts:
+            yield Capability(" ".join(texts))
+            texts.clear()
+        yield one
+    if texts:
+        yield Capability(" ".join(texts))
+
+
 def _merge(
     what: str,
     features: Iterable[Feature],
@@ -284,6 +299,13 @@ class Registry:
     capabilities: tuple[Capability, ...] = field(repr=False)
     unasked_literal: int | None
 
+    announced: tuple[Capability, ...] = field(init=False, repr=False)
+    """Those that always hold joined with their neighbours."""
+
+    def __post_init__(self) -> None:
+        """Join capabilities."""
+        object.__setattr__(self, "announced", tuple(_joined(self.capabilities)))
+
     @classmethod
     def of(cls, features: Iterable[Feature]) -> Registry:
         """Merge features.
@@ -344,7 +366,5 @@ class Registry:
     def capability_text(self, session: SessionState) -> str:
         """List what holds in this session's state, as CAPABILITY tells it."""
         return " ".join(
-            c.told(session)
-            for c in self.capabilities
-            if c.when is None or c.when(session)
+            c.told(session) for c in self.announced if c.when is None or c.when(session)
         )
