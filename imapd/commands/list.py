@@ -143,7 +143,7 @@ async def run(context: Context, node: List) -> Completed:
     entries = await context.account.mailboxes(removed=pattern.begins(hidden))
     for at, found in enumerate(_select(entries, pattern, selection)):
         if at:
-            await context.reply.give_way()
+            await context.reply.stand_aside()
         added = await _ask(context, list(returns), [one.entry for one in found])
         for one, answers in zip(found, added, strict=True):
             _tell(context, one, answers, utf8=utf8)
@@ -236,7 +236,7 @@ async def _ask(
     columns = []
     for at, option in enumerate(returns):
         if at:
-            await context.reply.give_way()
+            await context.reply.stand_aside()
         columns.append(await option.answers(context, entries))
     return list(zip(*columns, strict=True))
 

@@ -59,7 +59,7 @@ async def run(context: Context, node: Lsub) -> Completed:
     told: set[str] = set()  # parents
     for at, part in enumerate(in_parts(subscribed.values())):
         if at:
-            await context.reply.give_way()
+            await context.reply.stand_aside()
         for attributes, name in _found(
             context.registry, part, subscribed, told, pattern
         ):

@@ -30,13 +30,14 @@ from imapd.session.numbered import both_forms
 from imapd.session.plugs import SearchKey
 from imapd.session.registry import Capability, Completed, Effects, Feature, Registry
 from imapd.session.search_program import lower_keys, parse_search_keys
-from imapd.session.search_result import SLICE, following
+from imapd.session.search_result import following
 from imapd.session.view import View
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring
 from mailstore.query import And, Predicate, Threading, Uids
 
+_SLICE = 512  # messages rendered at a time
 _ALGORITHMS = {one.value.encode("ascii"): one for one in Threading}
 
 
@@ -99,11 +100,12 @@ async def run(context: Context, node: Thread) -> Completed:
         )
     reply.write(b"* THREAD" + (b" " if forest.uids else b""))
     writer = ThreadWriter()
-    for start in range(0, len(forest.uids), SLICE):
-        uids = forest.uids[start : start + SLICE]
+    for start in range(0, len(forest.uids), _SLICE):
+        if start:
+            await reply.give_way()
+        uids = forest.uids[start : start + _SLICE]
         numbers = uids if by_uid else _numbers(view, uids)
-        reply.write(writer.render(numbers, forest.degrees[start : start + SLICE]))
-        await reply.ease()
+        reply.write(writer.render(numbers, forest.degrees[start : start + _SLICE]))
     reply.write(b"\r\n")
     return Completed("UID THREAD completed" if by_uid else "THREAD completed")
 

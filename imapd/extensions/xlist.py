@@ -73,7 +73,7 @@ async def run(context: Context, node: Xlist) -> Completed:
     entries = await context.account.mailboxes()
     for at, part in enumerate(in_parts(entries)):
         if at:
-            await context.reply.give_way()
+            await context.reply.stand_aside()
         for entry in part:
             if entry.exists and pattern.matches(entry.name):
                 told = _attributes(name_attributes(context.registry, entry), entry)

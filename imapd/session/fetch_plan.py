@@ -66,6 +66,12 @@ class Plan:
         """One response, for ``%``."""
         return self.start + self.items
 
+    @property
+    def quick(self) -> bool:
+        """Whether memory has all that is told, and one template renders it."""
+        large = any(rendering.large for rendering in self.renderings)
+        return self.columns <= ROW_COLUMNS and not large
+
     @classmethod
     def of(cls, items: Sequence[FetchItem], environment: FetchEnvironment) -> Plan:
         """Compile items; one that is named twice is answered once."""
@@ -120,8 +126,7 @@ class Plan:
             return Answers(messages=self._pieces(columns))
         rows = zip(*columns, strict=True)
         template = self.template
-        large = any(rendering.large for rendering in self.renderings)
-        if self.columns <= ROW_COLUMNS and not large:
+        if self.quick:
             flat = tuple(chain.from_iterable(rows))
             return Answers(rows=((template * len(names)) % flat,))
         return Answers(rows=map(template.__mod__, rows))

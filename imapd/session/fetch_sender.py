@@ -17,14 +17,16 @@ from dataclasses import dataclass
 
 from imapd.session.context import Context
 from imapd.session.faults import ConnectionGone
-from imapd.session.fetch_plan import Answers, Piece
+from imapd.session.fetch_plan import Answers, Piece, Plan
 from imapd.session.plugs import Converted, Derived, Literal
 from imapd.session.reply import CHUNK
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound, StoreError, UnknownEncoding
 from mailstore.lanes import Pool, in_pool
+from mailstore.model import Batch
 
 Readers = dict[str, BlobReader]
+_AT_ONCE = 64  # messages that are more than columns of memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,24 @@ class Sender:
         self._context = context
         self._written = 0
         self.failure: StoreError | None = None
+
+    async def send_all(
+        self, plan: Plan, batch: Batch, names: Sequence[int]
+    ) -> frozenset[int]:
+        """Send what a plan tells of a batch, in turns; as `send`."""
+        if plan.quick:
+            return await self.send(plan.render(batch, names))
+        left_out: set[int] = set()
+        start = 0
+        many = len(batch.uids) > _AT_ONCE
+        for part in batch.parts(_AT_ONCE):
+            if many:
+                await self._context.reply.stand_aside()
+            end = start + len(part.uids)
+            places = await self.send(plan.render(part, names[start:end]))
+            left_out.update([start + place for place in places])
+            start = end
+        return frozenset(left_out)
 
     async def send(self, answers: Answers) -> frozenset[int]:
         """Send a batch; gives the places in it of messages that could not be sent.

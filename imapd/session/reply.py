@@ -160,3 +160,12 @@ class Reply:
         """
         await self._others()
         await self.room()
+
+    async def stand_aside(self) -> None:
+        """Let others have the event thread; what was gathered waits for more.
+
+        For what says much, in small parts. Raises `ConnectionGone`.
+        """
+        await self._others()
+        if self._transport.crowded():
+            await self.room()

@@ -25,7 +25,8 @@ from mailstore.found import Found
 from mailstore.query import Following, Predicate
 from mailstore.service import Mailbox
 
-SLICE = 4_096  # numbers rendered at a time
+SLICE = 2_048  # numbers rendered at a time
+_UNORDERED = 1_024  # as a set, where hardly two of them make a range
 _NUMBERS = " %d" * SLICE
 _FEW = 16  # of so many messages one: then each is rendered by itself
 
@@ -117,10 +118,10 @@ class SearchResult:
         numbers, end = self.view.uids, self.view.exists
         return [bisect_right(numbers, uid, 0, end) for uid in uids]
 
-    def slices(self, uids: Sequence[int]) -> Iterator[list[int]]:
+    def slices(self, uids: Sequence[int], most: int = SLICE) -> Iterator[list[int]]:
         """Give what messages are told by, a bounded number at a time."""
-        for at in range(0, len(uids), SLICE):
-            yield list(self.told(uids[at : at + SLICE]))
+        for at in range(0, len(uids), most):
+            yield list(self.told(uids[at : at + most]))
 
     def plain(self) -> Iterator[bytes]:
         """Render what was found as a list of numbers, a space before each."""
@@ -145,7 +146,9 @@ class SearchResult:
 
     def set_of(self, uids: Sequence[int]) -> Iterator[bytes]:
         """Render messages, some at least, as a sequence set in their order."""
-        return set_pieces(self.slices(uids), ascending=self.searching.ascending)
+        ascending = self.searching.ascending
+        slices = self.slices(uids, SLICE if ascending else _UNORDERED)
+        return set_pieces(slices, ascending=ascending)
 
     def chosen(self) -> Sequence[int]:
         """Give the messages that the return options tell of, ascending.

@@ -149,9 +149,10 @@ async def _tell_plainly(result: SearchResult) -> None:
     """Answer with numbers alone (RFC 3501 §7.2.5, RFC 5256 §4)."""
     reply = result.searching.context.reply
     reply.write(b"* " + result.searching.word)
-    for piece in result.plain():
+    for at, piece in enumerate(result.plain()):
+        if at:
+            await reply.give_way()
         reply.write(piece)
-        await reply.ease()
     for name, value in await _data(result):
         reply.write(b" (%b %d)" % (name, value))
     reply.write(b"\r\n")
@@ -172,7 +173,7 @@ async def tell_esearch(result: SearchResult, correlator: bytes) -> None:
             reply.write(b" " + piece if first else piece)
             first = False
             if len(piece) >= _LONG:
-                await reply.room()
+                await reply.give_way()
     for name, value in await _data(result):
         reply.write(b" %b %d" % (name, value))
     reply.write(b"\r\n")

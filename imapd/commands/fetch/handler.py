@@ -112,8 +112,7 @@ async def run(context: Context, node: Fetch) -> Completed:
     found = 0
     async for batch in plan.batches(environment, uids):
         found += len(batch.uids)
-        names = view.names(batch.uids)
-        left_out = await sender.send(plan.render(batch, names))
+        left_out = await sender.send_all(plan, batch, view.names(batch.uids))
         unseen += plan.unseen(batch, left_out)
         context.progress(found, len(uids))
     if unseen:

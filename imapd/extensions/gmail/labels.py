@@ -182,7 +182,7 @@ async def _tell(context: Context, request: StoreRequest) -> None:
     plan = Plan.of(items, Environment(context, mailbox, view))
     sender = Sender(context)
     async for batch in mailbox.fetch(request.uids, plan.columns):
-        await sender.send(plan.render(batch, view.names(batch.uids)))
+        await sender.send_all(plan, batch, view.names(batch.uids))
 
 
 def store_items(rfc: str) -> tuple[StoreItemSpec, ...]:

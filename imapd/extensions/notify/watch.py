@@ -338,7 +338,7 @@ async def _tell_items(
     plan = Plan.of(items, environment)
     sender = Sender(context)
     async for batch in plan.batches(environment, new):
-        await sender.send(plan.render(batch, view.names(batch.uids)))
+        await sender.send_all(plan, batch, view.names(batch.uids))
 
 
 def _all_items(items: Sequence[FetchItem], telling: Telling) -> Sequence[FetchItem]:

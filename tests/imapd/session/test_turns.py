@@ -110,6 +110,15 @@ def test_answers_about_everything_come_in_turns(world, turns):
         b"FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)",
         b"SEARCH ALL",
         b"UID SEARCH UNSEEN",
+        b"SEARCH RETURN (ALL) ALL",
+        b"SORT (SUBJECT) UTF-8 ALL",
+        b"SORT RETURN (ALL) (REVERSE SUBJECT) UTF-8 ALL",
+        b"THREAD ORDEREDSUBJECT UTF-8 ALL",
+        b"THREAD REFERENCES UTF-8 ALL",
+        b"FETCH 1:* (EMAILID THREADID PREVIEW)",
+        b"FETCH 1:1024 (BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODYSTRUCTURE)",
+        b"FETCH 1:512 BODY[]",
+        b"FETCH 1:1024 (UID ANNOTATION (/comment (value.priv)))",
     ):
         assert max(said(session, turns, command)) < A_TURN, command
 
