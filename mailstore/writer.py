@@ -17,16 +17,15 @@ It must not know what a job does.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from mailstore.blobs import BlobStore
-from mailstore.boot import boot_id
+from mailstore.boot import boot_id, runs, this_process
 from mailstore.changes import actor
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, DiskFull, StoreError, Unavailable
@@ -155,6 +154,8 @@ class Lane:
     disk is full: jobs that bring no blobs are tried once more if it made some.
     """
 
+    _all: ClassVar[set[str]] = set()  # the marks of this process's lanes that are open
+
     def __init__(
         self,
         database: Database,
@@ -180,20 +181,32 @@ class Lane:
         # One thread at a time uses the database; the lane's waits for its turn.
         self._in_use = self._wanted = False
         self._boot = boot_id()
-        self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._owner = f"{this_process()}-{secrets.token_hex(4)}"
+        self._all.add(self._owner)
         self._marked = False  # loose commits of this boot are announced
         self._unsynced = False
         self._wounded = False  # a sync may have failed: see `_heal`
         self._sync_planned = False
+        self._ended: list[str] = []  # other writers' marks, see `recover`
         self.closed = False
         self.committing: dict[int, int] = {}  # mailbox: modseq on its way to memory
 
     def recover(self) -> None:
-        """Set right what a power cut may have undone. Before the first job."""
+        """Set right what a power cut may have undone, or a kill. Before the first job.
+
+        A writer that ended without a word may have met a failed sync and not have
+        healed that: the first change does it.
+        """
         if upkeep.loose_boots(self._database) - {self._boot}:
             self._database.set_durable(True)
             with self._database.transaction():
                 upkeep.leap(self._database)
+        self._ended = [
+            owner
+            for owner in upkeep.loose_owners(self._database, self._boot)
+            if owner not in self._all and not _runs_elsewhere(owner)
+        ]
+        self._wounded = bool(self._ended)
 
     # -- event thread
 
@@ -258,6 +271,7 @@ class Lane:
     def close(self) -> None:
         """Wait for what runs, make all durable, close the database."""
         self.closed = True
+        self._all.discard(self._owner)
         with self._idle:
             while self._working:
                 self._idle.wait()
@@ -431,8 +445,11 @@ class Lane:
         self._database.set_durable(True)
         with self._database.transaction():
             upkeep.mark_synced(self._database)
+            for owner in self._ended:
+                upkeep.settle_loose(self._database, owner)
             path = self._database.path
             self._blobs.files.rewrite(path.with_name(f"{path.name}-wal"))
+        self._ended = []
         self._wounded = self._unsynced = False
 
     def _checkpoint(self) -> None:
@@ -478,6 +495,11 @@ class Lane:
         self._sync_planned = False
         if self._unsynced and not self.closed:
             self.submit(Simple(_sync, bounded=False))
+
+
+def _runs_elsewhere(owner: str) -> bool:
+    process = owner.partition("-")[0]
+    return process != this_process() and runs(process)
 
 
 def _nothing(_: Database) -> Outcome[None]:

@@ -35,6 +35,25 @@ def loose_boots(database: Database) -> frozenset[str]:
     return frozenset(row[0] for row in database.all("SELECT boot FROM loose"))
 
 
+def loose_owners(database: Database, boot: str) -> list[str]:
+    """Give the writers of this boot that run, or ended without a word."""
+    rows = database.all(
+        "SELECT owner FROM loose WHERE boot = ? AND owner NOT LIKE 'settled-%'", (boot,)
+    )
+    return [row[0] for row in rows]
+
+
+def settle_loose(database: Database, owner: str) -> None:
+    """Note that all commits of a writer are synced that ended without a word.
+
+    Its mark stays under another name, if it did run after all: one too many costs a
+    `leap`, one too few could bring a mod-sequence back.
+    """
+    database.execute(
+        "UPDATE loose SET owner = ? WHERE owner = ?", (f"settled-{owner}", owner)
+    )
+
+
 def mark_synced(database: Database) -> None:
     """Write something, so that a durable commit syncs all before it."""
     database.execute("UPDATE account SET synced = synced + 1")
