@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailstore.directory import Directory
 from mailstore.directory.names import lookup_key
-from mailstore.errors import InvalidName, NotFound, NotPermitted
+from mailstore.errors import InvalidName, NotFound, NotPermitted, StoreError
 from mailstore.index import acl, mailboxes
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
@@ -219,8 +220,10 @@ class RightsLists:
         named = await self._account.lane.write(work)
         await self._store.tidy_shares(self._account)
         if named:
-            # Somebody else may have tidied between the note and the commit.
-            await self._store.note_shares(self._account, shares)
+            # Somebody else may have tidied between the note and the commit. The list
+            # has changed: that the note fails is no reason to say otherwise.
+            with suppress(StoreError):
+                await self._store.note_shares(self._account, shares)
 
     def grantable(self, identifier: str) -> Grantable:
         """Tell what an identifier may be given (RFC 4314 §3.7). No right is tied.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -192,7 +193,11 @@ class Store:
         await in_pool(self._runtime, Pool.WRITE, work)
 
     async def tidy_shares(self, owner: Account) -> None:
-        """Forget whom an owner's lists no longer name."""
+        """Forget whom an owner's lists no longer name.
+
+        Never raises: it comes behind the commit that changed them. A note too many
+        shows nothing to anybody, and the next who tidies puts it right.
+        """
 
         def named() -> set[str]:
             with owner.readers.take() as database:
@@ -201,7 +206,8 @@ class Store:
         def work() -> None:
             self.directory.sharing.tidy(owner.id, named)
 
-        await in_pool(self._runtime, Pool.WRITE, work)
+        with suppress(StoreError):
+            await in_pool(self._runtime, Pool.WRITE, work)
         self.shares.changed(owner.id)
 
     async def _open(self, id_: AccountId) -> Account:

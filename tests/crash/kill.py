@@ -34,7 +34,7 @@ POINTS = tuple(
     for point in CrashPoint
     if point
     not in (
-        CrashPoint.FILE_DROPPED,  # not before an hour has passed
+        CrashPoint.FILE_DROPPED,  # tests/crash/test_reclaim.py: hours have to pass
         CrashPoint.SNAPSHOT_WRITTEN,  # tests/mailstore/test_upgrade.py
         CrashPoint.SNAPSHOT_TAKEN,
         CrashPoint.MIGRATED,

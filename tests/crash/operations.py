@@ -7,26 +7,46 @@ message knows what it has to be.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from mailstore.blobs import FileSystem, store, writer
+from mailstore.delivery import Delivery
 from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.lanes import InlineRuntime
 from mailstore.maintenance.reclaim import ReclaimJob
-from mailstore.model import Arrival, FlagChange, FlagOperation, SpecialUse
+from mailstore.model import (
+    AnnotationChange,
+    AnnotationName,
+    Arrival,
+    Filing,
+    FlagChange,
+    FlagOperation,
+    SpecialUse,
+)
 from mailstore.quotas import QuotaLimits
+from mailstore.rights import parse_rights
+from mailstore.service.delivering import remember_again
+from mailstore.service.options import DeliveryOptions
+from mailstore.service.rights_lists import Change, RightsLists
 from mailstore.service.undelete import Undelete, WantedRemovals
 from mailstore.writer import Job, Outcome, Simple
-from tests.mailstore.stores import Home
+from tests.mailstore.stores import OPTIONS, Home
 
 LARGE = 9_000  # octets; here a message of its own file is small, to be quick
 _DAYS = 15 * 86_400
+_HOURS = 2 * 3_600
+_WEEK = 7 * 86_400
+_OPTIONS = dataclasses.replace(
+    OPTIONS, delivery=DeliveryOptions(create_mailboxes=True, duplicate_seconds=_WEEK)
+)
 
 
 def content(name: str, size: int = 300) -> bytes:
@@ -72,7 +92,7 @@ class Bench:
             home.close()
 
     def reopened(self) -> Home:
-        home = Home(self.path, files=self.files, time=self.time)
+        home = Home(self.path, _OPTIONS, files=self.files, time=self.time)
         home.account.blobs.packs._roll = 6_000
         return home
 
@@ -174,9 +194,7 @@ class Bench:
         self.home.account.lane._database.checkpoint()
 
     def purge(self) -> None:
-        self.time += _DAYS
-        for home in self._homes:
-            home.runtime.time = self.time
+        self._pass(_DAYS)
         now = int(self.time)
 
         def work(database: Database) -> Outcome[None]:
@@ -186,9 +204,89 @@ class Bench:
         self._do(Simple(work))
 
     def compact(self) -> None:
+        self._pass(_HOURS)
         account = self.home.account
         account.blobs.packs._abandon()  # as after a restart: nobody writes there now
         self._do(ReclaimJob(account.readers, self.time))
+
+    def _pass(self, seconds: int) -> None:
+        self.time += seconds
+        for home in self._homes:
+            home.runtime.time = self.time
+
+    def deliver(self, detail: str = "", message: str = "") -> None:
+        """As LMTP does; the same ``message`` comes only once."""
+        home = self.home
+        delivery = Delivery(home.store, home.runtime, lambda name: name)
+        incoming = delivery.begin()
+        head = f"Message-ID: <{message or self.count}@example.org>\r\n"
+        incoming.write(head.encode() + self.content())
+        incoming.finish()
+        home.run(delivery.hops(incoming))
+        recipient = delivery.recipient(f"ann+{detail}" if detail else "ann")
+        trace = b"Received: by a test\r\n"
+        try:
+            (result,) = home.run(
+                delivery.deliver(incoming, [recipient], lambda _: trace)
+            )
+        finally:
+            incoming.close()
+        if result.failures:
+            raise result.failures[0]
+
+    def remember(self) -> None:
+        """What a delivery notes when another recipient's has failed."""
+        note = partial(remember_again, b"a delivery" * 3, int(self.time))
+
+        async def write() -> None:
+            await self.home.account.lane.write(note)
+
+        self.home.run(write())
+
+    def share(self, rights: str) -> None:
+        home = self.home
+        lists = RightsLists(home.store, home.account)
+        home.run(lists.change("old", "ben", Change.REPLACE, parse_rights(rights)))
+
+    def guest(self, *flags: str, step: int = 1) -> None:
+        """As somebody else with flags of his own; without flags he only comes."""
+        home = self.home
+        found = home.store.directory.find("ben")
+        assert found is not None
+        access = home.run(home.store.access(found.id))
+        try:
+            if not flags:
+                return
+            mailbox = home.run(access.open("Other Users/ann/old"))
+            change = FlagChange(FlagOperation.ADD, flags)
+            uids = mailbox.uids[::step]
+            home.run(mailbox.store_flags(uids, change, seen_at=mailbox.modseq))
+            home.run(mailbox.close())
+        finally:
+            home.run(access.close())
+
+    def annotate_message(self, value: bytes | None) -> None:
+        mailbox = self.home.open("old")
+        try:
+            changes = [
+                AnnotationChange(AnnotationName("/comment", private), value)
+                for private in (False, True)
+            ]
+            notes = mailbox.annotations
+            self.home.run(notes.set(mailbox.uids[:2], changes, seen_at=mailbox.modseq))
+        finally:
+            self.home.run(mailbox.close())
+
+    def prepare_labels(self) -> None:
+        self.home.run(self.home.account.late.prepare_labels())
+
+    def label(self, filing: Filing) -> None:
+        mailbox = self.home.open("old")
+        try:
+            labels = mailbox.labels
+            self.home.run(labels.file(mailbox.uids[:3], filing, seen_at=mailbox.modseq))
+        finally:
+            self.home.run(mailbox.close())
 
     def _do(self, job: Job[Any]) -> None:
         async def submit() -> None:
@@ -265,4 +363,21 @@ OPERATIONS: tuple[Operation, ...] = (
     _of("upload after a start", True, "upload"),
     _of("flag after a start", False, "flag", "\\Seen", step=1),
     _of("move after a start", True, "transfer", "old", move=True),
+    _of("append for a guest", True, "append", "old", count=4),
+    _of("deliver", True, "deliver", message="one"),
+    _of("deliver the same again", True, "deliver", message="one"),
+    _of("deliver to a new mailbox", True, "deliver", detail="lists"),
+    _of("remember a delivery", True, "remember"),
+    _of("share", True, "share", "lrswite"),
+    _of("a guest comes", True, "guest"),
+    _of("a guest has flags", False, "guest", "\\Seen"),
+    _of("a guest has more flags", False, "guest", "\\Flagged", "mine", step=2),
+    _of("share less", True, "share", "lr"),
+    _of("annotate messages", True, "annotate_message", b"a note"),
+    _of("find labels", True, "prepare_labels"),
+    _of("label", True, "label", Filing(add=("Archive", "Sent"))),
+    _of("take labels away", True, "label", Filing(remove=("Archive",))),
+    _of("annotate no more", True, "annotate_message", None),
+    _of("share no more", True, "share", ""),
+    _of("delete what was shared", True, "delete", "old"),
 )

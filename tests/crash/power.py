@@ -15,7 +15,9 @@ from pathlib import Path
 
 from mailstore.errors import StoreError
 from mailstore.index.database import Database
-from mailstore.maintenance.check import account_folders, check
+from mailstore.maintenance.check import check_account
+from mailstore.model import AccountId
+from mailstore.service.folders import account_folder
 from tests.crash.cut import Image, Luck
 from tests.crash.disk import Disk, DiskFiles, recorded
 from tests.crash.log import Entry
@@ -57,6 +59,7 @@ class Recorded:
     """A run: the log of the disk, and the ledger."""
 
     log: list[Entry]
+    account: AccountId  # whose index the ledger has
     ledger: list[Moment] = field(default_factory=list)
 
     def moments(self) -> range:
@@ -110,8 +113,8 @@ class Recorded:
         durable = [i for i, one in enumerate(answered) if one.operation.durable]
         possible = known[durable[-1] :]
         last = known[-1].operation.name
-        folder = next(account_folders(path), None)
-        if folder is None or not (folder / "index.db").exists():
+        folder = account_folder(path, self.account)
+        if not (folder / "index.db").exists():
             yield f"after {last!r}: there is no account"
             return
         database = Database.open(folder / "index.db")
@@ -126,7 +129,7 @@ class Recorded:
         database.close()
         if not any(directory == one.directory for one in known[len(answered) - 1 :]):
             yield f"after {last!r}: the directory forgot something"
-        yield from check(path).accounts[0].problems
+        yield from check_account(folder).problems
         lost = index != answered[-1].index and all(
             index != one.index for one in known[len(answered) :]
         )
@@ -153,7 +156,7 @@ def _goes_on(path: Path, told: Moment, *, lost: bool) -> Iterator[str]:
                 yield "what was stored after the cut is something else"
     finally:
         home.close()
-    yield from check(path).accounts[0].problems
+    yield from check_account(account_folder(path, home.id)).problems
 
 
 def _last_blob(home: Home) -> str:
@@ -166,7 +169,7 @@ def record(folder: Path, operations: Sequence[Operation], workers: int = 1) -> R
     """Do operations on a new store; gives the log and the ledger."""
     with small_files("before the cut"), recorded(folder) as disk:
         bench = Bench(folder, DiskFiles(disk), workers=workers)
-        run = Recorded(disk.log)
+        run = Recorded(disk.log, bench.home.id)
         run.ledger.append(_moment(bench, disk, Operation("open", lambda _: None), 0))
         for operation in operations:
             begun = len(disk.log)
