@@ -204,7 +204,6 @@ class Application:
         from imapd.net.lanes import TwistedRuntime
         from imapd.session.admission import ConnectionAdmission
         from imapd.session.context import Services
-        from imapd.syntax.charset import load_charsets
         from mailstore.changes import NoBus
 
         self.config = config
@@ -215,7 +214,6 @@ class Application:
             commands=config.log.commands, count=self._metrics.event
         )
         registry = registry_of(config)
-        load_charsets()
         self._certificates = self._load_certificates(loop)
         self.runtime = TwistedRuntime(
             loop, lambda error, where: logs.failure(error, where=where)

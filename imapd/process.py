@@ -25,6 +25,7 @@ from imapd.net.listen import Endpoint
 from imapd.net.loop import Loop, log_twisted, new_loop
 from imapd.net.signals import Lifeline, Signals
 from imapd.net.workers import BEAT, READY, WorkerSpec
+from imapd.syntax.charset import load_charsets
 
 if TYPE_CHECKING:
     from mailstore.changes import ChangeBus
@@ -111,6 +112,7 @@ class _Process:
 
     def _begin(self, ready: Callable[[], None] | None) -> None:
         logs.event("start", version=self._application.version, pid=os.getpid())
+        load_charsets()
         # What is there now stays: to look through it for garbage takes 10 ms a time.
         gc.collect()
         gc.freeze()

@@ -395,13 +395,6 @@ class Batch:
     columns: Mapping[Column, Sequence[Any]] = field(default_factory=dict)
     messages: Sequence[int] = ()
 
-    def parts(self, most: int) -> Iterator[Batch]:
-        """Give all in batches of so many messages."""
-        for start in range(0, len(self.uids), most):
-            some = slice(start, start + most)
-            columns = {name: values[some] for name, values in self.columns.items()}
-            yield Batch(self.uids[some], columns, self.messages[some])
-
 
 class Depth(enum.Enum):
     """Which entries below a named one are meant too (RFC 5464 §4.2.2)."""

@@ -25,6 +25,7 @@ from functools import partial
 from imapd.session.bounds import with_code
 from imapd.session.context import Context
 from imapd.session.faults import Bad, No
+from imapd.session.listing import in_parts
 from imapd.session.mailbox_scope import MailboxScope, merged
 from imapd.session.names import uses_utf8
 from imapd.session.plugs import ReturnScope, SearchKey
@@ -152,12 +153,15 @@ async def _entries(
     with_selected = any(one.kind is FilterKind.SELECTED for one in sources)
     if with_selected and context.session.selected is None:
         raise Bad("select a mailbox first")
-    found = [
-        entry
-        for entry in await context.account.mailboxes(removed=True)
-        if any(scope.covers(entry) for scope in scopes)
-        or (with_selected and _is_selected(context, entry))
-    ]
+    found: list[MailboxEntry] = []
+    for part in in_parts(await context.account.mailboxes(removed=True)):
+        found += [
+            entry
+            for entry in part
+            if any(scope.covers(entry) for scope in scopes)
+            or (with_selected and _is_selected(context, entry))
+        ]
+        await context.reply.stand_aside()
     most = context.services.limits().search_mailboxes
     if len(found) > most:
         raise No(f"a search may be of {most} mailboxes at most", "LIMIT")

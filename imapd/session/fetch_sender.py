@@ -57,7 +57,7 @@ class Sender:
         left_out: set[int] = set()
         start = 0
         many = len(batch.uids) > _AT_ONCE
-        for part in batch.parts(_AT_ONCE):
+        for part in _parts(batch):
             if many:
                 await self._context.reply.stand_aside()
             end = start + len(part.uids)
@@ -209,6 +209,14 @@ class Sender:
             return  # the message is as it was sent: nothing is wrong here
         session = self._context.session
         self._context.services.log.event("store", error=str(error), id=session.id)
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    """Cut a batch into what one turn of the event loop can render."""
+    for start in range(0, len(batch.uids), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        columns = {name: values[some] for name, values in batch.columns.items()}
+        yield Batch(batch.uids[some], columns, batch.messages[some])
 
 
 def _size(message: Iterable[Piece]) -> int:

@@ -250,8 +250,9 @@ class Following:
 
     def _leads_away(self, entry: MailboxEntry) -> bool:
         """Tell whether a name is one's own as a subscription to others' alone."""
-        places = self._access.namespaces
-        return not entry.exists and places.split(entry.name) is not None
+        if entry.exists:
+            return False
+        return self._access.namespaces.split(entry.name) is not None
 
     def _is_elsewhere(self, change: NameChange) -> bool:
         sides = [one for one in (change.before, change.after) if one is not None]

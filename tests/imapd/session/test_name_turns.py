@@ -46,6 +46,7 @@ def world(path) -> World:
         b'LSUB "" *',
         b'LSUB "" %',
         b'LSUB "" "*/name 1999"',
+        b'ESEARCH IN (subtree "lists/group 1") ALL',
         b'XLIST "" *',
         b'XLIST "" %',
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imapd.syntax.charset import CHARSETS, codec_of
+from imapd.syntax.charset import CHARSETS, codec_of, load_charsets
 from imapd.wire import abnf
 
 
@@ -68,3 +68,11 @@ def test_strings_decode_to_text_without_nul_or_halves_of_characters(name, octets
         return
     text.encode("utf-8")
     assert "\x00" not in text
+
+
+def test_a_process_that_serves_loads_all_of_them_once():
+    load_charsets()
+    before = set(sys.modules)
+    for name in CHARSETS:
+        b"".decode(str(codec_of(name.encode())))
+    assert set(sys.modules) == before
