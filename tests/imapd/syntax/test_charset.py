@@ -1,6 +1,7 @@
 """Which charsets a search may name (RFC 3501 §6.4.4)."""
 
 import codecs
+import sys
 
 import pytest
 from hypothesis import given
