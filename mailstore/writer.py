@@ -17,15 +17,15 @@ It must not know what a job does.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from mailstore import marks
 from mailstore.blobs import BlobStore
-from mailstore.boot import boot_id, runs, this_process
+from mailstore.boot import boot_id
 from mailstore.changes import actor
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, DiskFull, StoreError, Unavailable
@@ -154,8 +154,6 @@ class Lane:
     disk is full: jobs that bring no blobs are tried once more if it made some.
     """
 
-    _all: ClassVar[set[str]] = set()  # the marks of this process's lanes that are open
-
     def __init__(
         self,
         database: Database,
@@ -181,8 +179,7 @@ class Lane:
         # One thread at a time uses the database; the lane's waits for its turn.
         self._in_use = self._wanted = False
         self._boot = boot_id()
-        self._owner = f"{this_process()}-{secrets.token_hex(4)}"
-        self._all.add(self._owner)
+        self._owner = marks.begin()
         self._marked = False  # loose commits of this boot are announced
         self._unsynced = False
         self._wounded = False  # a sync may have failed: see `_heal`
@@ -201,11 +198,7 @@ class Lane:
             self._database.set_durable(True)
             with self._database.transaction():
                 upkeep.leap(self._database)
-        self._ended = [
-            owner
-            for owner in upkeep.loose_owners(self._database, self._boot)
-            if owner not in self._all and not _runs_elsewhere(owner)
-        ]
+        self._ended = marks.ended(upkeep.loose_owners(self._database, self._boot))
         self._wounded = bool(self._ended)
 
     # -- event thread
@@ -271,7 +264,7 @@ class Lane:
     def close(self) -> None:
         """Wait for what runs, make all durable, close the database."""
         self.closed = True
-        self._all.discard(self._owner)
+        marks.end(self._owner)
         with self._idle:
             while self._working:
                 self._idle.wait()
@@ -495,11 +488,6 @@ class Lane:
         self._sync_planned = False
         if self._unsynced and not self.closed:
             self.submit(Simple(_sync, bounded=False))
-
-
-def _runs_elsewhere(owner: str) -> bool:
-    process = owner.partition("-")[0]
-    return process != this_process() and runs(process)
 
 
 def _nothing(_: Database) -> Outcome[None]:

@@ -15,11 +15,11 @@ from unittest import mock
 import apsw
 import pytest
 
+from mailstore import marks
 from mailstore.errors import Unavailable
 from mailstore.index.database import Database
 from mailstore.maintenance.check import check_account
 from mailstore.service.folders import account_folder
-from mailstore.writer import Lane
 from tests.crash.cut import LUCKS, Image
 from tests.crash.disk import DiskFiles, recorded
 from tests.crash.operations import Bench, small_files
@@ -30,9 +30,9 @@ _NOBODY = f"{2**22 + 1}.1"  # no process can have this number
 
 def worker(path, files) -> Bench:
     """Open a store as a process that will be killed."""
-    with mock.patch("mailstore.writer.this_process", return_value=_NOBODY):
+    with mock.patch("mailstore.marks.this_process", return_value=_NOBODY):
         made = Bench(path, files)
-    Lane._all.discard(made.home.account.lane._owner)
+    marks.end(made.home.account.lane._owner)
     return made
 
 
