@@ -55,6 +55,18 @@ def _compress(data: bytes, level: int = _LEVEL) -> bytes:
     return zstandard.ZstdCompressor(level=level, write_checksum=True).compress(data)
 
 
+def _compress_text(text: bytes) -> bytes:
+    """Compress text; what hardly becomes shorter is left to be read the faster.
+
+    Such are bodies of noise, which have too many words for a list and are looked
+    through by every search.
+    """
+    data = _compress(text)
+    if len(data) * 8 > len(text) * 5:
+        return _compress(text, _WORDS_LEVEL)
+    return data
+
+
 @dataclass(slots=True)
 class TextBlocks:
     """Gathers texts of one kind to blocks."""
@@ -88,7 +100,7 @@ class TextBlocks:
         if not self._ends:
             return
         last = self._first + len(self._ends) - 1
-        data = _compress(b"".join(self._waiting))
+        data = _compress_text(b"".join(self._waiting))
         self.done.append(
             Block(self.kind, len(self.done), self._first, last, self._ends, data)
         )

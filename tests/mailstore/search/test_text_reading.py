@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -107,6 +108,15 @@ def test_a_long_body_has_a_list_of_words_unless_they_are_too_many(home, monkeypa
             assert found(home, mailbox, BodyContains(needle)) == here
         assert read == []
         assert found(home, archive, BodyContains(needle)) == there
+
+
+def test_what_hardly_becomes_shorter_is_not_compressed():
+    """It is looked through by each search: as it is it is read five times as fast."""
+    noise = random.Random(5).randbytes(60_000)
+    for text, shorter in ((b"a fish. " * 8_000, True), (noise, False), (b"", False)):
+        data = segment._compress_text(text)
+        assert segment.decompress(data) == text
+        assert (len(data) < len(text)) == shorter
 
 
 # -- what is kept for the next search
