@@ -84,7 +84,8 @@ class Stock:
     def __init__(self, account: Account, mailbox: MailboxId) -> None:
         self._account = account
         self._mailbox = mailbox
-        self._looked = 0
+        self._looked = 0  # when it was last looked at each tombstone
+        self._mark: tuple[int, ...] = ()
 
     async def take(self, name: str | None) -> None:
         """Number what was removed since the last time. Raises `Unavailable`.
@@ -147,15 +148,19 @@ class Stock:
         """Take stock, and have the state follow."""
         account, state = self._account, opened.state
         version, looked = account.readers.look(), account.now()
+        mailbox = self._mailbox
+        mark = await read(account, lambda db: removed.mark(db, mailbox))
+        if mark == self._mark and looked - self._looked < _LOOK_SECONDS:
+            opened.seen_version = version  # what was committed is elsewhere
+            return
         await self.take(None)
         since, known = state.modseq, state.uids[:]
-        mailbox = self._mailbox
         delta = await read(
             account, lambda db: removed.changes(db, mailbox, since, known)
         )
         if delta is not None and state.modseq == since:
             state.apply(delta)
-        opened.seen_version, self._looked = version, looked
+        opened.seen_version, self._looked, self._mark = version, looked, mark
 
 
 @dataclass(frozen=True, slots=True)

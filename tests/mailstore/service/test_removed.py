@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailstore.errors import NotFound
-from mailstore.index import restored
+from mailstore.index import removed, restored
 from mailstore.index.database import Database
 from mailstore.index.undelete import Place as Lost
 from mailstore.maintenance.check import check
@@ -348,6 +348,31 @@ def test_more_keywords_than_a_row_holds(home):
     loaded = home.run(home.ann.open("Deleted/INBOX"))
     assert masks == [mask for _, mask in loaded.rows(loaded.uids)]
     assert [mask.bit_count() for mask in masks] == [70, 1]
+
+
+def test_what_is_committed_elsewhere_costs_no_look_at_each_tombstone(home, monkeypatch):
+    home.put("INBOX", "a", "b")
+    home.expunge("INBOX", 1)
+    mailbox = home.look()
+    looks = []
+    behind = removed.is_behind
+
+    def counted(*arguments):
+        looks.append(arguments)
+        return behind(*arguments)
+
+    home.expunge("INBOX", 2)
+    assert home.again(mailbox) == [1, 2]
+    assert home.again(mailbox) == [1, 2]
+    monkeypatch.setattr(removed, "is_behind", counted)
+    home.put("Sent", "c")
+    assert mailbox.stale()
+    assert home.again(mailbox) == [1, 2]
+    assert not mailbox.stale()
+    assert looks == []
+    home.restore(mailbox="INBOX", uids=((2, 2),))
+    assert home.again(mailbox) == [1]
+    assert len(looks) == 1
 
 
 def test_who_waits_is_woken(home):
