@@ -311,11 +311,20 @@ class Model:
             box.messages = [m for m in box.messages if "\\Deleted" not in m.flags]
         return code
 
+    def may_move(self, person: str, box: Box, to: Box | None) -> Code:
+        """Give the code for who may not take messages away, wherever to.
+
+        Where neither may be known to be there, that of the target is told.
+        """
+        code = self.refusal(person, box, "rte")
+        target = self.target(person, to)
+        return target if (code, target) == ("NONEXISTENT", "TRYCREATE") else code
+
     def send(
         self, person: str, box: Box, uid: int, to: Box | None, *, move: bool
     ) -> Code:
         """COPY and MOVE; a move takes along what is others' own (RFC 6851 §4.2)."""
-        code = self.refusal(person, box, "rte") if move else OK
+        code = self.may_move(person, box, to) if move else OK
         if code is OK:
             code = self.target(person, to)
         if code is not OK or to is None:

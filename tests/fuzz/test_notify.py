@@ -6,7 +6,6 @@ Notices between the workers may be lost, and a third program tells nobody.
 
 from __future__ import annotations
 
-import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from mailstore.maintenance.check import check
 from tests.fuzz.account_mirror import AccountMirror
-from tests.support.linked_bus import LinkedBus
+from tests.support.linked_bus import LossyBus
 from tests.support.responses import Code, ListLine, StatusLine
 from tests.support.session import Session, World
 
 NAMES = ("INBOX", "a", "a/b", "a/b/c", "d", "d/e")
 SELECTED = ("selected", "selected-delayed")
-
-
-class LossyBus(LinkedBus):
-    """A bus that loses every fourth notice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._random = random.Random(0)
-
-    def loses(self) -> bool:
-        return not self._random.randrange(4)
 
 
 class Account(RuleBasedStateMachine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 from mailstore.changes import ChangeNotice, NoBus
@@ -31,3 +32,14 @@ class LinkedBus(NoBus):
 
     def subscribe(self, receive: Callable[[ChangeNotice], None]) -> None:
         self._receive = receive
+
+
+class LossyBus(LinkedBus):
+    """A bus that loses every fourth notice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._random = random.Random(0)
+
+    def loses(self) -> bool:
+        return not self._random.randrange(4)
