@@ -85,6 +85,19 @@ class Character:
         """Whom its list of rights names."""
         return {key for key, _ in self.rights}
 
+    def of_another(self, owner: str, other: str) -> Character:
+        """Give what of it may come to another account: what is the owner's own.
+
+        Not the rights: those whom one person lets in are not let in by the other. Nor
+        what these guests had noted for themselves.
+        """
+        mine = {"": "", owner: other}
+        return Character(
+            self.use,
+            [(mine[key], *rest) for key, *rest in self.annotations if key in mine],
+            (),
+        )
+
 
 def character(database: Database, mailbox: MailboxId) -> Character:
     """Give what a mailbox has beside its messages."""

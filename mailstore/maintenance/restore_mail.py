@@ -169,13 +169,18 @@ class MailRestore:
         return done
 
     async def _make(self, plan: Plan) -> None:
-        """Make a mailbox as it was; under another name it is nobody else's."""
+        """Make a mailbox as it was.
+
+        Under another name, or out of another account, it is nobody else's.
+        """
         account, now = self.account, self.account.now()
         with suppress(AlreadyExists):
             id_ = await account.create(plan.name, bounded=False)
             if plan.name != plan.was:
                 return
             what = comparing.character(self.index, plan.source)
+            if self.me != account.id:
+                what = what.of_another(self.me, account.id)
 
             def work(database: Database) -> Outcome[None]:
                 comparing.give(database, id_, what, now)

@@ -70,7 +70,7 @@ class Site:
 
     def restore(self, **wanted):
         """Bring back into the running account what it lacks; gives what came of it."""
-        copy = self.folder.last_before(None).account("ann")
+        copy = self.folder.last_before(None).account(wanted.pop("whose", "ann"))
         source = self.folder.account_folder(copy.id)
         pool = Pool(source)
         with opened_index(self.folder, source, copy.index, current=True) as index:

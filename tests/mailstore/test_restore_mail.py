@@ -100,6 +100,30 @@ def test_rights_come_back_with_a_mailbox(site):
     assert check(site.store).whole
 
 
+def test_the_mailboxes_of_another_are_shared_with_nobody(site):
+    home, run = site.home, site.home.run
+    bob, carol = (home.store.directory.create(name, b"x") for name in ("bob", "carol"))
+    theirs = run(home.store.account(bob))
+    run(theirs.create("Projects"))
+    own = {"/private/comment": b"own", "/shared/comment": b"all"}
+    run(theirs.metadata.set("Projects", own))
+    lists = RightsLists(home.store, theirs)
+    run(lists.change("Projects", "carol", Change.REPLACE, Right.READ | Right.LOOKUP))
+    guest = run(home.store.access(carol))
+    noted = {"/private/comment": b"the guest's"}
+    run(guest.metadata.set("Other Users/bob/Projects", noted))
+    run(guest.close())
+    run(theirs.close())
+    site.take()
+    site.restore(whose="bob", mailbox="Projects")
+    with home.account.readers.take() as database:
+        assert database.all("SELECT identifier FROM acl") == []
+        rows = database.all("SELECT owner, value FROM metadata ORDER BY value")
+    assert rows == [("", b"all"), (site.me, b"own")]
+    assert home.store.directory.sharing.of(site.me) == set()
+    assert check(site.store).whole
+
+
 def test_messages_are_chosen(site):
     site.take()
     site.expunge("INBOX", 1, 2, 3)
