@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mailstore.service import Account, Store
 
 _ANY_SIZE = 2**40
+_KEPT = "nothing is removed or set back: not all messages came back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +334,11 @@ class _Work:
                 done: list[MailRestored] = []
                 if not self._asked.dry_run:
                     done = [run(work.restore(plan)) for plan in plans]
+                    if surplus is not None and any(one.lost for one in done):
+                        # What was moved since is surplus where it is now, and there
+                        # may be the last copy of what the backup cannot give.
+                        surplus = None
+                        click.echo(_KEPT, err=True)
                     if surplus is not None:
                         run(Replacement(work).apply(surplus))
         finally:

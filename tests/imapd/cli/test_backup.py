@@ -161,6 +161,24 @@ def test_a_replacement_is_asked_for(shell):
     assert "New" not in boxes(shell)
 
 
+def test_nothing_is_removed_when_the_backup_cannot_give_all_back(shell):
+    shell.run("backup", where(shell))
+    (pack,) = (shell.folder / "backup").rglob("*.pack")
+    pack.write_bytes(pack.read_bytes()[:-1])
+    (mailbox,) = [name for name in boxes(shell) if name.startswith("W")]
+    shell.run("mailbox", "create", "New", "--account", "ann")
+    # As somebody moves all of it: it is surplus where it is now.
+    shell.run("mailbox", "rename", mailbox, "Moved", "--account", "ann")
+    options = ("restore", where(shell), "--account", "ann", "--replace", "--yes")
+    done = shell.run(*options, code=Exit.FAILED)
+    assert "nothing is removed" in done.stderr
+    assert boxes(shell)["Moved"] == 1
+    assert "New" in boxes(shell)
+    found = shell.json(*options, code=Exit.FAILED)
+    assert (found["removed"], found["removed_mailboxes"]) == (0, [])
+    assert "Moved" in boxes(shell)
+
+
 def test_a_removed_account_is_made_again(shell):
     shell.run("backup", where(shell))
     before = boxes(shell)
