@@ -189,9 +189,14 @@ class _Storing:
         return array("I", [row[0] for row in self.database.all(sql, values)])
 
     def done(self, seen_at: int, names: tuple[str, ...] | None) -> FlagsStored:
-        """Note the change in the mailbox's row."""
-        written, modseq = self.written, self.base + bool(self.written.count)
-        if written.count:
+        """Note the change in the mailbox's row.
+
+        New ``names`` are a change even if no message got them: others learn by the
+        mod-sequence alone that those they know are no longer all.
+        """
+        written, modseq = self.written, self.base
+        if written.count or names is not None:
+            modseq += 1
             self.database.execute(
                 "UPDATE mailbox SET highestmodseq = ?, unseen = unseen + ?,"
                 " deleted = deleted + ? WHERE id = ?",

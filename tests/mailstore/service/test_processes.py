@@ -98,6 +98,30 @@ def test_what_others_change_right_after_a_store_is_told_even_so(pair, monkeypatc
     assert list(stored.external) == [1]
 
 
+@pytest.mark.parametrize("since", [None, 1])
+def test_the_other_hears_of_keywords_that_no_message_got(pair, since):
+    """Refused or expunged (RFC 7162 §3.1.3): the keyword is the mailbox's even so."""
+    one, two = pair
+    count = 70  # more than are changed row by row
+    one.append("INBOX", *(b"%d" % number for number in range(count)))
+    mine, theirs = one.open(), two.open()
+    if since is None:
+        two.run(theirs.expunge([1], deleted_only=False))
+    fresh = FlagChange(ADD, ("fresh",))
+    done = one.run(
+        mine.store_flags([1], fresh, unchanged_since=since, seen_at=mine.modseq)
+    )
+    assert list(done.missing if since is None else done.failed) == [1]
+    uids = list(theirs.uids)
+    for change in (fresh, FlagChange(FlagOperation.REPLACE, ("\\Seen",))):
+        two.run(theirs.store_flags(uids, change, seen_at=theirs.modseq))
+        assert theirs.keywords == ("fresh",)
+        catch_up(one, mine)
+        assert content(theirs) == content(mine)
+        assert theirs.modseqs(uids) == mine.modseqs(uids)
+    assert content(mine) == dict.fromkeys(uids, SEEN)
+
+
 def test_both_write_in_turn(pair):
     one, two = pair
     one.append("INBOX", b"a")
