@@ -60,6 +60,7 @@ class _Run:
     """One run: where from, where to, and what it has come to."""
 
     store: Path
+    directory: Database
     folder: BackupFolder
     scratch: Path
     now: Callable[[], float]
@@ -113,6 +114,7 @@ def _back_up(
             name = folder.name_for(started)
             run = _Run(
                 store,
+                directory,
                 folder,
                 scratch,
                 now,
@@ -192,9 +194,21 @@ def _copy_account(run: _Run, id_: str, name: str) -> None:
     except NotFound:
         if source.exists():
             run.copies[id_] = AccountCopy(id_, name, failure="it has no index")
-        # Else nobody has ever logged in, or it was removed just now.
+        elif _was_copied(run, id_):
+            run.copies[id_] = AccountCopy(id_, name, failure="its folder is missing")
     except StoreError as error:
         run.copies[id_] = AccountCopy(id_, name, failure=str(error))
+
+
+def _was_copied(run: _Run, id_: str) -> bool:
+    """Tell whether an account without a folder should have one.
+
+    Not when nobody has ever logged in, nor when it was removed just now. Else its
+    volume may not be mounted: a point without it must not count as whole.
+    """
+    if not run.folder.account_folder(id_).exists():
+        return False
+    return id_ in dict(backed_up.people(run.directory))
 
 
 def _state(source: Path, now: float) -> tuple[int, ...]:

@@ -1,0 +1,49 @@
+"""Backups of a store, or into a folder, of which a part is gone."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from mailstore.maintenance.backup_prune import Keep, prune
+from mailstore.maintenance.backup_verify import verify
+from tests.mailstore.sites import Site
+
+GONE = "its folder is missing"
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    made.fill()
+    yield made
+    made.home.close()
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_missing_folder_of_a_known_account_is_told(site, all_of_them):
+    """A volume that is not mounted: its last good copy must not go."""
+    good = site.take()
+    site.home.close()
+    gone = site.store / "accounts"
+    if not all_of_them:
+        gone = gone / site.me[:2] / site.me
+    shutil.move(gone, site.store / "unmounted")
+    for _ in range(2):  # also where the last point has it as missing already
+        point = site.take()
+        assert not point.whole
+        assert point.account("ann").failure == GONE
+        assert prune(site.path, Keep(last=1)).points == ()
+    assert good.name in site.folder.names()
+    assert verify(site.path, good.name).whole
+    shutil.move(site.store / "unmounted", gone)
+    assert site.take().whole
+
+
+def test_an_account_that_nobody_has_logged_in_to_has_no_folder(site):
+    site.home.store.directory.create("bob", b"x")
+    for _ in range(2):
+        point = site.take()
+        assert point.whole
+        assert [one.name for one in point.accounts] == ["ann"]
