@@ -141,6 +141,9 @@ class DatagramBus:
                 data = self._inbox.recv(_LONGEST)
             except OSError:
                 return
+            # It may tell of what was committed since the one before it was read:
+            # what is asked once a turn is to be asked anew.
+            self._loop.turn += 1
             if data.startswith(b"!"):
                 topic, _, told = data[1:].partition(b" ")
                 if topic in self._topics:

@@ -15,6 +15,8 @@ from tests.imapd.net.fakes import ClockLoop, make_runtime
 
 
 class ReaderLoop(ClockLoop):
+    turn = 0
+
     def __init__(self) -> None:
         super().__init__()
         self.readers: list[Any] = []
@@ -78,6 +80,20 @@ def test_a_notice_reaches_the_other_worker_only():
         for bus in buses:
             bus.doRead()
         assert seen == [[], [notice(4711)]]
+
+
+def test_each_datagram_is_news_from_outside():
+    """Who has looked at the database for one looks again for the next."""
+    with two_workers() as (_, buses):
+        loop: Any = buses[1]._loop
+        turns: list[int] = [loop.turn]
+        buses[1].subscribe(lambda _: turns.append(loop.turn))
+        buses[1].hear(b"login", lambda _: turns.append(loop.turn))
+        buses[0].publish(notice(1, mailbox=7))
+        buses[0].publish(notice(1, mailbox=8))
+        buses[0].tell(b"login", b"x")
+        buses[1].doRead()
+        assert len(set(turns)) == len(turns) == 4
 
 
 def test_a_full_queue_keeps_the_newest_of_each_mailbox():
