@@ -6,7 +6,8 @@ others' mailboxes is what it may know (RFC 5465 §3.1, §5). Invariants:
 
 * which of others' names there are follows from two lists that the login was shown: a
   right that was given or taken is a name that comes or goes, in whatever way;
-* without the right "r" there are no counters; who gets it is told them;
+* without the right "r" there are no counters; who gets it is told them. The list of
+  names is of a moment ago: counters go by the rights of the moment that they are told;
 * accounts of others are followed as long as something wanted is readable there.
 
 Event thread only.
@@ -28,6 +29,7 @@ from mailstore.model import (
     MailboxId,
     NameChange,
 )
+from mailstore.rights import NEEDS, Operation
 from mailstore.service.guests import unseen_for
 from mailstore.service.metadata import MailboxMetadata
 from mailstore.service.name_changes import changes_in_turns
@@ -204,6 +206,9 @@ class Following:
             return self._own.counts(mailbox)
         other, entry = self._others.get(number), self._by_id.get(mailbox)
         if other is None or entry is None or not entry.readable:
+            return None
+        permit = self._access.permit(other.account, MailboxId(local))
+        if not NEEDS[Operation.READ].met(permit.rights()):
             return None
         counts = other.follower.counts(MailboxId(local))
         if counts is None:

@@ -9,6 +9,7 @@ from mailstore.errors import Corrupt
 from mailstore.lanes import InlineRuntime
 from mailstore.model import FIRST_OF_OTHERS, AccountId, Arrival, MailboxId
 from mailstore.service.following import Following, Reached
+from mailstore.service.overview import Follower
 from mailstore.service.shares import Shares
 from tests.mailstore.service.test_access import MESSAGE, Two
 from tests.mailstore.stores import Statements
@@ -93,6 +94,31 @@ def test_counters_are_of_what_may_be_read_and_wanted(home):
     home.give("Work", "bob", "l")
     home.run(following.changes())
     assert following.counts(work.id) is None
+    following.end()
+    home.run(bob.close())
+
+
+def test_no_counters_of_mail_that_came_after_a_right_was_taken(home, monkeypatch):
+    """The list of names is looked at before the accounts are asked one by one."""
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    following = follow(home, bob)
+    (work,) = [one for one in following.entries() if one.name == BOX]
+    assert work.id is not None
+    home.run(home.account.append("Work", [Arrival(MESSAGE)]))
+    plain = Follower.changes
+
+    async def late(follower):
+        found = await plain(follower)
+        if found.mailboxes:  # that is Ann's account
+            await home.lists.drop("Work", "bob")
+            await home.account.append("Work", [Arrival(MESSAGE)])
+        return found
+
+    monkeypatch.setattr(Follower, "changes", late)
+    assert changed(home, following) == []
+    assert following.counts(work.id) is None
+    monkeypatch.undo()
     following.end()
     home.run(bob.close())
 
