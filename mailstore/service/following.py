@@ -8,7 +8,8 @@ others' mailboxes is what it may know (RFC 5465 §3.1, §5). Invariants:
   right that was given or taken is a name that comes or goes, in whatever way;
 * without the right "r" there are no counters; who gets it is told them. The list of
   names is of a moment ago: counters go by the rights of the moment that they are told;
-* accounts of others are followed as long as something wanted is readable there.
+* accounts of others are followed as long as something wanted is readable there;
+* an account that can't be read takes nothing from what is told of the others.
 
 Event thread only.
 """
@@ -16,6 +17,7 @@ Event thread only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -55,6 +57,8 @@ class _Other:
     annotated: int  # up to where it was told of annotations
     unwatch: Callable[[], None] = _nothing
     touched: bool = False  # names, rights or annotations may have changed
+    # Of these there is something to tell, but their counters could not be read.
+    missed: set[MailboxId] = field(default_factory=set)
     unseen: dict[MailboxId, int] = field(default_factory=dict)
 
 
@@ -144,11 +148,15 @@ class Following:
         if self._about is None or own.overflow or not self._own.following:
             return own
         before, known = self._names, self._by_id
-        await self._look()
+        with suppress(StoreError):  # next time: what was found of one's own goes first
+            await self._look()
         names = [one for one in own.names if not self._is_elsewhere(one)]
         found = [*own.mailboxes]
         for number, other in tuple(self._others.items()):
-            changes = await other.follower.changes()
+            try:
+                changes = await other.follower.changes()
+            except StoreError:
+                continue  # it has its place still, and tells when it can be read
             found += self._news(number, other, changes)
         if self._names is not before:
             runtime = self._access.own.runtime
@@ -303,7 +311,7 @@ class Following:
             other.touched = True
             return
         for entry in self._readable(number):
-            counts = self.counts(entry)
+            counts = self._counts(entry)
             if counts is not None:
                 other.unseen[entry] = counts.unseen
 
@@ -313,6 +321,15 @@ class Following:
         other.account.runtime.spawn(other.account.close())
 
     # -- counts
+
+    def _counts(self, mailbox: MailboxId) -> MailboxCounts | None:
+        """Give a mailbox's counts; of what can't be read `changes` tells later."""
+        try:
+            return self.counts(mailbox)
+        except StoreError:
+            number, local = divmod(mailbox, FIRST_OF_OTHERS)
+            self._others[number].missed.add(MailboxId(local))
+            return None
 
     def _readable(self, number: int) -> list[MailboxId]:
         return [
@@ -326,16 +343,16 @@ class Following:
     ) -> Iterator[MailboxChange]:
         """Give what of the changes of an account may be known."""
         other.touched = other.touched or bool(changes.mailboxes)
-        found: Sequence[MailboxChange] = changes.mailboxes
+        found = {one.mailbox: one for one in changes.mailboxes}
+        missed, other.missed = [*other.missed], set()
         if changes.overflow:
-            every = self._readable(number)
-            found = [
-                MailboxChange(MailboxId(one % FIRST_OF_OTHERS), messages=True)
-                for one in every
+            missed += [
+                MailboxId(one % FIRST_OF_OTHERS) for one in self._readable(number)
             ]
-        for change in found:
+        found |= {one: MailboxChange(one, messages=True) for one in missed}
+        for change in found.values():
             mailbox = MailboxId(number * FIRST_OF_OTHERS + change.mailbox)
-            counts = self.counts(mailbox)
+            counts = self._counts(mailbox)
             if counts is None:
                 continue
             # What is unread is each person's own: others' reading changes nothing.
@@ -350,6 +367,6 @@ class Following:
             known = before.get(mailbox)
             if not entry.readable or (known is not None and known.readable):
                 continue
-            counts = self.counts(mailbox)
+            counts = self._counts(mailbox)
             if counts is not None and counts.uidnext > 1:
                 yield MailboxChange(mailbox, messages=True)

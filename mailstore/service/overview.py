@@ -370,12 +370,16 @@ class Overview:
         if not self._loaded:
             return
         hints, self._hints = self._hints, {}
-        if len(hints) > _ONE_BY_ONE:
-            await self._compare_all(await self._read_all(), hints)
-        elif hints:
-            reader = self._readers.event
-            found = [mailboxes.counts(reader, mailbox) for mailbox in hints]
-            await self._compare_all([row for row in found if row is not None], hints)
+        try:
+            if len(hints) > _ONE_BY_ONE:
+                await self._compare_all(await self._read_all(), hints)
+            elif hints:
+                found = [mailboxes.counts(self._readers.event, one) for one in hints]
+                rows = [row for row in found if row is not None]
+                await self._compare_all(rows, hints)
+        except BaseException:
+            self._hints = hints | self._hints
+            raise
         if self._names_hints:
             await self._take_names()
 
@@ -418,7 +422,11 @@ class Overview:
 
     async def _take_names(self) -> None:
         hints, self._names_hints = self._names_hints, []
-        entries = await self._names.entries()
+        try:
+            entries = await self._names.entries()
+        except BaseException:
+            self._names_hints = hints + self._names_hints
+            raise
         version = self._names.version
         if entries is self.entries:
             return

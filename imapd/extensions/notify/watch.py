@@ -287,7 +287,11 @@ class NotifyWatch:
         changed = {change.mailbox: change for change in changes}
         changed |= {mailbox: MailboxChange(mailbox, messages=True) for mailbox in owed}
         for at, (mailbox, change) in enumerate(changed.items(), 1):
-            response = self._counts(context, mailbox, change)
+            try:
+                response = self._counts(context, mailbox, change)
+            except StoreError:
+                self._owed.append(mailbox)  # the others are told all the same
+                response = None
             if response is not None:
                 context.reply.untagged(response)
             if at % _BATCH == 0:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mailstore.changes import ChangeNotice, NoBus
-from mailstore.errors import Corrupt
+from mailstore.errors import Corrupt, Unavailable
+from mailstore.index import mailboxes, private
 from mailstore.lanes import InlineRuntime
 from mailstore.model import FIRST_OF_OTHERS, AccountId, Arrival, MailboxId
 from mailstore.service.following import Following, Reached
@@ -139,6 +140,52 @@ def test_a_damaged_account_hides_no_other(home, monkeypatch):
     monkeypatch.undo()
     home.run(bob.own.append("INBOX", [Arrival(MESSAGE)]))
     assert changed(home, following) == ["INBOX"]
+    following.end()
+    home.run(bob.close())
+
+
+def test_an_account_that_cant_be_read_takes_nothing_from_others(home, monkeypatch):
+    """Neither one's own news, nor its own when it can be read again."""
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    following = follow(home, bob)
+    broken = home.account.readers.event
+    for module, failing in ((mailboxes, "counts"), (private, "seen")):
+        home.run(bob.own.append("INBOX", [Arrival(MESSAGE)]))
+        home.run(home.account.append("Work", [Arrival(MESSAGE)]))
+        plain = getattr(module, failing)
+
+        def unreadable(database, *more, plain=plain):
+            if database is broken:
+                raise Unavailable
+            return plain(database, *more)
+
+        monkeypatch.setattr(module, failing, unreadable)
+        assert changed(home, following) == ["INBOX"]
+        assert changed(home, following) == []
+        monkeypatch.undo()
+        assert changed(home, following) == [BOX]
+        assert changed(home, following) == []
+    following.end()
+    home.run(bob.close())
+
+
+def test_names_that_cant_be_read_are_read_again(home, monkeypatch):
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    following = follow(home, bob)
+    home.run(bob.own.append("INBOX", [Arrival(MESSAGE)]))
+    home.run(home.account.create("Other"))
+    home.give("Other", "bob", "lr")
+
+    async def unreadable():
+        raise Unavailable
+
+    monkeypatch.setattr(bob, "mailboxes", unreadable)
+    assert changed(home, following) == ["INBOX"]
+    monkeypatch.undo()
+    found = home.run(following.changes())
+    assert [one.after.name for one in found.names] == ["Other Users/ann/Other"]
     following.end()
     home.run(bob.close())
 
