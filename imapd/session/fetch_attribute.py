@@ -45,7 +45,8 @@ class Attribute:
 
     def compile(self, environment: FetchEnvironment) -> Rendering:
         """Prepare its answers."""
-        asked_for(environment.context, (self,))
+        if self.asked is not None:
+            self.asked(environment.context)
         values = self.make(environment)
         return Rendering(self.unparse(), values, self.conversion)
 

@@ -149,10 +149,12 @@ async def _tell_plainly(result: SearchResult) -> None:
     """Answer with numbers alone (RFC 3501 §7.2.5, RFC 5256 §4)."""
     reply = result.searching.context.reply
     reply.write(b"* " + result.searching.word)
-    for at, piece in enumerate(result.plain()):
-        if at:
+    long = False
+    for piece in result.plain():
+        if long:
             await reply.give_way()
         reply.write(piece)
+        long = len(piece) >= _LONG
     for name, value in await _data(result):
         reply.write(b" (%b %d)" % (name, value))
     reply.write(b"\r\n")

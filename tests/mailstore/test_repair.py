@@ -139,10 +139,10 @@ def alike(found):
             "INSERT INTO surrogate SELECT 1, size, envelope, bodystructure, header,"
             " parts, edits FROM surrogate"
         ),
-        "INSERT INTO quota VALUES ('', -1, NULL, 5)",
-        "INSERT INTO quota VALUES ('Sent', 'much', NULL, NULL)",
-        "INSERT INTO quota VALUES ('Sent', NULL, NULL, NULL)",
-        "INSERT INTO quota VALUES ('/a/', 1, NULL, NULL)",
+        "INSERT INTO quota VALUES ('', -1, NULL, 5, NULL)",
+        "INSERT INTO quota VALUES ('Sent', 'much', NULL, NULL, NULL)",
+        "INSERT INTO quota VALUES ('Sent', NULL, NULL, NULL, NULL)",
+        "INSERT INTO quota VALUES ('/a/', 1, NULL, NULL, NULL)",
         "INSERT INTO acl VALUES (99, 'anyone', 'lr')",
         "INSERT INTO acl VALUES (1, 'anyone', 'lr')",
         "INSERT INTO acl VALUES (1, 'anyone', 'l?r')",
