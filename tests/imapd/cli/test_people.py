@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,18 @@ def imapd(tmp_path: Path) -> Program:
     for name in ("ann", "bob"):
         made("account", "add", name, "--password-stdin", data=f"pw of {name}\n")
     return made
+
+
+def test_nobody_else_can_read_what_a_command_makes(imapd: Program):
+    before = os.umask(0o022)
+    try:
+        imapd("account", "add", "carol", "--no-password")
+        assert os.umask(0o022) == 0o077
+    finally:
+        os.umask(before)
+    imapd("mailbox", "create", "Private", "--account", "carol")
+    made = list((imapd.config.parent / "store").rglob("*"))
+    assert {path.stat().st_mode & 0o077 for path in made} == {0}
 
 
 def test_accounts_in_all_their_forms(imapd: Program):
