@@ -326,10 +326,11 @@ class _Work:
         account = run(store.account(known.id))
         try:
             with self._opened(store, account, copy) as work:
+                # Before what is missing: of what is moved between the two looks there
+                # may come to be one more, and never one less.
+                surplus = Replacement(work).surplus() if self._asked.replace else None
                 plans = run(work.plans(self._wanted()))
-                surplus = None
-                if self._asked.replace:
-                    surplus = Replacement(work).surplus()
+                if surplus is not None:
                     self._confirm(surplus)
                 done: list[MailRestored] = []
                 if not self._asked.dry_run:
@@ -409,6 +410,7 @@ class _Work:
         dry = self._asked.dry_run
         rows = [_row(plan, by_name.get(id(plan))) for plan in plans]
         lost = [(one.plan.was, uid, why) for one in done for uid, why in one.lost]
+        passed = [] if surplus is None else surplus.passed
         if self._as_json:
             self._settings.echo_json(
                 {
@@ -422,9 +424,10 @@ class _Work:
                     "removed": 0 if surplus is None else surplus.messages,
                     "changed_flags": 0 if surplus is None else surplus.changed,
                     "removed_mailboxes": [] if surplus is None else surplus.mailboxes,
+                    "passed_over": passed,
                 }
             )
-            return not lost
+            return not lost and not passed
         for was, uid, why in lost:
             click.echo(f"{escaped(was)}/;UID={uid}: {why}", err=True)
         for row in rows:
@@ -437,7 +440,9 @@ class _Work:
                 f" {'would be ' if dry else ''}removed,"
                 f" flags of {surplus.changed} messages set back"
             )
-        return not lost
+        for name in passed:
+            click.echo(f"{escaped(name)}: changed meanwhile, left alone", err=True)
+        return not lost and not passed
 
 
 def _row(plan: Plan, done: MailRestored | None) -> dict[str, Any]:

@@ -2,19 +2,22 @@
 
 What is missing is brought in before anything goes. What goes is removed as its owner
 would remove it, so that undelete has it for as long as the store keeps removed mail.
-A message that stays keeps its UID. It must not know how much of this is wanted.
+A message that stays keeps its UID. Somebody may be asked between `Replacement.surplus`
+and `Replacement.apply`, for as long as that takes: a mailbox that is another by then is
+passed over. It must not know how much of this is wanted.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailstore.errors import HasChildren, NotFound
 from mailstore.index import comparing, entries, mailboxes
 from mailstore.index.comparing import Message
 from mailstore.index.database import Database
+from mailstore.index.records import MailboxRow
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.maintenance.restore_mail import MailRestore, flags_of
@@ -34,11 +37,17 @@ _AT_ONCE = 1_000  # messages
 
 @dataclass(slots=True)
 class Surplus:
-    """What an account has that it had not: by mailbox, and whole mailboxes."""
+    """What an account has that it had not: by mailbox, and whole mailboxes.
+
+    ``rows`` are the mailboxes that had these names when it was found; ``passed`` those
+    that were others when it was to go, and of which nothing went.
+    """
 
     uids: dict[str, list[int]]
     flags: dict[str, dict[tuple[str, ...], list[int]]]
     mailboxes: list[str]
+    rows: dict[str, MailboxRow] = field(default_factory=dict)
+    passed: list[str] = field(default_factory=list)
     subscribe: frozenset[str] = frozenset()
     unsubscribe: frozenset[str] = frozenset()
 
@@ -53,6 +62,15 @@ class Surplus:
         return sum(
             len(uids) for groups in self.flags.values() for uids in groups.values()
         )
+
+    def pass_over(self, name: str) -> None:
+        """Leave a mailbox alone."""
+        self.uids.pop(name, None)
+        self.flags.pop(name, None)
+        if name in self.mailboxes:
+            self.mailboxes.remove(name)
+        if name not in self.passed:
+            self.passed.append(name)
 
 
 class Replacement:
@@ -75,7 +93,8 @@ class Replacement:
                     some = comparing.messages(live, now[name])
                     found.uids[name] = [one.uid for one in some]
             was = {row.name for row in mailboxes.mailboxes(index)}
-            names = {row.name for row in mailboxes.mailboxes(live)} - {INBOX}
+            found.rows = {row.name: row for row in mailboxes.mailboxes(live)}
+            names = found.rows.keys() - {INBOX}
             found.mailboxes = sorted(names - was, key=_depth, reverse=True)
             found.subscribe, found.unsubscribe = comparing.subscriptions_to_change(
                 live, mailboxes.subscriptions(index)
@@ -113,44 +132,83 @@ class Replacement:
     async def apply(self, surplus: Surplus) -> None:
         """Remove and change it. Raises `Unavailable`, `TooMany`."""
         account = self._account
-        for name, groups in surplus.flags.items():
-            await self._set_flags(name, groups)
-        for name, uids in surplus.uids.items():
+        for name, groups in list(surplus.flags.items()):
+            if not await self._set_flags(surplus.rows[name], groups):
+                surplus.pass_over(name)
+        for name, uids in list(surplus.uids.items()):
             for at in range(0, len(uids), _AT_ONCE):
-                await self._remove(name, uids[at : at + _AT_ONCE])
-        for name in surplus.mailboxes:
-            try:
-                await account.delete(name)
-            except (NotFound, HasChildren):
-                continue  # with the one below it, or it came to have one
+                some = uids[at : at + _AT_ONCE]
+                if not await self._remove(surplus.rows[name], some):
+                    surplus.pass_over(name)
+                    break
+        for name in list(surplus.mailboxes):
+            if not await self._delete(surplus.rows[name]):
+                surplus.pass_over(name)
         for name in sorted(surplus.subscribe):
             await account.subscribe(name, elsewhere=True)
         for name in sorted(surplus.unsubscribe):
             await account.unsubscribe(name)
 
     async def _set_flags(
-        self, name: str, groups: dict[tuple[str, ...], list[int]]
-    ) -> None:
-        mailbox = await self._account.open(name)
+        self, row: MailboxRow, groups: dict[tuple[str, ...], list[int]]
+    ) -> bool:
+        """Set flags; tells whether the mailbox is the one that was looked at."""
         try:
+            mailbox = await self._account.open(row.name)
+        except NotFound:
+            return False
+        try:
+            if (mailbox.id, mailbox.uidvalidity) != (row.id, row.uidvalidity):
+                return False
             for flags, uids in groups.items():
                 change = FlagChange(FlagOperation.REPLACE, flags)
                 await mailbox.store_flags(uids, change, seen_at=0)
+        except NotFound:
+            return False  # was deleted meanwhile
         finally:
             await mailbox.close()
+        return True
 
-    async def _remove(self, name: str, uids: Sequence[int]) -> None:
+    async def _remove(self, row: MailboxRow, uids: Sequence[int]) -> bool:
         among, now = Selection(tuple(join(uids))), self._account.now()
         cause = Cause(How.EXPUNGED)
 
-        def work(database: Database) -> Outcome[None]:
-            row = mailboxes.mailbox_named(database, name)
+        def work(database: Database) -> Outcome[bool]:
+            if not _is_still(database, row):
+                return Outcome(False)
             gone = expunge(
                 database, row.id, among, now, deleted_only=False, cause=cause
             )
-            return Outcome(None, () if gone is None else (gone,))
+            return Outcome(True, () if gone is None else (gone,))
 
-        await self._account.lane.write(work, bounded=False)
+        return await self._account.lane.write(work, bounded=False)
+
+    async def _delete(self, row: MailboxRow) -> bool:
+        """Delete a mailbox, unless it is another or has got mail since."""
+        now = self._account.now()
+
+        def work(database: Database) -> Outcome[bool]:
+            if not _is_still(database, row):
+                # A bare name goes with the last mailbox below it.
+                return Outcome(not row.selectable)
+            if mailboxes.mailbox_named(database, row.name).uidnext != row.uidnext:
+                return Outcome(False)
+            try:
+                delta = mailboxes.delete(database, row.name, now)
+            except HasChildren:
+                return Outcome(False)  # it came to have one, or one was passed over
+            return Outcome(True, (delta,), names_changed=True)
+
+        return await self._account.lane.write(work, bounded=False)
+
+
+def _is_still(database: Database, row: MailboxRow) -> bool:
+    """Tell whether the mailbox of that name is the one that had it."""
+    now = mailboxes.mailbox_numbered(database, row.id)
+    return now is not None and (now.name, now.uidvalidity) == (
+        row.name,
+        row.uidvalidity,
+    )
 
 
 def _depth(name: str) -> tuple[int, str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from mailstore.blobs.pool import Pool
 from mailstore.errors import DiskFull, NotFound
 from mailstore.index.comparing import WantedMessages
 from mailstore.index.database import Database
 from mailstore.maintenance.backup_verify import opened_index
 from mailstore.maintenance.check import check
+from mailstore.maintenance.restore_mail import MailRestore
+from mailstore.maintenance.restore_replace import Replacement
 from mailstore.model import (
     FlagChange,
     FlagOperation,
@@ -24,6 +27,8 @@ from tests.mailstore.sites import (
     seen,
     without_uids,
 )
+
+SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))
 
 
 @pytest.fixture
@@ -198,6 +203,44 @@ def test_an_account_is_replaced_and_what_goes_can_be_undeleted(site):
         lost = database.all("SELECT was FROM mailbox WHERE name IS NULL AND was > ''")
     assert ("New/below",) in lost
     assert check(site.store, thorough=True).whole
+
+
+def test_a_replacement_passes_over_what_has_changed_since_it_was_looked_at(site):
+    run, account = site.home.run, site.home.account
+    run(account.create("Other"))
+    site.home.append("Other", *[message(f"o{n}") for n in range(6)])
+    site.take()
+    site.home.append("Work/2026", message("since"))
+    mailbox = site.home.open("Work/2026")
+    run(mailbox.store_flags([1], SEEN, seen_at=0))
+    run(mailbox.close())
+    for name in ("Quiet", "Busy", "Gone"):
+        run(account.create(name))
+    copy = site.folder.last_before(None).account("ann")
+    source = site.folder.account_folder(copy.id)
+    with opened_index(site.folder, source, copy.index, current=True) as index:
+        pool = Pool(source)
+        replacement = Replacement(
+            MailRestore(site.home.store, account, index, pool, copy.id)
+        )
+        pool.close()
+        surplus = replacement.surplus()
+        run(account.rename("Work/2026", "Old"))
+        run(account.rename("Other", "Work/2026"))
+        run(account.delete("Gone"))
+        run(account.create("Gone"))
+        site.home.append("Busy", message("later"))
+        run(replacement.apply(surplus))
+    assert [row[:2] for row in seen(site.home, "Work/2026")] == [
+        (uid, 0) for uid in range(1, 7)
+    ]
+    old = [row[1] for row in seen(site.home, "Old")]
+    assert (len(old), old[0] > 0) == (4, True)
+    assert sorted(surplus.passed) == ["Busy", "Gone", "Work/2026"]
+    assert (surplus.messages, surplus.changed) == (0, 0)
+    assert surplus.mailboxes == ["Quiet"]
+    assert {"Busy", "Gone"} < set(site.home.names())
+    assert "Quiet" not in site.home.names()
 
 
 def test_a_backup_of_an_older_program_can_be_restored(site):

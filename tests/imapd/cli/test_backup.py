@@ -161,6 +161,21 @@ def test_a_replacement_is_asked_for(shell):
     assert "New" not in boxes(shell)
 
 
+def test_what_changes_while_the_question_waits_is_left_alone(shell, monkeypatch):
+    shell.run("backup", where(shell))
+    shell.run("mailbox", "create", "New", "--account", "ann")
+
+    def meanwhile(*_) -> None:
+        shell.run("mailbox", "rename", "New", "Newer", "--account", "ann")
+
+    monkeypatch.setattr(restore._Work, "_confirm", meanwhile)
+    options = ("restore", where(shell), "--account", "ann", "--replace")
+    done = shell.run(*options, code=Exit.FAILED)
+    assert "New: changed meanwhile, left alone" in done.stderr
+    assert "0 mailboxes removed" in done.stdout
+    assert "Newer" in boxes(shell)
+
+
 def test_nothing_is_removed_when_the_backup_cannot_give_all_back(shell):
     shell.run("backup", where(shell))
     (pack,) = (shell.folder / "backup").rglob("*.pack")
