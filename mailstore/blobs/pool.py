@@ -215,6 +215,9 @@ class Pool:
         for pack in self._packs.values():
             listed = self._listed(pack.number) or pack
             for entry in listed.entries:
+                place = pack.number, entry.start
+                if self._places.get(entry.digest, place) != place:
+                    continue  # it was copied again
                 why = self._why(pack.number, entry)
                 if why is not None:
                     name = self._path(pack.number, "pack").name

@@ -174,17 +174,12 @@ def _copy_account(run: _Run, id_: str, name: str) -> None:
     known = run.before.get(id_)
     state = _state(source, run.now())
     run.taken[id_] = int(run.now())
-    if (
-        known is not None
-        and known.whole
-        and state
-        and known.state == state
-        and run.folder.has(run.folder.account_folder(id_), known.index)
-    ):
-        run.copies[id_] = known
-        run.unchanged += 1
-        return
+    unchanged = known is not None and known.whole and state and known.state == state
     try:
+        if known is not None and unchanged and _is_there(run, known):
+            run.copies[id_] = known
+            run.unchanged += 1
+            return
         with folder_held(source, shared=True, wait=True) as held:
             if not held:
                 raise Unavailable("the account's folder cannot be locked")
@@ -198,6 +193,22 @@ def _copy_account(run: _Run, id_: str, name: str) -> None:
             run.copies[id_] = AccountCopy(id_, name, failure="its folder is missing")
     except StoreError as error:
         run.copies[id_] = AccountCopy(id_, name, failure=str(error))
+
+
+def _is_there(run: _Run, copy: AccountCopy) -> bool:
+    """Tell whether the backup still has a copy, with all messages that it needs."""
+    target = run.folder.account_folder(copy.id)
+    if not run.folder.has(target, copy.index):
+        return False
+    try:
+        needed = run.folder.needed(target, copy.index)
+    except Corrupt:
+        return False
+    pool = Pool(target, run.folder.files)
+    try:
+        return all(digest in pool for digest in needed)
+    finally:
+        pool.close()
 
 
 def _was_copied(run: _Run, id_: str) -> bool:
@@ -257,7 +268,7 @@ def _copy(
         blobs.close()
         database.close()
     index, written = run.folder.keep(copy, target)
-    if written or not run.folder.has(target, index):
+    if written or not run.folder.has_needed(target, index):
         written += run.folder.note_needed(target, index, sorted(digests))
     run.octets += written
     return AccountCopy(id_, name, index, messages, octets, state, missing)

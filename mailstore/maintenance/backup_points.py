@@ -319,10 +319,25 @@ class BackupFolder:
             data = _refs(folder, index).read_bytes()
         except FileNotFoundError as error:
             raise NotFound("a list of messages of the backup is missing") from error
+        except OSError as error:
+            raise store_error(error) from error
         body = data[:-_DIGEST]
         if hashlib.sha256(body).digest() != data[-_DIGEST:] or len(body) % _DIGEST:
             raise Corrupt("a list of messages of the backup is damaged")
         return {body[at : at + _DIGEST] for at in range(0, len(body), _DIGEST)}
+
+    def has_needed(self, folder: Path, index: str) -> bool:
+        """Tell whether the list of what an index needs is there, and whole."""
+        try:
+            self.needed(folder, index)
+        except (NotFound, Corrupt):
+            return False
+        return True
+
+    def forget(self, folder: Path, digest: str) -> None:
+        """Remove a kept database that is damaged, so that it is copied again."""
+        self.files.unlink(_database(folder, digest))
+        self.files.sync_folder(folder)
 
     def drop_databases(self, folder: Path, kept: Collection[str]) -> int:
         """Remove the databases that no point names; gives the octets set free."""

@@ -58,9 +58,9 @@ def verify(
 ) -> Verified:
     """Prove a backup: all points, or the one of a name.
 
-    With ``forget`` damaged messages are taken off the lists, so that the next run
-    copies them again where the store still has them. Raises `NotFound`, `Busy`,
-    `Unavailable`.
+    With ``forget`` damaged messages are taken off the lists, and damaged databases
+    removed, so that the next run copies them again where the store still has them.
+    Raises `NotFound`, `Busy`, `Unavailable`.
     """
     folder = BackupFolder(path)
     with folder.held(shared=not forget):
@@ -116,6 +116,8 @@ class _Verification:
             self._folder.prove(folder, digest)
         except (NotFound, Corrupt) as error:
             self._problems.append(f"{what}: {error}")
+            if self._forget and isinstance(error, Corrupt):
+                self._folder.forget(folder, digest)
             return False
         return True
 

@@ -47,3 +47,37 @@ def test_an_account_that_nobody_has_logged_in_to_has_no_folder(site):
         point = site.take()
         assert point.whole
         assert [one.name for one in point.accounts] == ["ann"]
+
+
+def flip(path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("pattern", ["*.pack", "*.db.zst", "directory/*.db.zst"])
+def test_what_is_forgotten_of_a_quiet_account_is_copied_again(site, pattern):
+    first = site.take()
+    if "/" in pattern:
+        flip(next(site.path.glob(pattern)), 500)
+    else:
+        flip(next((site.path / "accounts").rglob(pattern)), -3)
+    assert not verify(site.path, forget=True).whole
+    assert site.take().whole
+    # The older point has its own again too, as nothing has changed since.
+    assert first.name in site.folder.names()
+    assert verify(site.path).whole
+
+
+@pytest.mark.parametrize("pattern", ["*.pack", "*.refs"])
+def test_what_a_quiet_account_lacks_is_copied_again(site, pattern):
+    site.take()
+    path = next((site.path / "accounts").rglob(pattern))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert site.take().whole
+    assert verify(site.path).whole
+
+
+def test_a_quiet_account_that_is_whole_is_not_copied_again(site):
+    first = site.take()
+    assert site.take().accounts == first.accounts
