@@ -8,12 +8,13 @@ that somebody has selected; a `Following` hears of them all.
 
 from mailstore.service.access import Access
 from mailstore.service.account import Account
-from mailstore.service.following import Following, Reached
+from mailstore.service.following import MAX_FOLLOWED, Following, Reached
 from mailstore.service.mailbox import Mailbox
 from mailstore.service.options import DeliveryOptions, StoreOptions
 from mailstore.service.store import Store
 
 __all__ = [
+    "MAX_FOLLOWED",
     "Access",
     "Account",
     "DeliveryOptions",

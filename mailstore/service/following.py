@@ -9,6 +9,7 @@ others' mailboxes is what it may know (RFC 5465 §3.1, §5). Invariants:
 * without the right "r" there are no counters; who gets it is told them. The list of
   names is of a moment ago: counters go by the rights of the moment that they are told;
 * accounts of others are followed as long as something wanted is readable there;
+* no more than `MAX_FOLLOWED` accounts of others are kept open for one session;
 * an account that can't be read takes nothing from what is told of the others.
 
 Event thread only.
@@ -17,11 +18,10 @@ Event thread only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mailstore.errors import StoreError
+from mailstore.errors import StoreError, TooMany
 from mailstore.model import (
     FIRST_OF_OTHERS,
     AccountChanges,
@@ -41,6 +41,8 @@ from mailstore.service.places import all_of
 if TYPE_CHECKING:
     from mailstore.service.access import Access
     from mailstore.service.account import Account
+
+MAX_FOLLOWED = 64  # accounts of others; each stays open, with its files
 
 
 def _nothing() -> None:
@@ -92,13 +94,14 @@ class Following:
         self._names: tuple[MailboxEntry, ...] = ()  # those of others
         self._by_id: dict[MailboxId, MailboxEntry] = {}
         self._by_name: dict[str, MailboxEntry] = {}
+        self._readable: dict[int, list[MailboxId]] = {}  # by their owners' numbers
         self._others: dict[int, _Other] = {}
         self._unwatch = _nothing
 
     async def begin(self, after: Reached | None = None) -> None:
         """Follow from now on, or from where another one that still follows has got to.
 
-        Raises `Unavailable`.
+        Raises `Unavailable`, `TooMany` for more accounts than `MAX_FOLLOWED`.
         """
         await self._own.begin(None if after is None else after.version)
         if self._about is None:
@@ -148,8 +151,12 @@ class Following:
         if self._about is None or own.overflow or not self._own.following:
             return own
         before, known = self._names, self._by_id
-        with suppress(StoreError):  # next time: what was found of one's own goes first
+        try:
             await self._look()
+        except TooMany:
+            return AccountChanges(overflow=True)
+        except StoreError:
+            pass  # next time: what was found of one's own goes first
         names = [one for one in own.names if not self._is_elsewhere(one)]
         found = [*own.mailboxes]
         for number, other in tuple(self._others.items()):
@@ -241,14 +248,24 @@ class Following:
         self._names = names
         self._by_id = {one.id: one for one in names if one.id is not None}
         self._by_name = {one.name: one for one in names}
+        self._readable = {}
+        for mailbox, entry in self._by_id.items():
+            if entry.readable:
+                number = mailbox // FIRST_OF_OTHERS
+                self._readable.setdefault(number, []).append(mailbox)
 
     async def _attend(self, former: Mapping[int, _Other]) -> None:
-        """Follow the accounts in which something wanted may be read, and no other."""
+        """Follow the accounts in which something wanted may be read, and no other.
+
+        Raises `TooMany`.
+        """
         wanted = {
             one.id // FIRST_OF_OTHERS
             for one in self._names
             if one.id is not None and one.readable and self._wants(one)
         }
+        if len(wanted) > MAX_FOLLOWED:
+            raise TooMany
         for number in self._others.keys() - wanted:
             self._leave(number)
         for number in sorted(wanted - self._others.keys()):
@@ -310,7 +327,7 @@ class Following:
             other.annotated, other.unseen = former.annotated, dict(former.unseen)
             other.touched = True
             return
-        for entry in self._readable(number):
+        for entry in self._readable.get(number, ()):
             counts = self._counts(entry)
             if counts is not None:
                 other.unseen[entry] = counts.unseen
@@ -331,13 +348,6 @@ class Following:
             self._others[number].missed.add(MailboxId(local))
             return None
 
-    def _readable(self, number: int) -> list[MailboxId]:
-        return [
-            mailbox
-            for mailbox, entry in self._by_id.items()
-            if mailbox // FIRST_OF_OTHERS == number and entry.readable
-        ]
-
     def _news(
         self, number: int, other: _Other, changes: AccountChanges
     ) -> Iterator[MailboxChange]:
@@ -346,9 +356,8 @@ class Following:
         found = {one.mailbox: one for one in changes.mailboxes}
         missed, other.missed = [*other.missed], set()
         if changes.overflow:
-            missed += [
-                MailboxId(one % FIRST_OF_OTHERS) for one in self._readable(number)
-            ]
+            every = self._readable.get(number, ())
+            missed += [MailboxId(one % FIRST_OF_OTHERS) for one in every]
         found |= {one: MailboxChange(one, messages=True) for one in missed}
         for change in found.values():
             mailbox = MailboxId(number * FIRST_OF_OTHERS + change.mailbox)

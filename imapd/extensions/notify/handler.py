@@ -6,16 +6,20 @@ from imapd.extensions.notify.interests import Interests, check
 from imapd.extensions.notify.syntax import Notify
 from imapd.extensions.notify.watch import NotifyWatch
 from imapd.session.context import Context
+from imapd.session.faults import No
 from imapd.session.fetch_attribute import asked_for
 from imapd.session.names import uses_utf8
 from imapd.session.registry import Completed
 from imapd.session.watching import Moment
+from mailstore.errors import TooMany
+from mailstore.service import MAX_FOLLOWED
 
 
 async def run(context: Context, node: Notify) -> Completed:
     """Replace what the client is told; a refusal leaves all as it was.
 
-    Raises `Bad` and `No` for what cannot be asked for.
+    Raises `Bad` and `No` for what cannot be asked for, `No` NOTIFICATIONOVERFLOW for
+    mailboxes of too many others.
     """
     more = {k: v for news in context.registry.news for k, v in news.events.items()}
     of_messages = context.registry.message_events
@@ -38,6 +42,11 @@ async def run(context: Context, node: Notify) -> Completed:
     try:
         former = before if isinstance(before, NotifyWatch) else None
         await watch.begin(context, former, with_counts=node.status)
+    except TooMany as error:
+        watch.end()
+        # §3.1: too expensive.
+        most = f"{MAX_FOLLOWED} accounts at most can be followed"
+        raise No(most, "NOTIFICATIONOVERFLOW") from error
     except BaseException:
         watch.end()
         raise

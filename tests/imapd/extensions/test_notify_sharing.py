@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
+from mailstore.service import following
 from tests.imapd.extensions.notify_peers import MESSAGE, heard, listed
 from tests.support.linked_bus import LinkedBus
-from tests.support.responses import ListLine, Metadata, StatusLine
+from tests.support.responses import ListLine, Metadata, Status, StatusLine
 from tests.support.session import World
 
 BOX = "Other Users/ann/Work"
@@ -88,6 +89,22 @@ def test_counters_are_told_at_once_of_what_may_be_read(world, bob):
     for name in ("Work/Deep", "Secret"):
         world.deliver(MESSAGE, to=name)
     assert bob.read() == []
+
+
+def test_more_accounts_than_can_be_followed(world, bob, monkeypatch):
+    """§3.1: too expensive is NO; §5.8: what becomes so ends it."""
+    monkeypatch.setattr(following, "MAX_FOLLOWED", 1)
+    world.share("Work", "bob", "lr")
+    bob.ok(SUBTREE)
+    world.share("INBOX", "bob", "lr", owner="eve")
+    (said,) = heard(bob, Status)
+    assert said.code_name == "NOTIFICATIONOVERFLOW"
+    world.deliver(MESSAGE, to="Work")
+    assert bob.read() == []
+    bob.no(SUBTREE, "NOTIFICATIONOVERFLOW")
+    bob.ok(b"NOTIFY SET (mailboxes %b %b)" % (HERE, EVENTS))
+    world.deliver(MESSAGE, to="Work")
+    assert counted(bob) == [(BOX, 2, 2)]
 
 
 def test_rights_that_come_and_go_are_names_that_do(world, bob):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mailstore.changes import ChangeNotice, NoBus
-from mailstore.errors import Corrupt, Unavailable
+from mailstore.errors import Corrupt, TooMany, Unavailable
 from mailstore.index import mailboxes, private
 from mailstore.lanes import InlineRuntime
 from mailstore.model import FIRST_OF_OTHERS, AccountId, Arrival, MailboxId
+from mailstore.rights import parse_rights
+from mailstore.service import following
 from mailstore.service.following import Following, Reached
 from mailstore.service.overview import Follower
+from mailstore.service.rights_lists import Change, RightsLists
 from mailstore.service.shares import Shares
 from tests.mailstore.service.test_access import MESSAGE, Two
 from tests.mailstore.stores import Statements
@@ -187,6 +190,32 @@ def test_names_that_cant_be_read_are_read_again(home, monkeypatch):
     found = home.run(following.changes())
     assert [one.after.name for one in found.names] == ["Other Users/ann/Other"]
     following.end()
+    home.run(bob.close())
+
+
+def test_the_accounts_of_others_that_are_followed_are_bounded(home, monkeypatch):
+    monkeypatch.setattr(following, "MAX_FOLLOWED", 1)
+    home.give("Work", "bob", "lr")
+    bob = home.bob()
+    first = follow(home, bob)
+    carl = home.run(home.store.account(home.store.directory.create("carl", b"x")))
+    lists = RightsLists(home.store, carl)
+    rights = parse_rights("lr")
+    home.run(lists.change("INBOX", "bob", Change.REPLACE, rights))
+    assert home.run(first.changes()).overflow
+    second = bob.follow(lambda: None, everything)
+    third = bob.follow(lambda: None, everything)
+    with pytest.raises(TooMany):
+        home.run(second.begin())
+    with pytest.raises(TooMany):
+        home.run(third.begin(first.reached))
+    only_ann = bob.follow(lambda: None, lambda entry: entry.name == BOX)
+    home.run(only_ann.begin())
+    home.run(home.account.append("Work", [Arrival(MESSAGE)]))
+    assert changed(home, only_ann) == [BOX]
+    for one in (first, second, third, only_ann):
+        one.end()
+    home.run(carl.close())
     home.run(bob.close())
 
 
