@@ -257,10 +257,14 @@ class _Work:
                         for o in done.lost
                     ],
                     "failures": done.failures,
+                    "set_aside": None if done.aside is None else str(done.aside),
                 }
             )
             return done.whole
         for text in done.failures:
+            click.echo(text, err=True)
+        if done.aside is not None:
+            text = f"{done.aside}: what was there without directory.db is there now"
             click.echo(text, err=True)
         for one in done.lost:
             text = f"{escaped(one.account)}: message {one.message}: {one.why}"

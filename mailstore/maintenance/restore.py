@@ -37,6 +37,7 @@ Progress = Callable[[str, int, int], None]
 _GROUP = 32 * 2**20  # octets that are synced together
 _GROUP_MESSAGES = 2_000
 _STAGE = "restoring"
+_ASIDE = "set-aside"
 _REAL = FileSystem()
 
 
@@ -63,12 +64,13 @@ class How:
 
 @dataclass(slots=True)
 class Restored:
-    """What was restored, and what was not."""
+    """What was restored, and what was not; ``aside`` was in the way, and is there."""
 
     accounts: list[str] = field(default_factory=list)
     messages: int = 0
     lost: list[Unrestored] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    aside: Path | None = None
 
     @property
     def whole(self) -> bool:
@@ -77,8 +79,8 @@ class Restored:
 
 
 def is_empty(store: Path) -> bool:
-    """Tell whether there is no mail at a place."""
-    return not any((store / name).exists() for name in ("directory.db", "accounts"))
+    """Tell whether there is no store at a place: where its directory is, it is."""
+    return not (store / "directory.db").exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,32 @@ class Restoration:
             _note_shares(directory, self._shares)
             # The directory last: where it is, there is a store.
             _sync_file(files, directory)
+            self._set_aside()
             for made in (stage / "accounts", directory):
                 if made.exists():
                     files.rename(made, store / made.name)
                     files.sync_folder(store)
+
+    def _set_aside(self) -> None:
+        """Take out of the way what is there without a directory.
+
+        A run that was killed before its last rename left it, or it is the mail of a
+        store whose directory was lost: it is kept. A journal must not be taken for that
+        of the new directory. Raises `AlreadyExists` when there is a store by now.
+        """
+        store, files = self._store, self._files
+        if not is_empty(store):
+            raise AlreadyExists("there is a store by now")
+        names = ("accounts", "directory.db-wal", "directory.db-shm")
+        there = [store / name for name in names if (store / name).exists()]
+        if not there:
+            return
+        self.done.aside = aside = store / f"{_ASIDE}-{secrets.token_hex(4)}"
+        files.make_folder(aside)
+        for one in there:
+            files.rename(one, aside / one.name)
+        files.sync_folder(aside)
+        files.sync_folder(store)
 
     def _account_of_store(self, copy: AccountCopy, stage: Path) -> None:
         """Restore one account; what is wrong with it alone does not end the rest."""

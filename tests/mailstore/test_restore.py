@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from mailstore.blobs import FileSystem
@@ -181,13 +179,44 @@ def test_a_restore_that_ends_early_leaves_no_store(site):
         try:
             site.restoration(files=Full(at)).whole_store()
         except DiskFull:
-            assert not (site.other / "directory.db").exists()
-            shutil.rmtree(site.other / "accounts", ignore_errors=True)
+            assert is_empty(site.other)
             at += 1
         else:
             break
     assert at > 5
     assert check(site.other).whole
+    # What the runs had left that ended between the last two renames.
+    left = list(site.other.glob("set-aside-*"))
+    assert len(left) == 2
+    assert all((one / "accounts").exists() for one in left)
+
+
+def test_what_is_there_without_a_directory_is_set_aside(site):
+    site.take()
+    site.restoration().whole_store()
+    (site.other / "directory.db").rename(site.other / "directory.db-wal")
+    mail = sorted(path.name for path in (site.other / "accounts").rglob("*"))
+    work = site.restoration()
+    work.whole_store()
+    assert check(site.other, thorough=True).whole
+    aside = work.done.aside
+    assert {path.name for path in aside.iterdir()} == {"accounts", "directory.db-wal"}
+    assert sorted(path.name for path in (aside / "accounts").rglob("*")) == mail
+
+
+def test_a_store_that_came_meanwhile_is_left_alone(site, monkeypatch):
+    site.take()
+    work = site.restoration()
+    theirs = site.other / "directory.db"
+
+    def meanwhile(*_) -> None:
+        theirs.write_bytes(b"theirs")
+
+    monkeypatch.setattr("mailstore.maintenance.restore._note_shares", meanwhile)
+    with pytest.raises(AlreadyExists):
+        work.whole_store()
+    assert theirs.read_bytes() == b"theirs"
+    assert [path.name for path in site.other.iterdir()] == ["directory.db"]
 
 
 # -- an account that is gone

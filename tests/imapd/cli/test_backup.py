@@ -124,6 +124,11 @@ def test_a_whole_store_is_restored(shell):
     shutil.rmtree(shell.folder / "store")
     found = shell.json("restore", where(shell), "--keep-uidvalidity")
     assert (found["accounts"], found["messages"]) == (["ann"], 9)
+    assert found["set_aside"] is None
+    (shell.folder / "store" / "directory.db").unlink()
+    done = shell.run("restore", where(shell))
+    (aside,) = (shell.folder / "store").glob("set-aside-*")
+    assert str(aside) in done.stderr
 
 
 def test_messages_are_restored_into_an_account(shell):
