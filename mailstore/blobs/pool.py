@@ -4,7 +4,8 @@ Layout: ``00000001.pack`` …, segments as the store's own, and beside each a
 ``00000001.list`` of what it holds. The last pack is appended to until it is full; no
 octet that is listed is ever written over. A list is renamed into its place when its
 pack is synced: what a killed run has left behind the end that the list names is taken
-over by the next run if it is whole, and else cut off. A list can be made anew.
+over by the next run if it is whole, and else cut off. A list can be made anew; a pack
+without one may hold what earlier points need, and is neither appended to nor cut off.
 
 One process at a time writes; who calls sees to that.
 """
@@ -74,6 +75,7 @@ class _Pack:
     end: int = HEAD.size
     listed: int = HEAD.size
     fd: int | None = None  # open for writing
+    walked: bool = False  # as its list is missing or damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,9 @@ class Pool:
         size = path.stat().st_size
         pack = self._listed(number)
         if pack is None:
-            pack = _Pack(number)
+            pack = _Pack(number, walked=True)
             self._walk(pack, HEAD.size)
+            pack.end = pack.listed = max(pack.end, size)
         elif size < pack.end:
             # Cut short by something: the rest is to be copied again.
             pack.entries = [entry for entry in pack.entries if entry.end <= size]
@@ -243,6 +246,19 @@ class Pool:
             return str(error)
         return None
 
+    def bad_lists(self) -> list[str]:
+        """Give the names of lists that are missing or damaged.
+
+        Not that of the last pack when it has none: a killed run left it so.
+        """
+        last = max(self._packs, default=0)
+        paths = (
+            (number, self._path(number, "list"))
+            for number, pack in self._packs.items()
+            if pack.walked
+        )
+        return [path.name for number, path in paths if number < last or path.exists()]
+
     # -- writing
 
     def add(self, digest: bytes, date: InternalDate, source: BlobReader) -> None:
@@ -284,7 +300,7 @@ class Pool:
             return None
         pack = self._packs[max(self._packs)]
         path = self._path(pack.number, "pack")
-        if pack.end >= self._roll or path.stat().st_size < pack.end:
+        if pack.walked or pack.end >= self._roll or path.stat().st_size < pack.end:
             return None
         before = len(pack.entries)
         self._walk(pack, pack.end)  # what a killed run has left
@@ -310,9 +326,14 @@ class Pool:
         Raises `Unavailable`: the messages that were listed before are there as before.
         """
         pack, self._writing = self._writing, None
-        if pack is None or pack.fd is None:
-            return
-        fd, pack.fd = pack.fd, None
+        if pack is not None and pack.fd is not None:
+            self._sync(pack, pack.fd)
+        for other in self._packs.values():
+            if other.walked:
+                self._list_anew(other)
+
+    def _sync(self, pack: _Pack, fd: int) -> None:
+        pack.fd = None
         try:
             self._files.truncate(fd, pack.end)
             self._files.sync(fd)
@@ -326,6 +347,15 @@ class Pool:
             self._files.close(fd)
         self._write_list(pack)
         pack.listed = pack.end
+
+    def _list_anew(self, pack: _Pack) -> None:
+        fd = self._files.reopen(self._path(pack.number, "pack"))
+        try:
+            self._files.sync(fd)  # a killed run may not have come to it
+        finally:
+            self._files.close(fd)
+        self._write_list(pack)
+        pack.walked = False
 
     def _write_list(self, pack: _Pack) -> None:
         head = _LIST_HEAD.pack(_LIST_MAGIC, _LIST_VERSION, len(pack.entries), pack.end)

@@ -206,7 +206,7 @@ def _is_there(run: _Run, copy: AccountCopy) -> bool:
         return False
     pool = Pool(target, run.folder.files)
     try:
-        return all(digest in pool for digest in needed)
+        return not pool.bad_lists() and all(digest in pool for digest in needed)
     finally:
         pool.close()
 

@@ -129,6 +129,9 @@ class _Verification:
             bad = {
                 one.digest: f"{one.pack}: {one.why}" for one in self._read(pool, name)
             }
+            for damaged in pool.bad_lists():
+                text = f"{name}: {damaged} is missing or damaged"
+                self._problems.append(f"{text}; the next backup makes it anew")
             told: set[bytes] = set()
             for index, called in indexes.items():
                 told |= self._index(folder, index, called, pool, bad, told)

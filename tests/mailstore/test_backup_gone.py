@@ -81,3 +81,15 @@ def test_what_a_quiet_account_lacks_is_copied_again(site, pattern):
 def test_a_quiet_account_that_is_whole_is_not_copied_again(site):
     first = site.take()
     assert site.take().accounts == first.accounts
+
+
+def test_a_damaged_list_of_a_pack_is_told_and_made_anew(site):
+    site.take()
+    flip(next(site.path.rglob("*.list")), 20)
+    found = verify(site.path)
+    assert found.lost == ()
+    assert found.problems == (
+        "ann: 00000001.list is missing or damaged; the next backup makes it anew",
+    )
+    assert site.take().whole
+    assert verify(site.path).whole

@@ -237,3 +237,51 @@ def test_what_a_failed_sync_may_have_lost_is_not_taken_over(tmp_path, blobs):
     again = Pool(folder)
     fill(again, blobs, CONTENTS[2])
     assert digest(CONTENTS[1]) not in again
+
+
+@pytest.mark.parametrize("torn", [b"", b"IMRC" + b"\1" * 99])
+def test_a_pack_without_its_list_keeps_all_when_a_sync_fails(tmp_path, blobs, torn):
+    folder = tmp_path / "pool"
+    pool = Pool(folder)
+    fill(pool, blobs, *CONTENTS[:3])
+    pool.sync()
+    (folder / "00000001.list").write_bytes(b"IMPL")
+    with (folder / "00000001.pack").open("ab") as pack:
+        pack.write(torn)
+    pool = Pool(folder, Unsynced())
+    assert pool.bad_lists() == ["00000001.list"]
+    before = (folder / "00000001.pack").read_bytes()
+    fill(pool, blobs, CONTENTS[3])
+    with pytest.raises(DiskFull):
+        pool.sync()
+    assert (folder / "00000001.pack").read_bytes() == before
+    again = Pool(folder)
+    assert [read(again, one) for one in CONTENTS[:3]] == CONTENTS[:3]
+    again.sync()
+    assert Pool(folder).bad_lists() == []
+    again = Pool(folder)
+    fill(again, blobs, CONTENTS[3])
+    again.sync()
+    assert (folder / "00000001.pack").read_bytes() == before
+    assert [read(Pool(folder), one) for one in CONTENTS[:4]] == CONTENTS[:4]
+    assert list(Pool(folder).damages()) == []
+
+
+def test_damage_of_a_record_and_its_list_costs_no_other_octet(tmp_path, blobs):
+    """What a walk does not come to is still there for who looks for it."""
+    folder = tmp_path / "pool"
+    pool = Pool(folder)
+    fill(pool, blobs, *CONTENTS[:3])
+    pool.sync()
+    (folder / "00000001.list").unlink()
+    path = folder / "00000001.pack"
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+    for content in CONTENTS:
+        pool = Pool(folder)
+        if digest(content) not in pool:
+            fill(pool, blobs, content)
+        pool.sync()
+        assert path.read_bytes().startswith(data)
+    assert [read(Pool(folder), one) for one in CONTENTS] == CONTENTS
