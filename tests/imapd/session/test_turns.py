@@ -77,6 +77,9 @@ def test_a_change_of_everything_is_told_in_turns(world, turns):
 
 def test_who_changes_everything_alone_looks_at_no_message(world, turns):
     session = world.session(mailbox=b"INBOX")
+    # From 3.12 on Python counts little of what is traced for the first time.
+    said(session, turns, b"STORE 1:128 +FLAGS.SILENT (\\Draft)")
+    said(session, turns, b"STORE 1:* -FLAGS.SILENT (\\Draft)")
     for command in (
         b"STORE %b +FLAGS.SILENT (\\Seen)",
         b"STORE %b +FLAGS.SILENT (keyword)",
