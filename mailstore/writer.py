@@ -33,6 +33,7 @@ from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
 from mailstore.lanes import Future, Pool, Runtime
+from mailstore.on_its_way import OnItsWay
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -186,7 +187,7 @@ class Lane:
         self._sync_planned = False
         self._ended: list[str] = []  # other writers' marks, see `recover`
         self.closed = False
-        self.committing: dict[int, int] = {}  # mailbox: modseq on its way to memory
+        self.committing = OnItsWay()
 
     def recover(self) -> None:
         """Set right what a power cut may have undone, or a kill. Before the first job.
@@ -410,7 +411,7 @@ class Lane:
         with self._lock:
             for one in jobs:
                 for delta in one.outcome.deltas if one.outcome else ():
-                    self.committing[delta.mailbox] = delta.modseq
+                    self.committing.announce(delta)
 
     def _after_failure(self, error: StoreError) -> None:
         with self._lock:
@@ -469,8 +470,7 @@ class Lane:
             with self._lock:
                 for outcome in outcomes:
                     for delta in outcome.deltas:
-                        if self.committing.get(delta.mailbox) == delta.modseq:
-                            del self.committing[delta.mailbox]
+                        self.committing.arrived(delta)
             self._deliver(outcomes)
             reached(CrashPoint.PUBLISHED)
         for one in group.waiting:

@@ -185,7 +185,8 @@ class OpenMailboxes:
             opened.seen_version = version
             return False
         # A commit of our own lane reaches the state by its delta, in a moment.
-        return highest is None or highest != self._lane.committing.get(state.id)
+        coming = self._lane.committing
+        return highest is None or not coming.brings(state.id, state.modseq, highest)
 
     async def heed(self, opened: Opened) -> None:
         """Follow a notice of another worker's commit, if somebody waits for it.

@@ -184,7 +184,7 @@ def test_memory_hears_before_the_caller(bench):
     bench.runtime.go()
     assert heard == [False]
     assert future.done()
-    assert bench.lane.committing == {}
+    assert not bench.lane.committing
 
 
 def test_bytes_are_synced_before_rows(bench, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -15,6 +16,7 @@ from mailstore.model import (
     FLAGGED,
     SEEN,
     AccountId,
+    Arrival,
     Column,
     FlagChange,
     FlagOperation,
@@ -65,6 +67,45 @@ def test_the_other_sees_arrivals_flags_and_removals(pair):
     assert list(changes.vanished) == [2]
     assert 4 in changes.new
     assert 1 in dict(changes.changed)
+
+
+def test_a_commit_on_its_way_hides_none_of_another_process_before_it(pair, monkeypatch):
+    """What another process committed without a word is seen, whatever comes behind."""
+    one, two = pair
+    one.append("INBOX", b"a")
+    watching = two.open()
+    one.append("INBOX", b"b")  # and dies before it tells anybody
+    on_its_way: list[Callable[[], None]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(two.runtime, "deliver", on_its_way.append)
+        appending = two.account.append("INBOX", [Arrival(b"c")])
+        appending.send(None)
+        assert on_its_way
+        assert watching.stale()
+        assert len(two.open().uids) == 3
+    for call in on_its_way:
+        call()
+    with pytest.raises(StopIteration):
+        appending.send(None)
+    assert list(watching.uids) == [1, 2, 3]
+    assert not watching.stale()
+
+
+def test_ones_own_commit_on_its_way_is_not_read(pair, monkeypatch):
+    home, _ = pair
+    home.append("INBOX", b"a")
+    watching = home.open()
+    on_its_way: list[Callable[[], None]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(home.runtime, "deliver", on_its_way.append)
+        appending = home.account.append("INBOX", [Arrival(b"b")])
+        appending.send(None)
+        assert not watching.stale()
+    for call in on_its_way:
+        call()
+    with pytest.raises(StopIteration):
+        appending.send(None)
+    assert list(watching.uids) == [1, 2]
 
 
 def test_each_message_has_the_modseq_of_its_own_change(pair):
