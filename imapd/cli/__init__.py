@@ -8,7 +8,6 @@ and no protocol.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,8 +76,6 @@ def _accept_config(group: click.Group) -> None:
 @config_option
 def main() -> None:
     """A mail access server: IMAP4rev1 with its own store."""
-    # Whatever a command makes is somebody's mail, or says how to come by it.
-    os.umask(0o077)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,19 @@ def imapd(tmp_path: Path) -> Program:
     return made
 
 
-def test_nobody_else_can_read_what_a_command_makes(imapd: Program):
-    before = os.umask(0o022)
-    try:
-        imapd("account", "add", "carol", "--no-password")
-        assert os.umask(0o022) == 0o077
-    finally:
-        os.umask(before)
-    imapd("mailbox", "create", "Private", "--account", "carol")
-    made = list((imapd.config.parent / "store").rglob("*"))
+def test_nobody_else_can_read_what_a_command_makes(tmp_path: Path):
+    imapd = Program(tmp_path)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "imapd", "account", "add", "carol"),
+            *("--no-password", "--config", str(imapd.config)),
+        ],
+        check=True,
+        capture_output=True,
+        umask=0o022,
+    )
+    made = list((tmp_path / "store").rglob("*"))
+    assert made
     assert {path.stat().st_mode & 0o077 for path in made} == {0}
 
 
