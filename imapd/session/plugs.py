@@ -8,6 +8,7 @@ item, `parse_fetch_item`.
 
 from __future__ import annotations
 
+import abc
 import enum
 import re
 from collections.abc import (
@@ -167,7 +168,7 @@ class FetchItem(Protocol):
         ...
 
 
-class CheckedItem:
+class CheckedItem(abc.ABC):
     """What a fetch item is that looks at the messages before any is answered.
 
     A class to inherit from: each FETCH asks all of its items whether they are such.
@@ -175,9 +176,9 @@ class CheckedItem:
 
     __slots__ = ()
 
+    @abc.abstractmethod
     async def check(self, environment: FetchEnvironment, uids: Sequence[int]) -> None:
         """Refuse what cannot be asked of one of them. Raises store errors."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

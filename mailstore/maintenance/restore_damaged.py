@@ -7,7 +7,7 @@ One that a repair had moved out of the way goes back to its mailboxes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mailstore.blobs import BlobStore
@@ -19,6 +19,7 @@ from mailstore.index.database import Database
 from mailstore.index.records import Delta
 from mailstore.lanes import Pool as Threads
 from mailstore.lanes import in_pool
+from mailstore.maintenance.batches import batches
 from mailstore.service import Account
 from mailstore.writer import Outcome
 
@@ -65,7 +66,7 @@ def _is_whole(blobs: BlobStore, row: BlobRow) -> bool:
 async def mend(account: Account, rows: Sequence[BlobRow], pool: Pool) -> Mended:
     """Give damaged messages the bytes that a backup has. Raises `Unavailable`."""
     done = Mended()
-    for some in _groups(rows):
+    for some in batches(rows, _AT_ONCE, _OCTETS):
         job = _Job(some, pool, account.now(), account.options.max_mailboxes)
         done.messages += await account.lane.submit(job)
         done.lost += job.lost
@@ -110,16 +111,3 @@ class _Job:
                 spare, made = mending.recovered(database, self._now, self._most), True
             deltas += damage.put_back(database, message, spare, self._now)
         return Outcome(len(self._places), deltas, names_changed=made)
-
-
-def _groups(rows: Sequence[BlobRow]) -> Iterator[Sequence[BlobRow]]:
-    some: list[BlobRow] = []
-    octets = 0
-    for row in rows:
-        if some and (len(some) >= _AT_ONCE or octets + row.size > _OCTETS):
-            yield some
-            some, octets = [], 0
-        some.append(row)
-        octets += row.size
-    if some:
-        yield some

@@ -23,6 +23,7 @@ from mailstore.index.database import Database
 from mailstore.index.keywords import flag_names
 from mailstore.lanes import Pool as Threads
 from mailstore.lanes import in_pool
+from mailstore.maintenance.batches import batches
 from mailstore.model import (
     DELETED,
     SYSTEM_FLAGS,
@@ -162,7 +163,7 @@ class MailRestore:
         if plan.make:
             await self._make(plan)
         names = entries.keywords(self.index, plan.source)
-        for some in _groups(plan.missing):
+        for some in batches(plan.missing, _AT_ONCE, _OCTETS):
             await self._append(done, some, names)
             if self._progress is not None:
                 self._progress(plan.name, done.restored, len(plan.missing))
@@ -261,19 +262,6 @@ def _missing(
             plan.elsewhere += 1
         else:
             yield one
-
-
-def _groups(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    some: list[Message] = []
-    octets = 0
-    for one in messages:
-        if some and (len(some) >= _AT_ONCE or octets + one.size > _OCTETS):
-            yield some
-            some, octets = [], 0
-        some.append(one)
-        octets += one.size
-    if some:
-        yield some
 
 
 def flags_of(mask: int, names: tuple[str, ...]) -> list[str]:
