@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from imapd.session.reply import Reply
@@ -26,41 +27,58 @@ _TURN = 2_048  # messages that nothing is said of, until others have their turn
 _ALIKE = 8  # messages from which on it pays to look whether they are alike
 
 
-class _Texts(dict[int, bytes]):
-    """Flag lists by mask, rendered when first asked for."""
+Form = Callable[[bytes], bytes]
 
-    def __init__(self, view: View, *, recent: bool) -> None:
+
+def _plainly(flags: bytes) -> bytes:
+    return flags
+
+
+class _Texts(dict[int, bytes]):
+    """Flag lists by mask in some form, rendered when first asked for."""
+
+    def __init__(self, view: View, form: Form, *, recent: bool) -> None:
         super().__init__()
         self._view = view
+        self._form = form
         self._recent = recent
 
     def __missing__(self, mask: int) -> bytes:
         # The mailbox may have got keywords since the last one.
-        text = flag_list(mask, self._view.mailbox.keywords, recent=self._recent)
-        self[mask] = text
+        flags = flag_list(mask, self._view.mailbox.keywords, recent=self._recent)
+        text = self[mask] = self._form(flags)
         return text
 
 
 class FlagTexts:
-    """Flag lists of a view's messages; made once per command."""
+    """Flag lists of a view's messages, parentheses included; made once per command.
+
+    ``form`` makes of each what `render` gives.
+    """
 
     __slots__ = ("_plain", "_recent", "_view")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, form: Form = _plainly) -> None:
         self._view = view
-        self._plain = _Texts(view, recent=False)
-        self._recent = _Texts(view, recent=True)
+        self._plain = _Texts(view, form, recent=False)
+        self._recent = _Texts(view, form, recent=True)
 
     def render(self, uids: Sequence[int], masks: Sequence[int]) -> list[bytes]:
-        """Render the flags of messages, parentheses included; ``uids`` ascend."""
-        recent = self._view.recent
+        """Render the flags of messages; ``uids`` ascend."""
+        recent, plain = self._view.recent, self._plain.__getitem__
         if not uids or not recent or uids[-1] < recent[0][0] or uids[0] > recent[-1][1]:
-            return list(map(self._plain.__getitem__, masks))
-        is_recent = self._view.is_recent
-        return [
-            (self._recent if is_recent(uid) else self._plain)[mask]
-            for uid, mask in zip(uids, masks, strict=True)
-        ]
+            return list(map(plain, masks))
+        found: list[bytes] = []
+        end = 0
+        for low, high in recent[bisect_left(recent, uids[0], key=itemgetter(1)) :]:
+            if end == len(uids) or low > uids[-1]:
+                break
+            start = bisect_left(uids, low, end)
+            found += map(plain, masks[end:start])
+            end = bisect_right(uids, high, start)
+            found += map(self._recent.__getitem__, masks[start:end])
+        found += map(plain, masks[end:])
+        return found
 
 
 class _Lines:
@@ -68,14 +86,16 @@ class _Lines:
 
     def __init__(self, view: View, *, with_uid: bool) -> None:
         self._view = view
-        self._texts = FlagTexts(view)
         self._telling = telling = view.telling
         # RFC 7162 §3.2.4: UID and MODSEQ go together.
         self._with_uid = (
             with_uid or telling.modseqs or telling.uids
         ) and not telling.uid_only
-        self._loud = self._line(b"FLAGS %b")
+        self._loud = FlagTexts(view, self._loudly)
         self._silent = self._line(b"")
+
+    def _loudly(self, flags: bytes) -> bytes:
+        return self._line(b"FLAGS " + flags.replace(b"%", b"%%"))
 
     def _line(self, flags: bytes) -> bytes:
         items = [
@@ -95,45 +115,33 @@ class _Lines:
         modseqs: Sequence[int],
         loud: Collection[int] | None,
     ) -> bytes:
-        """Render a batch, by one ``%`` unless only some are silent."""
-        quiet = [False] if loud is None else [uid not in loud for uid in uids]
-        if not self._with_uid and not modseqs and not any(quiet):
-            lines = self._alike(uids, masks)
-            if lines is not None:
-                return lines
-        names: list[Sequence[object]] = [self._view.names(uids)]
-        if self._with_uid:
-            names.append(uids)
-        flags = [] if all(quiet) else [self._texts.render(uids, masks)]
-        ends = [modseqs] if self._telling.modseqs else []
-        values = zip(*names, *flags, *ends, strict=True)
-        if all(quiet) or not any(quiet):
-            line = self._silent if all(quiet) else self._loud
-            return (line * len(uids)) % tuple(chain.from_iterable(values))
-        place = len(names)
-        return b"".join(
-            [
-                self._silent % (*row[:place], *row[place + 1 :])
-                if silently
-                else self._loud % row
-                for silently, row in zip(quiet, values, strict=True)
-            ]
-        )
+        """Render a batch, by one ``%`` of numbers alone: flags are in the template."""
+        lines = self._loud.render(uids, masks)
+        if loud is not None:
+            pairs = zip(uids, lines, strict=True)
+            lines = [line if uid in loud else self._silent for uid, line in pairs]
+        names = self._view.names(uids)
+        columns = [names, uids] if self._with_uid else [names]
+        if self._telling.modseqs:
+            columns.append(modseqs)
+        if len(columns) > 1:
+            numbers = tuple(chain.from_iterable(zip(*columns, strict=True)))
+        elif len(lines) >= _ALIKE and lines.count(lines[0]) == len(lines):
+            return _alike(lines[0], names)
+        else:
+            numbers = tuple(names)
+        return b"".join(lines) % numbers
 
-    def _alike(self, uids: Sequence[int], masks: Sequence[int]) -> bytes | None:
-        """Render messages with the same flags; None if they are not, or few.
 
-        Python writes a list of numbers ten times faster than it formats lines, and
-        what is between the numbers is replaced at once.
-        """
-        if len(uids) < _ALIKE or masks.count(masks[0]) != len(masks):
-            return None
-        texts = self._texts.render(uids, masks)
-        if texts.count(texts[0]) != len(texts):
-            return None  # some are \\Recent
-        head, end = (self._loud % (0, texts[0])).split(b"0", 1)
-        numbers = repr(list(self._view.names(uids))).encode("ascii")
-        return head + numbers[1:-1].replace(b", ", end + head) + end
+def _alike(line: bytes, names: Sequence[int]) -> bytes:
+    """Render the same line with another number each.
+
+    Python writes a list of numbers ten times faster than it formats lines, and what
+    is between the numbers is replaced at once.
+    """
+    head, end = (line % 0).split(b"0", 1)
+    numbers = repr(list(names)).encode("ascii")
+    return head + numbers[1:-1].replace(b", ", end + head) + end
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,10 +194,6 @@ class View:
         """UID ranges that are \\Recent in this session, ascending."""
         return self._recent
 
-    def is_recent(self, uid: int) -> bool:
-        """Tell whether a message carries \\Recent here (RFC 3501 §2.3.2)."""
-        return any(low <= uid <= high for low, high in self._recent)
-
     def count_recent(self) -> int:
         """Count the \\Recent messages of the view."""
         return sum(

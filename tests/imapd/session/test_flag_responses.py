@@ -15,6 +15,10 @@ def view_of(world: World) -> View:
     return View(cast("Any", MemoryMailbox(world, world.box("INBOX"))))
 
 
+def quiet() -> Reply:
+    return Reply(cast("Any", Wire()))
+
+
 def test_recent_is_shown_where_it_is_and_nowhere_else():
     made = World()
     box = made.box("INBOX")
@@ -29,6 +33,41 @@ def test_recent_is_shown_where_it_is_and_nowhere_else():
         b"(\\Recent)",
     ]
     assert texts.render([], []) == []
+
+
+def test_recent_is_shown_in_each_of_several_ranges():
+    """As a session has them that shares a mailbox's new mail with another."""
+    made = World()
+    box = made.box("INBOX")
+    view = view_of(made)
+    for others in (False, True, False, False, True, True, False):
+        box.add(b"x")
+        if others:
+            box.claimed = box.uidnext - 1
+        else:
+            InlineRuntime().run(view.tell(quiet(), removals=True, with_uid=False))
+    assert view.recent == [(1, 1), (3, 4), (7, 7)]
+    texts = FlagTexts(view)
+    for low in range(1, 8):
+        for high in range(low, 8):
+            some = range(low, high + 1)
+            shown = texts.render(some, [0] * len(some))
+            known = [b"(\\Recent)" if uid in (1, 3, 4, 7) else b"()" for uid in some]
+            assert shown == known
+    assert texts.render([2, 4, 6], [0, 0, SEEN]) == [b"()", b"(\\Recent)", b"(\\Seen)"]
+
+
+def test_a_keyword_is_no_template():
+    made = World()
+    box = made.box("INBOX")
+    box.add(b"x")
+    box.claimed = 1
+    box.rows[1].mask = box.mask(["100%d"])
+    view, wire = view_of(made), Wire()
+    reply = Reply(cast("Any", wire))
+    InlineRuntime().run(tell_flags(view, reply, [1], with_uid=True))
+    reply.flush()
+    assert wire.writes == [b"* 1 FETCH (UID 1 FLAGS (100%d))\r\n"]
 
 
 def test_keywords_that_came_in_between_are_known():

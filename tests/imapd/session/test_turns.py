@@ -94,6 +94,18 @@ def test_who_changes_everything_alone_looks_at_no_message(world, turns):
     assert many < few + 4 * MANY  # what each batch of 512 costs
 
 
+def test_flags_of_new_messages_are_told_as_cheaply(world, monkeypatch):
+    session = world.session(mailbox=b"INBOX")
+    session.ok(b"COPY 1:* Sent")
+    session.ok(b"SELECT Sent")
+    turns = taken_in_hand(world, monkeypatch)
+    said(session, turns, b"STORE 1:64 +FLAGS (\\Seen)")
+    said(session, turns, b"STORE 65:512 +FLAGS (\\Seen)")
+    few = sum(said(session, turns, b"STORE 1:65 +FLAGS (other)"))
+    many = sum(said(session, turns, b"STORE 1:* +FLAGS (other)"))
+    assert many < few + 4 * MANY  # they are \\Recent, and not alike
+
+
 def test_refusals_are_found_and_told_in_turns(world, turns):
     one, other = world.session(mailbox=b"INBOX"), world.session()
     other.ok(b"SELECT INBOX (CONDSTORE)")
