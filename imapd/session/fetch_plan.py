@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
+from typing import Any
 
 from imapd.session.context import Context
 from imapd.session.plugs import (
@@ -145,18 +146,24 @@ class Plan:
             if not mask & SEEN and place not in left_out
         ]
 
-    def _pieces(
-        self, columns: Sequence[Iterable[object]]
-    ) -> Iterator[tuple[Piece, ...]]:
-        """Put each message together, blobs apart."""
-        for name, *values in zip(*columns, strict=True):
-            pieces: list[Piece] = [self.start % name]
-            for rendering, value in zip(self.renderings, values, strict=True):
-                if isinstance(value, Literal | Derived | Converted):
-                    pieces.append(rendering.name + b" ")
-                    pieces.append(value)
-                else:
-                    pieces.append(rendering.template % value)
-                pieces.append(b" ")
-            pieces[-1] = b")\r\n"
-            yield tuple(pieces)
+    def _pieces(self, columns: Sequence[Iterable[Any]]) -> Iterator[tuple[Piece, ...]]:
+        """Put each message together: ready octets, between them what blobs have."""
+        streams: list[Iterable[Piece]] = []
+        template, ready = self.start, [columns[0]]
+        for rendering, values in zip(self.renderings, columns[1:], strict=True):
+            if rendering.reads_blobs:
+                template += rendering.template.removesuffix(b"%b")
+                streams += (_filled(template, ready), values)
+                template, ready = b" ", []
+            else:
+                template += rendering.template + b" "
+                ready.append(values)
+        streams.append(_filled(template[:-1] + b")\r\n", ready))
+        return zip(*streams, strict=False)
+
+
+def _filled(template: bytes, columns: Sequence[Iterable[Any]]) -> Iterable[bytes]:
+    """Give the template with each row of columns; without any, the same for ever."""
+    if not columns:
+        return repeat(template % ())
+    return map(template.__mod__, zip(*columns, strict=True))

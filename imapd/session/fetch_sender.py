@@ -19,7 +19,7 @@ from imapd.session.context import Context
 from imapd.session.faults import ConnectionGone
 from imapd.session.fetch_plan import Answers, Piece, Plan
 from imapd.session.plugs import Converted, Derived, Literal
-from imapd.session.reply import CHUNK
+from imapd.session.reply import CHUNK, Buffer
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound, StoreError, UnknownEncoding
 from mailstore.lanes import Pool, in_pool
@@ -73,10 +73,46 @@ class Sender:
         """
         await self._send_rows(answers.rows)
         left_out = []
+        reply = self._context.reply
         for place, message in enumerate(answers.messages):
-            if not await self._send_message(message):
+            ready = self._at_hand(message)
+            if ready is not None:
+                size = sum(map(len, ready))
+                reply.write_all(ready, size)
+                self._written += size
+                if self._written >= CHUNK:
+                    self._written -= CHUNK
+                    await reply.pace()
+            elif not await self._send_message(message):
                 left_out.append(place)
         return frozenset(left_out)
+
+    def _at_hand(self, message: Iterable[Piece]) -> list[Buffer] | None:
+        """Read a small message's answer at once; None if there is more to it."""
+        read, left = self._context.selected.mailbox.octets, CHUNK
+        ready: list[Buffer] = []
+        for piece in message:
+            if isinstance(piece, bytes):
+                left -= len(piece)
+                ready.append(piece)
+                continue
+            left -= piece.length
+            data = read(piece.ref, piece.start, piece.length) if left >= 0 else None
+            if data is None:
+                return None
+            if not isinstance(piece, Literal):
+                try:
+                    data = _made(piece, bytes(data))
+                except StoreError:
+                    return None  # what it is shows on the way for all others
+                left -= len(data)
+            elif piece.replace_nul:
+                ready.append(b"{%d}\r\n" % piece.length)
+                data = bytes(data).replace(b"\x00", b"\x80")
+            else:
+                ready.append(b"{%d}\r\n" % piece.length)
+            ready.append(data)
+        return ready if left >= 0 else None
 
     async def _send_rows(self, rows: Iterable[bytes]) -> None:
         """Send ready responses, a chunk of them at once."""
@@ -229,6 +265,16 @@ def _octets(readers: Readers, piece: Converted) -> Iterator[bytes]:
     for start in range(0, piece.length, CHUNK):
         count = min(CHUNK, piece.length - start)
         yield _read(readers, piece, piece.start + start, count)
+
+
+def _made(piece: Derived | Converted, octets: bytes) -> bytes:
+    """Make a value of all of its octets. Raises store errors."""
+    if isinstance(piece, Derived):
+        return piece.render(octets)
+    data = b"".join(piece.pieces((octets,)))
+    if piece.size_only:
+        return b"%d" % len(data)
+    return _literal_head(len(data), 0 in data) + data
 
 
 def _literal_head(size: int, has_nul: bool) -> bytes:

@@ -21,7 +21,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from imapd.session.faults import No
 from imapd.wire.cursor import Cursor
@@ -55,8 +55,7 @@ class FetchEnvironment(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A literal of an answer whose octets are read from the blob while it is sent.
 
     ``start`` and ``length`` are octets of the stored message named by ``ref``. With

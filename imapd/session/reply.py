@@ -6,11 +6,12 @@ between its batches, so that a slow client costs memory for one chunk only.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from imapd.session.credentials import Channel
 
+Buffer = bytes | memoryview
 CHUNK = 65_536
 LITTLE = 4_096  # octets that wait for the tagged reply
 
@@ -88,7 +89,7 @@ class Reply:
     ) -> None:
         self._transport = transport
         self._others = others or _nobody
-        self._pending: list[bytes] = []
+        self._pending: list[Buffer] = []
         self._size = 0
         self.octets = 0  # handed over so far, for the log
 
@@ -97,12 +98,30 @@ class Reply:
         self._pending.append(data)
         self._size += len(data)
         if self._size >= CHUNK:
-            # A chunk and a bit would be two calls of the system.
-            gathered = b"".join(self._pending)
-            whole = len(gathered) - len(gathered) % CHUNK
-            rest = gathered[whole:]
-            self._pending, self._size = [rest] if rest else [], len(rest)
-            self._hand_over(gathered[:whole])
+            self._hand_over_chunks()
+
+    def write_all(self, pieces: Iterable[Buffer], size: int) -> None:
+        """Add pieces in order, of ``size`` octets together."""
+        self._pending += pieces
+        self._size += size
+        if self._size >= CHUNK:
+            self._hand_over_chunks()
+
+    def _hand_over_chunks(self) -> None:
+        """Hand over whole chunks: one and a bit would be two calls of the system."""
+        rest = self._size % CHUNK
+        kept: list[Buffer] = []
+        while rest:
+            last = self._pending.pop()
+            if len(last) > rest:
+                # The pieces are joined once, and cut where that copies least.
+                self._pending.append(memoryview(last)[:-rest])
+                last = last[-rest:]
+            kept.append(last)
+            rest -= len(last)
+        whole = b"".join(self._pending)
+        self._pending, self._size = kept[::-1], self._size % CHUNK
+        self._hand_over(whole)
 
     def untagged(self, line: bytes) -> None:
         """Add ``* line``."""
@@ -117,7 +136,7 @@ class Reply:
         """Hand over what was gathered."""
         if not self._pending:
             return
-        data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        data = b"".join(self._pending)
         self._pending.clear()
         self._size = 0
         self._hand_over(data)

@@ -5,6 +5,7 @@ them all whichever it writes with. It must not know mailboxes, rows or accounts.
 """
 
 from mailstore.blobs.filesystem import FileSystem, Folders, existing
+from mailstore.blobs.packs import Buffer, Known
 from mailstore.blobs.port import BlobEntry, StoredBlob
 from mailstore.blobs.reader import BlobReader
 from mailstore.blobs.spool import Spool
@@ -16,8 +17,10 @@ __all__ = [
     "BlobReader",
     "BlobStore",
     "BlobWriter",
+    "Buffer",
     "FileSystem",
     "Folders",
+    "Known",
     "Spool",
     "StoredBlob",
     "existing",

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mailstore.blobs.filesystem import FileSystem, Folders, store_error
 from mailstore.blobs.port import BlobEntry
@@ -24,6 +25,7 @@ from mailstore.blobs.segment import (
     RECORD_SIZE,
     file_head,
     has_mark,
+    is_marked,
     read_head,
     record,
     records,
@@ -33,8 +35,10 @@ from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Corrupt, NotFound, StoreError, Unavailable
 from mailstore.model import InternalDate
 
+Buffer = bytes | memoryview
 _ROLL = 64 * 2**20
 _MOST_OPEN = 32
+_NEAR = 4096  # octets of a record that cost less than another call of the system
 _REF = re.compile(r"pack:(\d{1,8}):(\d{1,10}):(\d{1,10})")
 _NAME = re.compile(r"(\d{8})\.pack")
 
@@ -47,6 +51,15 @@ class _Writing:
     fd: int
     end: int  # behind the last record
     synced: int  # behind the last durable one
+
+
+class Known(NamedTuple):
+    """A record that was verified: where it is, its message's length, its checksum."""
+
+    number: int
+    start: int
+    size: int
+    mark: int
 
 
 class Packs:
@@ -164,12 +177,49 @@ class Packs:
         """
         number, start, length = _parse(ref)
         file = self._segment(number)
-        if mark is not None and has_mark(file.fd, start, mark):
+        if mark is not None:
+            if not has_mark(file.fd, start, mark):
+                raise Corrupt(detail=f"{ref} is another record by now")
             return BlobReader(file, start + RECORD_SIZE, length - RECORD_SIZE)
         found = read_head(file.fd, start)
         if found.end - found.start != length:
             raise Corrupt(detail=f"{ref} has another length")
         return BlobReader(file, found.content, found.size, (found.head_crc, found.crc))
+
+    def verified(self, ref: str) -> tuple[Known, bytes]:
+        """Read a message as a whole, and compare it with its checksum.
+
+        Raises `NotFound`, `Corrupt`, `Unavailable`.
+        """
+        with self.open(ref) as reader:
+            data, mark = reader.verified(), reader.mark
+        assert mark is not None
+        number, start, length = _parse(ref)
+        return Known(number, start, length - RECORD_SIZE, mark), data
+
+    def read(self, known: Known, start: int, length: int) -> Buffer | None:
+        """Give octets of a message that was verified, all of them.
+
+        None: they can't be had, or another record is there; `open` tells why. Near the
+        record's head both are one call of the system.
+        """
+        number, at, size, mark = known
+        if start + length > size:
+            return None
+        skipped = RECORD_SIZE + start
+        try:
+            fd = self._segment(number).fd
+            if start > _NEAR:
+                data = os.pread(fd, length, at + skipped)
+                whole = len(data) == length and has_mark(fd, at, mark)
+                return data if whole else None
+            data = os.pread(fd, skipped + length, at)
+        except (OSError, StoreError):
+            return None
+        if len(data) < skipped + length or not is_marked(data, mark):
+            return None
+        # A view keeps the whole in memory as long as it is there itself.
+        return data[skipped:] if length < _NEAR else memoryview(data)[skipped:]
 
     def _segment(self, number: int) -> OpenFile:
         with self._lock:

@@ -58,7 +58,7 @@ class Engine(Protocol):
         """Open a blob. Raises `NotFound`, `Corrupt`, `Unavailable`.
 
         With the ``mark`` of a reader that was verified, that it still has this one is
-        looked at and no more.
+        looked at and no more: with another it is `Corrupt`.
         """
         ...
 

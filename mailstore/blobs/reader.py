@@ -7,7 +7,7 @@ import hashlib
 import mmap
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -100,8 +100,17 @@ class BlobReader:
 
     def verify(self) -> None:
         """Read everything and compare it with its checksum. Raises `Corrupt`."""
+        self._compare(self._pieces())
+
+    def verified(self) -> bytes:
+        """Give everything, compared with its checksum. Raises `Corrupt`."""
+        data = self.pread(0, self.size)
+        self._compare((data,))
+        return data
+
+    def _compare(self, pieces: Iterable[bytes]) -> None:
         crc, expected = self._crc or (0, None)
-        for piece in self._pieces():
+        for piece in pieces:
             crc = zlib.crc32(piece, crc)
         if expected is not None and crc != expected:
             raise Corrupt(detail="the checksum does not match")

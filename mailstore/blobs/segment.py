@@ -98,10 +98,16 @@ def read_head(fd: int, start: int) -> Record:
 def has_mark(fd: int, start: int, mark: int) -> bool:
     """Tell whether the record at a position has that checksum. Raises `Unavailable`."""
     try:
-        head = os.pread(fd, RECORD_SIZE, start)
+        return is_marked(os.pread(fd, RECORD_SIZE, start), mark)
     except OSError as error:
         raise Unavailable(detail=str(error)) from error
-    return head[_RECORD.size :] == _CRC.pack(mark) and head.startswith(_MAGIC)
+
+
+def is_marked(head: bytes, mark: int) -> bool:
+    """Tell whether octets begin with the head of a record that has that checksum."""
+    if len(head) < RECORD_SIZE or not head.startswith(_MAGIC):
+        return False
+    return bool(_CRC.unpack_from(head, _RECORD.size)[0] == mark)
 
 
 def records(fd: int, start: int = HEAD.size) -> Iterator[Record]:

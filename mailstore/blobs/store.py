@@ -97,6 +97,10 @@ class BlobStore:
         """
         return self._engine(ref).open(ref, mark)
 
+    def in_pack(self, ref: str) -> bool:
+        """Tell whether a reference is one of the packs."""
+        return ref.startswith("pack:")
+
     def delete(self, refs: Iterable[str]) -> None:
         """Give up blobs that no row names any more. Raises `Unavailable`."""
         for ref in refs:

@@ -16,11 +16,16 @@ is read but those of a path and of its elder siblings. Example: ``locate(packed,
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from functools import partial
 
 from mailstore.mime.scanner import Part
 
+Locator = Callable[[bytes], tuple[int, int] | None]
+
 _HEAD = struct.Struct("<BBHH")
 _RECORD = struct.Struct("<IIIHBBH")
+_ROOT = struct.Struct("<III")  # where the root's header, body and end are
 _VERSION = 1
 _HAS_NUL = 1
 _LEAF, _MULTIPART, _MESSAGE = range(3)
@@ -84,17 +89,14 @@ def locate(
     ``path`` are part numbers from 1, ``text`` is None, ``HEADER``, ``TEXT`` or
     ``MIME``; a header includes its blank line. None: there is no such section.
     """
+    if not path:
+        return _OF_MESSAGE.get(text, _nowhere)(packed)
     node = _find(packed, path)
     if node is None:
         return None
-    if not path:
-        if text is None:
-            return 0, node.end
-        if text == "MIME":
-            return None  # RFC 3501 §9: section-text comes behind a part number
-    elif text == "MIME":
+    if text == "MIME":
         return node.header, node.body - node.header
-    elif text is not None:
+    if text is not None:
         # RFC 3501 §6.4.5: HEADER and TEXT of a part are those of its message.
         if node.kind != _MESSAGE:
             return None
@@ -102,6 +104,39 @@ def locate(
     if text == "HEADER":
         return node.header, node.body - node.header
     return node.body, node.end - node.body
+
+
+def locator(path: tuple[int, ...], text: str | None) -> Locator:
+    """Give `locate` for one section of many messages."""
+    if path:
+        return partial(locate, path=path, text=text)
+    return _OF_MESSAGE.get(text, _nowhere)
+
+
+def _whole(packed: bytes) -> tuple[int, int]:
+    return 0, _ROOT.unpack_from(packed, _HEAD.size)[2]
+
+
+def _header(packed: bytes) -> tuple[int, int]:
+    begins, ends, _ = _ROOT.unpack_from(packed, _HEAD.size)
+    return begins, ends - begins
+
+
+def _body(packed: bytes) -> tuple[int, int]:
+    _, begins, ends = _ROOT.unpack_from(packed, _HEAD.size)
+    return begins, ends - begins
+
+
+def _nowhere(_: bytes) -> None:
+    # RFC 3501 §9: MIME comes behind a part number.
+    return None
+
+
+_OF_MESSAGE: dict[str | None, Locator] = {
+    None: _whole,
+    "HEADER": _header,
+    "TEXT": _body,
+}
 
 
 def encoding(packed: bytes, path: tuple[int, ...]) -> bytes | None:

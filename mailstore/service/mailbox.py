@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mailstore.blobs import BlobReader
+from mailstore.blobs import BlobReader, Buffer
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, NotFound, ReadOnly
 from mailstore.found import Found
@@ -255,14 +255,16 @@ class Mailbox:
         since = min(self._opened.told.values(), default=0)
         account = self._account
         other = account.surrogates if ascii_headers else None
-        reader, late = account.readers.event, account.late
-        return batches(
-            reader, self._state, since, uids, columns, late, surrogates=other
-        )
+        reader, state, late = account.readers.event, self._state, account.late
+        return batches(reader, state, since, uids, columns, late, surrogates=other)
 
     async def prove(self, ref: str) -> None:
         """Prove bytes as stored. Raises `Expunged`, `Corrupt`, `Unavailable`."""
         await self._account.late.proofs.prove(ref)
+
+    def octets(self, ref: str, start: int, length: int) -> Buffer | None:
+        """Give proved octets at once; None: `prove` and `blob` have to be asked."""
+        return self._account.late.proofs.read(ref, start, length)
 
     def blob(self, ref: str) -> BlobReader:
         """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""
@@ -279,10 +281,8 @@ class Mailbox:
         self._permit.check(Operation.READ)
         if has_thread(predicate):
             await self._account.late.linking.finish()
-        account = self._account
-        return await search(
-            account.searching, self._state, predicate, following, self._me
-        )
+        parts = self._account.searching
+        return await search(parts, self._state, predicate, following, self._me)
 
     async def relevancy(
         self,

@@ -8,10 +8,11 @@ in a file of its own is compared with its digest, a big one on a thread.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 
-from mailstore.blobs import BlobReader, BlobStore
-from mailstore.errors import Corrupt, Expunged, NotFound
+from mailstore.blobs import BlobReader, BlobStore, Buffer, Known
+from mailstore.errors import Corrupt, Expunged, NotFound, StoreError
 from mailstore.index import audit
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.service.readers import Readers
@@ -28,7 +29,9 @@ class Proofs:
         self._runtime = runtime
         self._readers = readers
         self._blobs = blobs
-        self._proved: OrderedDict[str, int | None] = OrderedDict()  # and their marks
+        # Where they are; None for those in files of their own.
+        self._proved: OrderedDict[str, Known | None] = OrderedDict()
+        self._doubted: set[str] = set()  # that were another record than before
 
     async def prove(self, ref: str) -> None:
         """Read bytes, unless that was done.
@@ -39,6 +42,9 @@ class Proofs:
         if ref in self._proved:
             return
         try:
+            if self._blobs.in_pack(ref):
+                self._prove_record(ref)
+                return
             reader = self._blobs.open(ref)
         except NotFound as error:
             if audit.digest_of_blob(self._readers.event, ref) is None:
@@ -47,7 +53,27 @@ class Proofs:
             raise Corrupt(detail=str(error)) from error
         with reader:
             await self._compare(reader, ref)
-        self._proved[ref] = reader.mark
+        self._remember(ref, None)
+
+    def _prove_record(self, ref: str) -> None:
+        known, data = self._blobs.packs.verified(ref)
+        if ref in self._doubted:
+            # The number of a segment that was removed may be given anew. A whole
+            # record is no proof then: it must be the one that the row means.
+            wanted = audit.digest_of_blob(self._readers.event, ref)
+            if wanted is None:
+                raise Expunged(detail=f"{ref} has no row any more")
+            if hashlib.sha256(data).digest() != wanted:
+                raise Corrupt(detail=f"{ref} is not what was stored")
+            self._doubted.discard(ref)
+        self._remember(ref, known)
+
+    def _doubt(self, ref: str) -> None:
+        if self._proved.pop(ref, None) is not None:
+            self._doubted.add(ref)
+
+    def _remember(self, ref: str, known: Known | None) -> None:
+        self._proved[ref] = known
         if len(self._proved) > _REMEMBERED:
             self._proved.popitem(last=False)
 
@@ -56,12 +82,42 @@ class Proofs:
 
         Raises `NotFound`, `Corrupt`, `Unavailable`.
         """
-        return self._blobs.open(ref, self._proved.get(ref))
+        known = self._proved.get(ref)
+        try:
+            return self._blobs.open(ref, None if known is None else known.mark)
+        except Corrupt:
+            self._doubt(ref)
+            raise
+
+    def read(self, ref: str, start: int, length: int) -> Buffer | None:
+        """Give proved octets of a message at once, all of them.
+
+        None when it is not as simple as that: `prove` and `open` tell what is.
+        """
+        try:
+            known = self._proved[ref]
+        except KeyError:
+            return self._read_first(ref, start, length)
+        if known is None:
+            return None
+        found = self._blobs.packs.read(known, start, length)
+        if found is None and start + length <= known.size:
+            self._doubt(ref)
+        return found
+
+    def _read_first(self, ref: str, start: int, length: int) -> Buffer | None:
+        """Prove what is read, in one."""
+        if ref in self._doubted or not self._blobs.in_pack(ref):
+            return None
+        try:
+            known, whole = self._blobs.packs.verified(ref)
+        except StoreError:
+            return None
+        self._remember(ref, known)
+        end = start + length
+        return whole[start:end] if end <= len(whole) else None
 
     async def _compare(self, reader: BlobReader, ref: str) -> None:
-        if reader.has_checksum:
-            reader.verify()
-            return
         wanted = audit.digest_of_blob(self._readers.event, ref)
         if wanted is None:
             return  # its row was purged, or moved by a compaction, just now

@@ -37,7 +37,7 @@ from imapd.wire.dates import render_date_time
 from mailstore.mime.bodystructure import body, leaves
 from mailstore.mime.header import select_fields
 from mailstore.mime.packed import PackedFields
-from mailstore.mime.sections import contains_nul, locate
+from mailstore.mime.sections import Locator, contains_nul, locate, locator
 from mailstore.model import Batch, Column
 
 Value = bytes | Literal | Derived
@@ -165,17 +165,17 @@ def _compile_section(name: bytes, section: Section, part: Partial | None) -> Ren
     if section.text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
         values: Values = _FieldValues(section, part)
     else:
-        values = partial(_octets, section, part)
+        text = None if section.text is None else section.text.value
+        values = partial(_octets, locator(section.path, text), part)
     return Rendering(name, values, reads_blobs=True)
 
 
-def _octets(section: Section, part: Partial | None, batch: Batch) -> list[Value]:
+def _octets(find: Locator, part: Partial | None, batch: Batch) -> list[Value]:
     """Give the ranges of a section that is sent as it is stored."""
-    text = None if section.text is None else section.text.value
     found: list[Value] = []
     columns = batch.columns
     for ref, parts in zip(columns[Column.BLOB], columns[Column.PARTS], strict=True):
-        place = locate(parts, section.path, text)
+        place = find(parts)
         if place is None:
             found.append(b"NIL")
             continue

@@ -60,7 +60,7 @@ def test_what_is_in_a_blob_is_a_piece_apart():
     plan = plan_of(peer, PEEK, UID)
     answers = plan.render(batch_of(peer, plan), [1])
     assert list(answers.messages) == [
-        (b"* 1 FETCH (", b"BODY[] ", Literal("blob-1", 0, 3), b" ", b"UID 1", b")\r\n")
+        (b"* 1 FETCH (BODY[] ", Literal("blob-1", 0, 3), b" UID 1)\r\n")
     ]
 
 

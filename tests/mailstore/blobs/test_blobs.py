@@ -61,6 +61,25 @@ def test_what_was_added_is_read(blobs, data):
             assert bytes(whole) == data
 
 
+def test_what_was_verified_is_read_from_where_it_is(tmp_path):
+    blobs = open_blobs(tmp_path / "blobs", "packs")
+    data = bytes(range(256)) * 100
+    (ref, after) = add(blobs, data, b"after")
+    known, whole = blobs.packs.verified(ref)
+    assert whole == data
+    for start, length in [(0, 0), (0, 9), (0, len(data)), (4_096, 5), (4_097, 5_000)]:
+        found = blobs.packs.read(known, start, length)
+        assert found is not None
+        assert bytes(found) == data[start : start + length]
+    assert blobs.packs.read(known, 1, len(data)) is None
+    other, _ = blobs.packs.verified(after)
+    for start in (0, 5_000):
+        wrong = known._replace(mark=other.mark)
+        assert blobs.packs.read(wrong, start, 5) is None
+        assert blobs.packs.read(known._replace(number=7), start, 5) is None
+    blobs.close()
+
+
 def test_a_writer_takes_pieces(blobs):
     for pieces in ([b"ab", b"", b"c"], [b"y" * 700_000, b"z" * 700_000], []):
         writer = blobs.writer()
