@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from imapd.net.loop import Call, Loop
+from imapd.net.threads import Threads
 from mailstore.lanes import Future, Pool, Timer
 
 T = TypeVar("T")
@@ -150,8 +150,7 @@ class TwistedRuntime:
         self._calls = 0
         self._running = 0
         self._pools = {
-            pool: ThreadPoolExecutor(count, thread_name_prefix=pool.value)
-            for pool, count in threads.items()
+            pool: Threads(count, pool.value) for pool, count in threads.items()
         }
 
     def future(self) -> Future[Any]:
@@ -167,7 +166,7 @@ class TwistedRuntime:
             except BaseException as error:  # noqa: BLE001 - threads have no other place
                 self._report(error, f"{pool.value} lane")
 
-        self._pools[pool].submit(call)
+        self._pools[pool].start(call)
 
     def deliver(self, call: Callable[[], None]) -> None:
         """From any thread: run ``call`` on the event thread, soon and in order."""
@@ -234,4 +233,4 @@ class TwistedRuntime:
     def close(self) -> None:
         """Let the threads finish what they were given, then end them."""
         for pool in self._pools.values():
-            pool.shutdown(wait=True)
+            pool.close()
