@@ -4,7 +4,8 @@ A lane takes all jobs that wait and never delays one: what arrives while a group
 being committed forms the next group. For each group, on a thread:
 
 1. *prepare*: blobs are added, then synced once: no row points at unsynced bytes.
-   Meanwhile the database is free for small changes that are done at once;
+   Meanwhile the jobs look at what they brought, and the database is free for small
+   changes that are done at once;
 2. one transaction, each job in a savepoint, so that a job that fails undoes itself
    alone; ``synchronous=FULL`` if any job of the group promises durability;
 3. one delivery to the event thread: memory, notices, then the answers.
@@ -20,15 +21,16 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from mailstore import marks
+from mailstore.beside import Beside
 from mailstore.blobs import BlobStore
 from mailstore.boot import boot_id
-from mailstore.changes import actor
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, DiskFull, StoreError, Unavailable
+from mailstore.group import Group, Waiting
 from mailstore.index import upkeep
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
@@ -53,7 +55,7 @@ class Outcome(Generic[T_co]):
 
 
 class Job(Protocol[T_co]):
-    """A piece of writing. Both methods run on the lane's thread."""
+    """A piece of writing. `prepare` and `run` run on the lane's thread."""
 
     @property
     def durable(self) -> bool:
@@ -67,6 +69,13 @@ class Job(Protocol[T_co]):
 
     def prepare(self, blobs: BlobStore) -> bool:
         """Add blobs; True if there were any. Runs before the transaction."""
+        ...
+
+    def look(self) -> None:
+        """Compute what `run` needs to know of blobs that were added.
+
+        While they are being synced, on any thread; it must not add any.
+        """
         ...
 
     def run(self, database: Database) -> Outcome[T_co]:
@@ -85,6 +94,9 @@ class Simple(Generic[T]):
     def prepare(self, blobs: BlobStore) -> bool:  # noqa: ARG002
         """Nothing to add."""
         return False
+
+    def look(self) -> None:
+        """Nothing to look at."""
 
     def run(self, database: Database) -> Outcome[T]:
         """Do it."""
@@ -114,39 +126,6 @@ class Rules:
 _NO_RULES = Rules()
 
 
-@dataclass(slots=True)
-class _Waiting:
-    job: Job[Any]
-    future: Future[Any]
-    by: object | None = field(default_factory=actor.get)
-    outcome: Outcome[Any] | None = None
-    error: BaseException | None = None
-
-
-@dataclass(slots=True)
-class _Group:
-    waiting: list[_Waiting]
-    committed: bool = False
-    with_blobs: list[_Waiting] = field(default_factory=list)
-
-    def alive(self) -> list[_Waiting]:
-        return [one for one in self.waiting if one.error is None]
-
-    def without_blobs(self) -> list[_Waiting]:
-        return [one for one in self.waiting if one not in self.with_blobs]
-
-    def forgive(self) -> None:
-        """Let what failed for want of room be tried again."""
-        for one in self.without_blobs():
-            if isinstance(one.error, DiskFull):
-                one.error = None
-
-    def fail(self, which: Sequence[_Waiting], error: BaseException) -> None:
-        for one in which:
-            if one.error is None:
-                one.error, one.outcome = error, None
-
-
 class Lane:
     """Runs one account's jobs. `submit` belongs to the event thread.
 
@@ -174,7 +153,7 @@ class Lane:
         self._durable_flags = durable_flags
         self._make_room = make_room
         self._lock = threading.Lock()
-        self._queue: list[_Waiting] = []
+        self._queue: list[Waiting] = []
         self._working = False
         self._idle = threading.Condition(self._lock)
         # One thread at a time uses the database; the lane's waits for its turn.
@@ -211,7 +190,7 @@ class Lane:
             future.fail(Unavailable("the mail store is shutting down"))
             return future
         with self._lock:
-            self._queue.append(_Waiting(job, future))
+            self._queue.append(Waiting(job, future))
             start = not self._working
             self._working = True
         if start:
@@ -248,7 +227,7 @@ class Lane:
         if not mine:
             return self.submit(job)
         future: Future[T] = self._runtime.future()
-        group = _Group([_Waiting(job, future)])
+        group = Group([Waiting(job, future)])
         try:
             with self._database.without_waiting():
                 self._attempt(self._change, group)
@@ -285,7 +264,7 @@ class Lane:
 
     def _work(self) -> None:
         with self._lock:
-            group = _Group(self._queue)
+            group = Group(self._queue)
             self._queue = []
         self._attempt(self._prepare, group)
         with self._turn():
@@ -323,13 +302,13 @@ class Lane:
             self._in_use = False
             self._idle.notify_all()
 
-    def _attempt(self, step: Callable[[_Group], None], group: _Group) -> None:
+    def _attempt(self, step: Callable[[Group], None], group: Group) -> None:
         try:
             step(group)
         except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
             group.fail(group.waiting, error)
 
-    def _change(self, group: _Group) -> None:
+    def _change(self, group: Group) -> None:
         """Run a group's jobs; whose turn it is calls it."""
         if not group.alive():
             return
@@ -343,7 +322,7 @@ class Lane:
                 group.forgive()
                 self._commit(group)
 
-    def _commit(self, group: _Group) -> None:
+    def _commit(self, group: Group) -> None:
         jobs = group.alive()
         if not jobs:
             return
@@ -365,7 +344,7 @@ class Lane:
         self._marked = self._marked or not durable
         self._unsynced = not durable
 
-    def _prepare(self, group: _Group) -> None:
+    def _prepare(self, group: Group) -> None:
         if self._wounded:
             with self._turn():
                 self._heal()
@@ -377,14 +356,17 @@ class Lane:
                 one.error = error
         if not group.with_blobs:
             return
+        looking = Beside(self._runtime, group.look)
         try:
             self._blobs.sync()
         except StoreError as error:
             group.fail(group.with_blobs, error)
             self._blobs.rollback()
+        finally:
+            looking.finish()
         reached(CrashPoint.BLOBS_DURABLE)
 
-    def _run_jobs(self, jobs: Sequence[_Waiting]) -> None:
+    def _run_jobs(self, jobs: Sequence[Waiting]) -> None:
         for one in jobs:
             try:
                 if len(jobs) == 1:
@@ -406,7 +388,7 @@ class Lane:
         more = self._rules.follow(self._database, outcome.deltas)
         return replace(outcome, deltas=(*outcome.deltas, *more)) if more else outcome
 
-    def _announce(self, jobs: Sequence[_Waiting]) -> None:
+    def _announce(self, jobs: Sequence[Waiting]) -> None:
         """Note what memory will hear of, before others can read it."""
         with self._lock:
             for one in jobs:
@@ -460,7 +442,7 @@ class Lane:
 
     # -- event thread again
 
-    def _finish(self, group: _Group) -> None:
+    def _finish(self, group: Group) -> None:
         outcomes = [
             one.outcome if one.by is None else replace(one.outcome, by=one.by)
             for one in group.waiting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
@@ -25,6 +25,8 @@ from mailstore.mime.ingest import Ingested, ingest
 from mailstore.model import Arrival, How, InternalDate, MailboxId
 from mailstore.service.annotations import check_parts, parts_of
 from mailstore.writer import Outcome
+
+_MOST_OPEN = 16  # messages that are held open until they are looked at
 
 
 def _all_names(_: Database, __: str) -> None:
@@ -47,6 +49,17 @@ class Terms:
 
 
 ANY_TERMS = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """A message whose octets are stored, and that was not looked at yet."""
+
+    arrival: Arrival
+    date: InternalDate
+    stored: StoredBlob
+    data: Buffer
+    blobs: BlobStore
 
 
 class AppendJob:
@@ -77,27 +90,42 @@ class AppendJob:
         self._arrivals = arrivals
         self._now = int(now)
         self._most = most  # octets that a message may have
+        self._opened = ExitStack()  # what those have open that are added
+        self._added: list[_Added] = []
         self._new: list[NewMessage] = []
 
     def prepare(self, blobs: BlobStore) -> bool:
-        """Look at the messages and add them to the blobs."""
+        """Add the messages to the blobs."""
         for arrival in self._arrivals:
             if _has_nul(arrival):
                 raise InvalidContent
             if _size(arrival) > self._most:
                 raise TooBig
-        for given in self._arrivals:
-            arrival = _encode_nul(given, blobs)
-            date = arrival.internaldate or InternalDate(self._now)
-            seen, other = look(_content(arrival), blobs)
-            check_parts(parts_of(arrival.annotations), seen.parts)
-            stored = blobs.add(_content(arrival), date)
-            record = record_of(stored, seen, other)
-            flags = arrival.flags
-            if self._terms.whose is not None:
-                flags = self._terms.whose.shared(flags)
-            self._new.append(NewMessage(record, flags, date))
-        return bool(self._new)
+        with self._opened as opened:
+            for given in self._arrivals:
+                if len(self._added) == _MOST_OPEN:
+                    self.look()
+                arrival = _encode_nul(given, blobs)
+                content = _content(arrival)
+                data = opened.enter_context(_buffer(content))
+                date = arrival.internaldate or InternalDate(self._now)
+                stored = blobs.add(content, date)
+                self._added.append(_Added(arrival, date, stored, data, blobs))
+            self._opened = opened.pop_all()
+        return bool(self._arrivals)
+
+    def look(self) -> None:
+        """Find what the index keeps of the messages that were added."""
+        with self._opened:
+            for one in self._added:
+                seen, other = look_at(one.data, one.blobs)
+                check_parts(parts_of(one.arrival.annotations), seen.parts)
+                flags = one.arrival.flags
+                if self._terms.whose is not None:
+                    flags = self._terms.whose.shared(flags)
+                record = record_of(one.stored, seen, other)
+                self._new.append(NewMessage(record, flags, one.date))
+            self._added.clear()
 
     def run(self, database: Database) -> Outcome[Arrived]:
         """Insert the rows."""
@@ -153,6 +181,10 @@ def _content(arrival: Arrival) -> bytes | BlobWriter:
     raise TypeError("a message comes as bytes or from Account.admit")
 
 
+def _buffer(content: bytes | BlobWriter) -> AbstractContextManager[Buffer]:
+    return nullcontext(content) if isinstance(content, bytes) else content.buffer()
+
+
 def _size(arrival: Arrival) -> int:
     content = _content(arrival)
     return len(content) if isinstance(content, bytes) else content.size
@@ -181,11 +213,7 @@ def _encode_nul(arrival: Arrival, blobs: BlobStore) -> Arrival:
     size = _size(arrival)
     made = blobs.writer(size + size // 2)
     try:
-        with (
-            nullcontext(content)
-            if isinstance(content, bytes)
-            else content.buffer() as data
-        ):
+        with _buffer(content) as data:
             for piece in without_nul(data):
                 made.write(piece)
         made.check()
@@ -199,9 +227,7 @@ def look(
     content: bytes | BlobWriter, blobs: BlobStore
 ) -> tuple[Ingested, Surrogate | None]:
     """Look at a message, and at what clients see of it that read ASCII alone."""
-    with (
-        nullcontext(content) if isinstance(content, bytes) else content.buffer()
-    ) as data:
+    with _buffer(content) as data:
         return look_at(data, blobs)
 
 

@@ -90,6 +90,9 @@ class DeliveryJob:
         self._record = record_of(stored, seen, other)
         return True
 
+    def look(self) -> None:
+        """Nothing: the message was looked at for all its accounts."""
+
     def run(self, database: Database) -> Outcome[Delivered]:
         """Find the mailbox and insert the rows, if the message isn't there yet."""
         assert self._record is not None

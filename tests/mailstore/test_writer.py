@@ -199,6 +199,9 @@ def test_bytes_are_synced_before_rows(bench, monkeypatch):
             order.append("prepare")
             return True
 
+        def look(self):
+            pass
+
         def run(self, database):
             order.append("run")
             return Outcome(None)
@@ -219,6 +222,9 @@ def test_unsynced_bytes_get_no_row(bench, monkeypatch):
 
         def prepare(self, blobs):
             return True
+
+        def look(self):
+            pass
 
         def run(self, database):
             raise AssertionError("a row for bytes that may be lost")
@@ -370,6 +376,9 @@ class Mail:
     def prepare(self, blobs):
         self.ref = blobs.add(self.content, InternalDate(0))
         return True
+
+    def look(self):
+        pass
 
     def run(self, database):
         return subscribe("mail")(database)

@@ -1,0 +1,153 @@
+"""Messages that come: written first, looked at while they are being synced."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+import pytest
+
+from mailstore.blobs import FileSystem
+from mailstore.errors import NoSuchPart, Unavailable
+from mailstore.lanes import Pool
+from mailstore.model import AnnotationChange, AnnotationName, Arrival, Column
+from mailstore.service import arrivals
+from tests.mailstore.stores import OPTIONS, Clocked, Home
+
+
+class Disk(FileSystem):
+    """Notes what is done to blobs; its syncs may fail."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.broken = False
+
+    def write(self, fd: int, data: bytes, at: int) -> None:
+        super().write(fd, data, at)
+        self.done.append("write")
+
+    def sync(self, fd: int) -> None:
+        self.done.append("sync")
+        if self.broken:
+            raise Unavailable
+        super().sync(fd)
+
+
+class Full(Clocked):
+    """All threads that read have other work, for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queued: list[Any] = []
+
+    def start(self, pool, work):
+        if pool is Pool.READ:
+            self.queued.append(work)
+        else:
+            super().start(pool, work)
+
+
+@pytest.fixture
+def disk():
+    return Disk()
+
+
+@pytest.fixture
+def home(tmp_path, disk):
+    made = Home(tmp_path / "store", files=disk)
+    made.append("INBOX", message(0))  # makes the segment
+    disk.done.clear()
+    yield made
+    made.close()
+
+
+def message(number: int) -> bytes:
+    return b"Subject: number %d\r\n\r\nText\r\n" % number
+
+
+def subjects(home: Home) -> list[bytes]:
+    mailbox = home.open()
+    uids = range(1, len(mailbox.uids) + 1)
+    (batch,) = home.fetch(mailbox, uids, Column.ENVELOPE)
+    return [one.split(b'"')[1] for one in batch.columns[Column.ENVELOPE]]
+
+
+def looking(monkeypatch, call):
+    real = arrivals.look_at
+
+    def look_at(data, blobs):
+        call()
+        return real(data, blobs)
+
+    monkeypatch.setattr(arrivals, "look_at", look_at)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_octets_are_written_before_they_are_looked_at(home, disk, monkeypatch):
+    looking(monkeypatch, lambda: disk.done.append("look"))
+    home.append("INBOX", message(1), message(2))
+    assert disk.done == ["write", "write", "look", "look", "sync"]
+
+
+def test_what_no_thread_has_looked_at_is_looked_at_behind_the_sync(
+    home, disk, monkeypatch
+):
+    looking(monkeypatch, lambda: disk.done.append("look"))
+    home.account.lane._runtime = runtime = Full()
+    home.append("INBOX", message(1))
+    assert disk.done == ["write", "sync", "look"]
+    for late in runtime.queued:
+        late()
+    assert disk.done == ["write", "sync", "look"]
+    assert subjects(home) == [b"number 0", b"number 1"]
+
+
+def test_of_many_messages_few_are_open_at_once(tmp_path, monkeypatch):
+    """A thousand may come with one command, each in a file (RFC 3502)."""
+    home = Home(tmp_path / "store", dataclasses.replace(OPTIONS, blob_engine="files"))
+    most = [0]
+    looking(monkeypatch, lambda: most.append(open_files()))
+    home.append("INBOX", message(0))
+    before = open_files()
+
+    async def bring() -> None:
+        coming = []
+        for number in range(1, 70):
+            content = message(number)
+            sink = await home.account.admit("INBOX", len(content))
+            sink.write(content)
+            sink.finish()
+            coming.append(Arrival(sink))
+        await home.account.append("INBOX", coming)
+
+    home.run(bring())
+    assert max(most) <= before + 69 + 16  # those that are to be synced, mapped
+    assert open_files() <= before
+    assert subjects(home) == [b"number %d" % number for number in range(70)]
+    home.close()
+
+
+def test_a_message_that_is_refused_after_all_leaves_nothing(home):
+    before = open_files()
+    part = AnnotationChange(AnnotationName("/7/comment", private=True), b"x")
+    bad = Arrival(message(1), annotations=(part,))
+    for coming in ([bad], [Arrival(message(2)), bad]):
+        with pytest.raises(NoSuchPart):
+            home.run(home.account.append("INBOX", coming))
+    assert subjects(home) == [b"number 0"]
+    assert open_files() == before
+    home.append("INBOX", message(3))
+    assert subjects(home) == [b"number 0", b"number 3"]
+
+
+def test_a_message_that_was_not_synced_is_let_go(home, disk):
+    disk.broken = True
+    with pytest.raises(Unavailable):
+        home.append("INBOX", message(1))
+    disk.broken = False
+    home.append("INBOX", message(2))
+    assert subjects(home) == [b"number 0", b"number 2"]
