@@ -20,6 +20,11 @@ def runs(uids: Sequence[int], table: array[int]) -> Iterator[tuple[int, int, int
     """
     wanted = uids if isinstance(uids, array) else array("I", uids)
     count, end, at, low = len(wanted), len(table), 0, 0
+    if count == 1:  # as clients change flags
+        low = bisect_left(table, wanted[0])
+        if low < end and table[low] == wanted[0]:
+            yield low, low + 1, 0
+        return
     while at < count:
         low = bisect_left(table, wanted[at], low)
         if low == end:

@@ -245,15 +245,18 @@ class MailboxState:
         else:
             news = self._news(delta.changed)
             self._change_flags(delta.changed, delta.modseq)
-        self._remove(vanished)
-        added = NewColumns.of(delta.new) if delta.added is None else delta.added
-        self._add(added)
+        if vanished:
+            self._remove(vanished)
+        new: Sequence[int] = ()
+        if delta.new or delta.added is not None:
+            added = NewColumns.of(delta.new) if delta.added is None else delta.added
+            self._add(added)
+            new = added.uids
         self.uidnext = max(self.uidnext, delta.uidnext or 0)
         self.gone = self.gone or delta.gone
         if delta.modseq != self.modseq:
             self.modseq = delta.modseq
-            step = Step(delta.modseq, added.uids, news, vanished)
-            self._history.add(step)
+            self._history.add(Step(delta.modseq, new, news, vanished))
         return True
 
     def _news(self, changed: ChangedFlags) -> Sequence[int]:

@@ -300,7 +300,8 @@ class Lane:
     def _give_back(self) -> None:
         with self._idle:
             self._in_use = False
-            self._idle.notify_all()
+            if self._wanted:
+                self._idle.notify_all()
 
     def _attempt(self, step: Callable[[Group], None], group: Group) -> None:
         try:

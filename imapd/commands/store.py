@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
@@ -34,11 +35,12 @@ from imapd.session.storing import StoreItem, StoreRequest, tell_stored
 from imapd.session.view import View
 from imapd.syntax.flags import parse_flags, unparse_flags
 from imapd.syntax.sequence import NumberSet, UidSet
-from imapd.wire.cursor import Cursor
+from imapd.wire.cursor import Cursor, Malformed
 from mailstore.model import FlagChange, FlagOperation, Stored
 
 _FLAGS = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?![^ ])", re.IGNORECASE)
 _NAME = re.compile(rb"[+-]?[A-Za-z][A-Za-z0-9.-]{0,63}")
+_USUAL = 128  # octets of an item that is worth remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,43 @@ def parse(numbers: type[NumberSet], cursor: Cursor, registry: Registry) -> Store
 
 
 def _parse_item(cursor: Cursor, registry: Registry) -> StoreItem:
+    text = cursor.peek(_USUAL + 1)
+    usual = _usual_item(text) if len(text) <= _USUAL else None
+    if usual is None:
+        return _parse_any_item(cursor, registry)
+    cursor.at += len(text)
+    return usual
+
+
+@lru_cache(maxsize=256)
+def _usual_item(text: bytes) -> StoreFlags | None:
+    """Give FLAGS with its flags, if that is all of a text.
+
+    Clients say the same few again and again.
+    """
+    cursor = Cursor(text)
+    flags = cursor.match(_FLAGS)
+    if flags is None:
+        return None
+    try:
+        found = _parse_flags(cursor, flags)
+        cursor.end()
+    except Malformed:
+        return None  # which is told where it stands in the command
+    return found
+
+
+def _parse_flags(cursor: Cursor, flags: re.Match[bytes]) -> StoreFlags:
+    operation = FlagOperation(flags[1].upper().decode("ascii"))
+    cursor.sp()
+    change = FlagChange(operation, parse_flags(cursor))
+    return StoreFlags(change, flags[2] is not None)
+
+
+def _parse_any_item(cursor: Cursor, registry: Registry) -> StoreItem:
     flags = cursor.match(_FLAGS)
     if flags is not None:
-        operation = FlagOperation(flags[1].upper().decode("ascii"))
-        cursor.sp()
-        change = FlagChange(operation, parse_flags(cursor))
-        return StoreFlags(change, flags[2] is not None)
+        return _parse_flags(cursor, flags)
     start = cursor.at
     name = cursor.match(_NAME)
     spec = None

@@ -277,6 +277,10 @@ class View:
         changes = self.mailbox.changes(since, settled=self.settled)
         told = self._told
         self._told, self._own = [], 0
+        if since == changes.modseq and not self._held:
+            self.modseq = since  # all that happened is what it has asked for itself
+            self._settle(held=False)
+            return
         top = self._top
         new = changes.new[bisect_right(changes.new, top) :]
         self._held.update(self._among(changes.vanished))
@@ -294,10 +298,7 @@ class View:
                 self._unknown(changes.changed[at : at + _SLICE], told, top)
                 for at in range(0, len(changes.changed), _SLICE)
             )
-        if not self._held and not self._withheld:
-            self.settled = self.modseq
-        if self.telling.modseqs and (unsettled or self._withheld):
-            self._owed = True
+        self._settle(held=unsettled)
         if self.exists != before:
             self._claim_recent()
         for lines in removed:
@@ -314,6 +315,13 @@ class View:
             await tell_flags(self, reply, uids, with_uid=with_uid, known=True)
             if at + _SLICE < len(changed):
                 await reply.give_way()
+
+    def _settle(self, *, held: bool) -> None:
+        """Note up to where the client knows all; something may have been held."""
+        if not self._held and not self._withheld:
+            self.settled = self.modseq
+        if self.telling.modseqs and (held or self._withheld):
+            self._owed = True
 
     def _among(self, uids: Sequence[int]) -> Iterable[int]:
         """Give those of some UIDs that the view has."""

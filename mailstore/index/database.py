@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -233,25 +233,19 @@ class Database:
 
     # -- transactions
 
-    @contextmanager
-    def without_waiting(self) -> Iterator[None]:
+    def without_waiting(self) -> AbstractContextManager[None]:
         """Raise `Busy` at once, inside the block, when another process writes."""
-        self.connection.set_busy_timeout(0)
-        try:
-            yield
-        finally:
-            if self.is_open:
-                self.connection.set_busy_timeout(_BUSY_MS)
+        return _WithoutWaiting(self)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Write: all of the block is committed, or none of it.
 
         IMMEDIATE, so that what the block reads cannot change before it writes.
         """
-        self.execute("BEGIN IMMEDIATE")
+        return _Transaction(self)
+
+    def _commit(self) -> None:
         try:
-            yield
             self.execute("COMMIT")
             self._commits += 1
         except BaseException:
@@ -315,6 +309,40 @@ class Database:
         with contextlib.suppress(apsw.Error):
             # A checkpoint that fails has lost nothing: the log stays.
             self.connection.close(True)
+
+
+class _WithoutWaiting(AbstractContextManager[None]):
+    """What `Database.without_waiting` gives."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.connection.set_busy_timeout(0)
+
+    def __exit__(self, *_: object) -> None:
+        if self._database.is_open:
+            self._database.connection.set_busy_timeout(_BUSY_MS)
+
+
+class _Transaction(AbstractContextManager[None]):
+    """What `Database.transaction` gives; a generator would cost more than the rest."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._database._commit()  # noqa: SLF001 - one class in two
+        else:
+            self._database._roll_back("ROLLBACK")  # noqa: SLF001
 
 
 def migrations(schema: str) -> list[tuple[int, str]]:

@@ -25,7 +25,7 @@ from mailstore.index.records import (
     to_columns,
     to_mask,
 )
-from mailstore.index.selection import Selection
+from mailstore.index.selection import NOBODY, Selection
 from mailstore.model import (
     DELETED,
     FIRST_KEYWORD_BIT,
@@ -42,6 +42,7 @@ _LOW = (1 << LOW_BITS) - 1
 _ALL = (1 << FIRST_KEYWORD_BIT + MAX_KEYWORDS) - 1
 _PIECES = 256  # ranges of UIDs that memory sweeps by itself
 _FEW = 64  # UIDs whose rows are read and written one by one
+_Row = tuple[int, int, bytes | None, int]  # uid, flags, more, modseq
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,8 @@ class _Storing:
     failed: Sequence[int] = ()
     written: _Written = field(default_factory=_Written)
 
-    def rows(self, among: Selection, seen_at: int, since: _Since) -> None:
+    def rows(self, rows: Sequence[_Row], seen_at: int, since: _Since) -> None:
         """Change messages one by one; what was refused and is others' is noted."""
-        where, values = among.where(self.mailbox)
-        rows = self.database.all(
-            f"SELECT uid, flags, more, modseq FROM entry WHERE {where} ORDER BY uid",
-            values,
-        )
         failed = [uid for uid, flags, _, modseq in rows if since.refuses(flags, modseq)]
         refused = frozenset(failed)
         changed: list[tuple[int, int]] = []
@@ -265,24 +261,41 @@ def store_flags(
 
     Raises `NotFound` when the mailbox is gone, `TooMany` keywords.
     """
-    row = database.one(
-        "SELECT highestmodseq FROM mailbox WHERE id = ? AND name IS NOT NULL",
-        (mailbox,),
-    )
-    if row is None:
-        raise NotFound
+    few = among.at_most(_FEW)
+    base, rows = _read(database, mailbox, among if few else NOBODY)
     operation = change.operation
     mask, names = mask_of(
         database, mailbox, change.flags, allocate=operation is not FlagOperation.REMOVE
     )
     bits = _Bits.of(operation, mask, settable)
     since = _Since.of(unchanged_since, operation, mask)
-    storing = _Storing(database, mailbox, int(row[0]), bits)
-    if among.at_most(_FEW) or _is_wide(database, mailbox, bits):
-        storing.rows(among, seen_at, since)
+    storing = _Storing(database, mailbox, base, bits)
+    if few:
+        storing.rows(rows, seen_at, since)
+    elif _is_wide(database, mailbox, bits):
+        storing.rows(_read(database, mailbox, among)[1], seen_at, since)
     else:
         storing.swept(among, seen_at, since)
     return storing.done(seen_at, names)
+
+
+def _read(
+    database: Database, mailbox: MailboxId, among: Selection
+) -> tuple[int, list[_Row]]:
+    """Give a mailbox's mod-sequence, and rows of its messages; by one statement.
+
+    Raises `NotFound`.
+    """
+    where, values = among.where(mailbox)
+    rows = database.all(
+        "SELECT highestmodseq, uid, flags, more, modseq FROM mailbox"
+        f" LEFT JOIN entry ON {where}"
+        " WHERE mailbox.id = ? AND mailbox.name IS NOT NULL ORDER BY uid",
+        [*values, mailbox],
+    )
+    if not rows:
+        raise NotFound
+    return rows[0][0], [row[1:] for row in rows if row[1] is not None]
 
 
 def _is_wide(database: Database, mailbox: MailboxId, bits: _Bits) -> bool:

@@ -217,6 +217,11 @@ class Delta:
     person: str = ""
     private: Sequence[tuple[int, int]] = ()  # ascending
 
+    @property
+    def of_flags(self) -> bool:
+        """Whether flags of messages may have changed, and nothing else has."""
+        return not (self.new or self.added or self.vanished or self.gone)
+
 
 def to_columns(mask: int) -> tuple[int, bytes | None]:
     """Split a mask into the signed integer and the bitmap that a row holds."""

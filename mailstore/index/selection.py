@@ -59,3 +59,4 @@ class Selection:
 
 
 EVERYTHING = Selection(((1, 2**32 - 1),))
+NOBODY = Selection(((0, 0),))

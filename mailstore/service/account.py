@@ -432,7 +432,7 @@ class Account:
 
     def _delivered(self, outcomes: Sequence[Outcome[Any]]) -> None:
         """Memory, then notices: the answers follow when this returns."""
-        self.readers.wrote()
+        self.readers.wrote(flags_alone=all(map(_is_of_flags, outcomes)))
         for outcome in outcomes:
             if outcome.names_changed:
                 self._overview.renamed(outcome.by)
@@ -491,3 +491,10 @@ class Account:
         self.lane.close()
         self.readers.close()
         self.blobs.close()
+
+
+def _is_of_flags(outcome: Outcome[Any]) -> bool:
+    """Tell whether a commit was about flags of messages, and nothing else."""
+    if outcome.names_changed or not outcome.deltas:
+        return False
+    return all(one.of_flags for one in outcome.deltas)

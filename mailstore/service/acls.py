@@ -156,7 +156,7 @@ class PersonPermit:
 
     def rights(self) -> Right:
         """Give the rights."""
-        moment = self._account.readers.moment()
+        moment = self._account.readers.moment_of_rights()
         if moment != self._moment:
             self._rights, self._moment = self._reckoned(), moment
         return self._rights
