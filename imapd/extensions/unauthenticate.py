@@ -26,7 +26,8 @@ async def run(context: Context, _: Bare) -> Completed:
         context.stop_inflating()
         session.compressed = False
         context.reply.flush()
-        context.stop_deflating()  # the OK is the last that is compressed
+        context.reply.gathers = False
+        context.stop_deflating()  # the OK is the last that is compressed, by itself
     await context.log_out()
     return Completed("UNAUTHENTICATE completed")
 

@@ -25,6 +25,7 @@ from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
 from imapd.session.responses import status
 from imapd.session.state import Peer, SessionState
+from imapd.session.turns import Turns
 from imapd.session.watching import Moment, tell
 from imapd.wire.framing import (
     Frame,
@@ -40,7 +41,6 @@ from mailstore.lanes import Future, Timer, give_way
 from mailstore.model import Acting
 
 _numbers = itertools.count(1)
-_IN_A_ROW = 2
 
 
 def _frame_limits(limits: Limits, *, logged_in: bool) -> FrameLimits:
@@ -77,7 +77,6 @@ class Connection:
         self._running: tuple[str, float] | None = None  # the command, and since when
         self._octets = 0  # from the client
         self._bad = 0
-        self._in_a_row = 0  # commands answered without waiting for the client
         self._commands = 0
         self.session = SessionState(
             peer=peer,
@@ -91,6 +90,7 @@ class Connection:
             refers=bool(services.referrals),
         )
         self.reply = Reply(transport, partial(give_way, services.runtime))
+        self._turns = Turns(services.runtime, self.reply)
         self._context = Context(
             services=services,
             session=self.session,
@@ -243,7 +243,7 @@ class Connection:
                     await self._take_literal(event)
                 else:
                     await self._answer(event)
-                    await self._share_the_turn()
+                    await self._turns.share()
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:
@@ -294,16 +294,9 @@ class Connection:
         self._bad = 0
         self._services.log.event("logout", id=self.session.id, user=user)
 
-    async def _share_the_turn(self) -> None:
-        """Answer no more than a few commands at once: thousands may have come."""
-        self._in_a_row += 1
-        if self._in_a_row >= _IN_A_ROW:
-            self._in_a_row = 0
-            await give_way(self._services.runtime)
-
     async def _next_event(self) -> Frame | LiteralAnnounced:
         while (event := self._framer.next()) is None:
-            self._in_a_row = 0
+            self._turns.begin()
             self._resume_reading()
             if self.session.watch is not None and self._framer.resting:
                 await self._tell_between()
@@ -340,7 +333,7 @@ class Connection:
     def _resume_live(self) -> None:
         more, self._more = self._more, None
         if more is not None:
-            more.succeed(None)
+            self._turns.go_on(more)
 
     async def _answer(self, frame: Frame) -> None:
         self._context.arriving = None
@@ -352,6 +345,7 @@ class Connection:
         octets = self.reply.octets
         head = read_head(frame.text)
         self._note_running(head, began)
+        self._turns.answer(began, more=self._framer.buffered > 0)
         try:
             outcome = await run_frame(self._context, frame, head)
         finally:

@@ -222,4 +222,7 @@ def _finish(context: Context, outcome: Completed | Fault) -> None:
     language = context.session.telling.language
     text = response_text(outcome.text, outcome.code, language)
     context.reply.write(b"%b %b %b\r\n" % (context.tag, kind, text))
-    context.reply.flush()
+    if isinstance(outcome, Completed) and outcome.then is not None:
+        context.reply.flush()  # what follows may change how octets are sent
+    else:
+        context.reply.finish()

@@ -79,10 +79,20 @@ async def _nobody() -> None:
 class Reply:
     """Gathers response lines for one connection.
 
-    ``others`` lets the other sessions have the event thread for a moment.
+    ``others`` lets the other sessions have the event thread for a moment. While it
+    ``gathers``, whole answers wait for those to the commands that came behind, until
+    `release`.
     """
 
-    __slots__ = ("_others", "_pending", "_size", "_transport", "octets")
+    __slots__ = (
+        "_handed_over",
+        "_others",
+        "_pending",
+        "_size",
+        "_transport",
+        "_whole",
+        "gathers",
+    )
 
     def __init__(
         self, transport: Transport, others: Callable[[], Awaitable[None]] | None = None
@@ -91,7 +101,14 @@ class Reply:
         self._others = others or _nobody
         self._pending: list[Buffer] = []
         self._size = 0
-        self.octets = 0  # handed over so far, for the log
+        self._handed_over = 0
+        self._whole = False  # answers are here that wait for others
+        self.gathers = False
+
+    @property
+    def octets(self) -> int:
+        """How many were said so far."""
+        return self._handed_over + self._size
 
     def write(self, data: bytes) -> None:
         """Add ready bytes: whole response lines, or pieces of one in order."""
@@ -132,8 +149,21 @@ class Reply:
         self.write(b"+ %b\r\n" % text)
         self.flush()
 
+    def finish(self) -> None:
+        """An answer is whole: send it, or let it wait for the next one."""
+        if self.gathers:
+            self._whole = True
+        else:
+            self.flush()
+
+    def release(self) -> None:
+        """Send the answers that wait for others."""
+        if self._whole:
+            self.flush()
+
     def flush(self) -> None:
         """Hand over what was gathered."""
+        self._whole = False
         if not self._pending:
             return
         data = b"".join(self._pending)
@@ -142,7 +172,7 @@ class Reply:
         self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
-        self.octets += len(data)
+        self._handed_over += len(data)
         self._transport.write(data)
 
     async def pace(self) -> None:

@@ -126,6 +126,10 @@ class SteppingRuntime(InlineRuntime):
         finally:
             self._stepping = False
 
+    def _resume(self, call: Callable[[], None]) -> None:
+        """Have a coroutine go on whose future was resolved."""
+        self._soon(call)
+
     def _step(self, work: Coroutine[Any, Any, Any], context: Context) -> None:
         try:
             waited: SteppingFuture = work.send(None)
@@ -133,7 +137,7 @@ class SteppingRuntime(InlineRuntime):
             return
 
         def go_on() -> None:
-            self._soon(lambda: context.run(self._step, work, context))
+            self._resume(lambda: context.run(self._step, work, context))
 
         if waited.done():
             go_on()

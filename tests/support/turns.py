@@ -31,6 +31,11 @@ class Turns:
         world.runtime.deliver = self._waiting.append  # type: ignore[method-assign, assignment]
         world.runtime.start = self._beside  # type: ignore[method-assign]
 
+    @property
+    def count(self) -> int:
+        """How many instructions the running turn has taken."""
+        return self._count
+
     def pace(self, session: Session) -> None:
         """Let a session's client be fast, and its transport as `imapd.net` has it."""
         sent = [0]

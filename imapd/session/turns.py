@@ -1,0 +1,61 @@
+"""The turns that one connection gets of the event thread, to answer what came ahead.
+
+A client may send thousands of commands at once. Their answers are gathered as long as
+the turn lasts and leave together; then others have the loop. A turn ends after so many
+commands or so much time, behind the command during which it did.
+
+Invariant: a whole answer waits for nothing but the next commands of its turn. When one
+of them has to wait, for the store or for its client, what was gathered leaves at once.
+"""
+
+from __future__ import annotations
+
+from imapd.session.reply import Reply
+from mailstore.lanes import Future, Runtime
+
+COMMANDS = 16
+SECONDS = 0.0005
+
+
+class Turns:
+    """Parts the event thread between one connection and all others."""
+
+    __slots__ = ("_left", "_reply", "_runtime", "_until", "_within")
+
+    def __init__(self, runtime: Runtime, reply: Reply) -> None:
+        self._runtime = runtime
+        self._reply = reply
+        self._within = False  # `go_on` is on the stack: it sends what is gathered
+        self._left = COMMANDS
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """The client was waited for: what it sends now begins a turn."""
+        self._left = COMMANDS
+
+    def go_on(self, future: Future[None]) -> None:
+        """Have the session go on that waits for this, until it waits again."""
+        self._within = True
+        try:
+            future.succeed(None)
+        finally:
+            self._within = False
+            self._reply.release()
+
+    def answer(self, now: float, *, more: bool) -> None:
+        """Begin with one command; ``more`` has come behind it, whole or in part."""
+        if self._left == COMMANDS:
+            self._until = now + SECONDS
+        self._left -= 1
+        # Who goes on by itself, as behind a thread's work, has nobody to send for it.
+        self._reply.gathers = more and self._within
+
+    async def share(self) -> None:
+        """Let others have the loop, if the turn is over."""
+        if self._left > 0 and self._runtime.monotonic() < self._until:
+            return
+        self._left = COMMANDS
+        self._reply.release()
+        future: Future[None] = self._runtime.future()
+        self._runtime.deliver(lambda: self.go_on(future))
+        await future
