@@ -198,6 +198,6 @@ async def tell_flags(
             some, masks = [uid for uid, _ in rows], [mask for _, mask in rows]
         if some:
             reply.write(lines.render(some, masks, modseqs, loud))
-            await reply.ease()
+            await reply.pace()
         elif at % _TURN == _TURN - _BATCH:
-            await reply.give_way()
+            await reply.stand_aside()

@@ -13,7 +13,6 @@ from imapd.session.credentials import Channel
 
 Buffer = bytes | memoryview
 CHUNK = 65_536
-LITTLE = 4_096  # octets that wait for the tagged reply
 
 
 class Transport(Protocol):
@@ -192,15 +191,6 @@ class Reply:
         self.flush()
         if self._transport.crowded():
             await self._transport.room()
-
-    async def ease(self) -> None:
-        """Do as `room`, but let a little wait for more.
-
-        A line or two go out with the tagged reply, in one packet. Raises
-        `ConnectionGone`.
-        """
-        if self._size >= LITTLE or self._transport.crowded():
-            await self.room()
 
     async def give_way(self) -> None:
         """Hand over what was gathered, and let others have the event thread.

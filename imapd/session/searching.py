@@ -149,12 +149,9 @@ async def _tell_plainly(result: SearchResult) -> None:
     """Answer with numbers alone (RFC 3501 §7.2.5, RFC 5256 §4)."""
     reply = result.searching.context.reply
     reply.write(b"* " + result.searching.word)
-    long = False
     for piece in result.plain():
-        if long:
-            await reply.give_way()
         reply.write(piece)
-        long = len(piece) >= _LONG
+        await reply.pace()
     for name, value in await _data(result):
         reply.write(b" (%b %d)" % (name, value))
     reply.write(b"\r\n")
@@ -175,7 +172,7 @@ async def tell_esearch(result: SearchResult, correlator: bytes) -> None:
             reply.write(b" " + piece if first else piece)
             first = False
             if len(piece) >= _LONG:
-                await reply.give_way()
+                await reply.stand_aside()
     for name, value in await _data(result):
         reply.write(b" %b %d" % (name, value))
     reply.write(b"\r\n")

@@ -303,7 +303,7 @@ class View:
             self._claim_recent()
         for lines in removed:
             reply.write(lines)
-            await reply.ease()
+            await reply.pace()
         if self.exists != before:
             reply.untagged(b"%d EXISTS" % self.exists)
             if self.telling.recent:
@@ -314,7 +314,7 @@ class View:
             uids = [uid for uid, _ in rows]
             await tell_flags(self, reply, uids, with_uid=with_uid, known=True)
             if at + _SLICE < len(changed):
-                await reply.give_way()
+                await reply.stand_aside()
 
     def _settle(self, *, held: bool) -> None:
         """Note up to where the client knows all; something may have been held."""

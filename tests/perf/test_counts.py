@@ -197,6 +197,19 @@ def test_many_messages_leave_in_few_packets(bench):
     assert set(bench.packets[:-1]) <= {65_536}
 
 
+def test_many_numbers_and_flags_leave_in_full_packets(bench):
+    """Of four thousand messages: one packet of numbers, and full ones of flags."""
+    for _ in range(5):
+        bench.say(b"COPY 1:* box00")
+        bench.say(b"COPY 1:* INBOX")
+        bench.say(b"SELECT box00")
+        bench.say(b"SELECT INBOX")
+    assert bench.cost(b"SEARCH UNSEEN").packets == 1
+    bench.cost(b"STORE 1:* +FLAGS (keyword)")
+    assert len(bench.packets) > 1
+    assert set(bench.packets[:-1]) == {65_536}
+
+
 def test_status_of_many_mailboxes_reads_ahead(bench):
     items = b" (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)"
     asked = [b"STATUS box%02d%b" % (number, items) for number in range(40)]

@@ -94,6 +94,7 @@ def test_rows_are_told_in_batches_and_the_view_knows_them():
         box.modseq += 1
         box.rows[uid].mask, box.rows[uid].modseq = FLAGGED, box.modseq
     InlineRuntime().run(tell_flags(view, reply, uids, with_uid=True))
+    reply.flush()
     lines = b"".join(wire.writes).split(b"\r\n")
     assert lines[0] == b"* 1 FETCH (UID 1 FLAGS (\\Flagged))"
     assert lines[749] == b"* 1499 FETCH (UID 1499 FLAGS (\\Flagged))"
