@@ -189,10 +189,11 @@ def texts(
 
 def search_fields(
     database: Database, messages: Sequence[int]
-) -> list[tuple[int, bytes, int | None, int, str]]:
-    """Give (message, packed header, sent, zone, blob) in the order of the ids."""
+) -> list[tuple[int, bytes, int | None, int, str, bytes]]:
+    """Give (message, packed header, sent, zone, blob, parts) in the order of ids."""
     return database.all(
-        "SELECT m.id, m.header, m.sent, m.sent_zone, m.blob FROM json_each(?) j"
+        "SELECT m.id, m.header, m.sent, m.sent_zone, m.blob, m.parts"
+        " FROM json_each(?) j"
         " CROSS JOIN message m ON m.id = j.value",
         (json.dumps(list(messages)),),
     )

@@ -19,12 +19,13 @@ class Source(NamedTuple):
     digest: bytes
     sent: int | None
     zone: int
+    parts: bytes  # see `mailstore.mime.sections`
 
 
 def after(database: Database, message: int, most: int) -> list[Source]:
     """Give the first messages behind an id."""
     rows = database.all(
-        "SELECT id, blob, digest, sent, sent_zone FROM message"
+        "SELECT id, blob, digest, sent, sent_zone, parts FROM message"
         " WHERE id > ? ORDER BY id LIMIT ?",
         (message, most),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import encodings.aliases
 import re
+from functools import lru_cache
 from typing import Protocol
 
 # Names that mail has and Python hasn't, and names whose real-life meaning is wider
@@ -52,6 +53,7 @@ _NOT_TEXT = {
 _ALONE = {"cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_u"}
 _CODECS = frozenset(encodings.aliases.aliases.values()) - _NOT_TEXT | _ALONE
 _UTF_8 = frozenset({"utf-8", "utf_8", "utf_8_sig"})
+_APART = bytes(range(0x80, 0xA0))  # in which Windows-1252 is not Latin-1
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
@@ -65,8 +67,11 @@ class Decoder(Protocol):
 
 def text_codec(charset: str) -> str | None:
     """Name Python's codec for a charset, None for what is no charset of text."""
-    if len(charset) > 60:
-        return None
+    return _text_codec(charset) if len(charset) <= 60 else None
+
+
+@lru_cache(maxsize=256)
+def _text_codec(charset: str) -> str | None:
     name = _SEPARATORS.sub("_", charset.lower()).strip("_")
     name = re.sub(r"^iso_?8859_", "iso8859_", name)
     name = re.sub(r"^(?:x_)?(?:cp|windows|win|ibm)_?(?=\d)", "cp", name)
@@ -87,7 +92,7 @@ def decode_charset(data: bytes, charset: str | None) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        return _windows_1252(data)
 
 
 def exact_text(data: bytes, charset: str | None) -> str:
@@ -109,6 +114,8 @@ def decoder(charset: str | None) -> Decoder:
     codec = text_codec(charset) if charset else None
     if codec is None or codec in _UTF_8:
         return _Guess()
+    if codec == "cp1252":
+        return _Windows()
     if codec == "utf_7":
         return _Lines(codec)
     return _Known(codec)
@@ -157,4 +164,18 @@ class _Guess:
             except UnicodeDecodeError:
                 self._utf8 = False
                 data = pending + data
-        return data.decode("cp1252", "replace")
+        return _windows_1252(data)
+
+
+class _Windows:
+    """Windows-1252, which has no state."""
+
+    def decode(self, data: bytes, final: bool = False) -> str:  # noqa: ARG002
+        return _windows_1252(data)
+
+
+def _windows_1252(data: bytes) -> str:
+    """Decode what is mostly Latin-1, which Python does ten times as fast."""
+    if len(data.translate(None, _APART)) == len(data):
+        return data.decode("latin-1")
+    return data.decode("cp1252", "replace")

@@ -68,6 +68,12 @@ def fields(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Spa
         yield Span(match[1].lower(), match.start(), match.start(2), match.end())
 
 
+def values(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give the fields of a raw header in order: lower-case name, raw value."""
+    for match in _FIELD.finditer(header):
+        yield match[1].lower(), match[2]
+
+
 def wanted_fields(
     data: Buffer, start: int, end: int, names: Collection[bytes], most: int
 ) -> list[Field]:

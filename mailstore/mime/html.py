@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 
 _HIDDEN = re.compile(r"<(script|style)\b[^<>]*+>|<!--", re.IGNORECASE)
 _HIDDEN_END = {
@@ -18,12 +19,13 @@ _HIDDEN_END = {
     "style": re.compile(r"</style\s*+>", re.IGNORECASE),
     "": re.compile("-->"),
 }
-# One pass for tags and references: what one replacement leaves must not make another.
-_MARKUP = re.compile(
+_TAG = re.compile(
     r"<(?:(/?(?:p|div|br|tr|td|th|li|ul|ol|dl|dt|dd|h[1-6]|table|hr|blockquote|pre"
-    r"|title|section|article|center)\b)|[/!?a-z])[^<>]*+>"
-    r"|&(?:#[0-9]++|#x[0-9a-f]++|[^\s<>&;#]{1,32}+);?",
+    r"|title|section|article|center)\b)|[/!?a-z])[^<>]*+>",
     re.IGNORECASE,
+)
+_REFERENCE = re.compile(
+    r"&(?:#[0-9]++|#x[0-9a-f]++|[^\s<>&;#]{1,32}+);?", re.IGNORECASE
 )
 _REFERENCE_END = re.compile("[;>]")  # in a tag it must not be cut off
 _MAX_TAG = 4_096  # what is longer and goes on in the next piece is text
@@ -76,14 +78,23 @@ def _safe_end(source: str, at: int) -> int:
 
 
 def _visible(source: str) -> str:
-    if "<" in source or "&" in source:
-        return _MARKUP.sub(_replacement, source)
-    return source
+    # Tags by a pattern of their own: with one beginning it is looked for faster. What
+    # stands between two is read alone, so that none of it makes a reference with what
+    # stands behind a tag.
+    parts = _TAG.split(source)
+    parts[1::2] = ["\n" if block else "" for block in parts[1::2]]
+    if "&" in source:
+        parts[::2] = [
+            _REFERENCE.sub(_character, text) if "&" in text else text
+            for text in parts[::2]
+        ]
+    return "".join(parts)
 
 
-def _replacement(markup: re.Match[str]) -> str:
-    text = markup[0]
-    if text[0] == "<":
-        return "\n" if markup[1] else ""
+def _character(reference: re.Match[str]) -> str:
     # Python refuses to read decimal numbers of more than 4,300 digits.
-    return html.unescape(text) if len(text) <= _MAX_REFERENCE else "\ufffd"
+    text = reference[0]
+    return _unescape(text) if len(text) <= _MAX_REFERENCE else "\ufffd"
+
+
+_unescape = lru_cache(maxsize=1_024)(html.unescape)  # few are used, and those often

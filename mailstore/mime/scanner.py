@@ -423,7 +423,7 @@ def _part(entity: _Entity, children: tuple[Part, ...]) -> Part:
         id=get(b"content-id"),
         description=get(b"content-description"),
         md5=get(b"content-md5"),
-        disposition=_disposition(values.get(b"content-disposition")),
+        disposition=disposition(values.get(b"content-disposition")),
         language=_languages(get(b"content-language")),
         location=get(b"content-location"),
         fields=tuple(entity.fields) if entity.names is not CONTENT else (),
@@ -432,7 +432,8 @@ def _part(entity: _Entity, children: tuple[Part, ...]) -> Part:
     )
 
 
-def _disposition(value: bytes | None) -> tuple[bytes, Pairs] | None:
+def disposition(value: bytes | None) -> tuple[bytes, Pairs] | None:
+    """Read a Content-Disposition: its kind in lower case, its parameters."""
     if value is None:
         return None
     value = unfold(value[:MAX_VALUE])

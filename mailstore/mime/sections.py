@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from mailstore.mime.scanner import Part
 
@@ -79,6 +80,46 @@ def moved(packed: bytes, by: int) -> bytes:
 def contains_nul(packed: bytes) -> bool:
     """Tell whether the message has a NUL, which no IMAP literal may have."""
     return bool(packed[1] & _HAS_NUL)
+
+
+class Record(NamedTuple):
+    """One part, as it is kept."""
+
+    header: int
+    body: int
+    end: int
+    subtree: int  # parts, this one included
+    is_message: bool  # it has an embedded message, which is the next record
+    encoding: bytes  # as `encoding` gives it
+    media: bytes  # ``type/subtype``, in lower case
+
+
+def records(packed: bytes) -> list[Record] | None:
+    """Give all parts, parents first; None when what is kept cannot be read."""
+    try:
+        version, _, parts, types = _HEAD.unpack_from(packed)
+        at = behind = _HEAD.size + parts * _RECORD.size
+        media = []
+        for _ in range(types):
+            start, at = at + 1, at + 1 + packed[at]
+            media.append(packed[start:at])
+        found = [
+            Record(
+                header,
+                body,
+                end,
+                subtree,
+                kind == _MESSAGE,
+                _ENCODINGS[encoding],
+                media[type_],
+            )
+            for header, body, end, subtree, kind, encoding, type_ in (
+                _RECORD.iter_unpack(packed[_HEAD.size : behind])
+            )
+        ]
+    except (struct.error, IndexError):
+        return None
+    return found if version == _VERSION and found else None
 
 
 def locate(

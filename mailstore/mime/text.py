@@ -5,24 +5,20 @@ that of all its text/* parts, transfer encoding and charset undone; of HTML it i
 what a reader sees, without tags and attributes. Headers of embedded messages and
 names of attachments belong to the body. It must not know search keys or an index.
 
-``fold`` makes texts comparable in the spirit of i;unicode-casemap (RFC 5051):
-compatibility decomposition and case folding. So "CAFE" and "Café" begin alike, and
-for pieces that are cut in front of a base character, folding each gives the folding
-of all: ``fold(a) + fold(b) == fold(a + b)``. Example::
+`mailstore.mime.folding` makes texts comparable. Example::
 
     contains(body_texts(data, scan(data)), fold("Straße"))
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import islice
 
 from mailstore.mime.charset import decoder
+from mailstore.mime.folding import fold, folded
 from mailstore.mime.header import (
     Buffer,
     Span,
@@ -31,79 +27,17 @@ from mailstore.mime.header import (
     parameter,
     parameter_text,
     unfold,
+    values,
 )
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import Part
+from mailstore.mime.textual import Textual, TextualPart
 from mailstore.mime.transfer import decoded
 
 SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
 _REPLACEMENT = "\ufffd"
 _MAX_HEADER = 10 << 20
 _MAX_FIELDS = 10_000
-_MAX_MARKS = 30  # UAX #15, stream-safe text: real text has no more
-_STEP = 3
-_RUNS = re.compile("([^\x00-\x7f]+)")
-_SHORT = 8  # characters of a run that will come again: a letter of a Western language
-_DENSE = 4  # characters for each part of a text in which ASCII is rare
-
-
-def fold(text: str) -> str:
-    """Fold case and compatibility variants, for both sides of a comparison."""
-    if text.isascii():
-        return text.lower()
-    parts = _RUNS.split(text)
-    if len(parts) * _DENSE > len(text):
-        return _fold(text)
-    # No character of ASCII is a mark, so that each run can be folded by itself.
-    parts[::2] = [part.lower() for part in parts[::2]]
-    parts[1::2] = [
-        _fold_short(run) if len(run) <= _SHORT else _fold(run) for run in parts[1::2]
-    ]
-    return "".join(parts)
-
-
-def _fold(text: str) -> str:
-    return _decompose(_decompose(text).casefold())
-
-
-_fold_short = lru_cache(maxsize=4_096)(_fold)
-
-
-def _decompose(text: str) -> str:
-    # Python orders combining marks by insertion, which is quadratic in their run. A
-    # run that is too long has marks at all steps that fall on it.
-    marks_at_steps, many_marks = _marks()
-    if len(text) > _MAX_MARKS and marks_at_steps.search(text[::_STEP]):
-        text = many_marks.sub(_order, text)
-    return unicodedata.normalize("NFKD", text)
-
-
-@lru_cache(maxsize=1)
-def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Match what begins with a combining mark when decomposed: in steps, all of it.
-
-    A class of its own in front makes the search for it fast.
-    """
-    ranges: list[list[int]] = []
-    for code in range(0x300, 0x20000):  # there are none beyond
-        first = unicodedata.normalize("NFKD", chr(code))[0]
-        if not unicodedata.combining(first):
-            continue
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    marks = "".join([f"{chr(low)}-{chr(high)}" for low, high in ranges])
-    return (
-        re.compile(f"[{marks}][{marks}]{{{_MAX_MARKS // _STEP - 1}}}"),
-        re.compile(f"[{marks}][{marks}]{{{_MAX_MARKS},}}+"),
-    )
-
-
-def _order(run: re.Match[str]) -> str:
-    """Put marks into canonical order, as normalization would."""
-    marks = "".join([unicodedata.normalize("NFKD", mark) for mark in run[0]])
-    return "".join(sorted(marks, key=unicodedata.combining))
 
 
 def contains(
@@ -140,6 +74,19 @@ def header_values(header: bytes) -> Iterator[tuple[bytes, str]]:
         yield name, _value(header, field)
 
 
+def folded_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give the fields of a raw header: names in lower case, values folded, as octets.
+
+    They say the same as `header_values`.
+    """
+    for name, raw in values(header):
+        value = unfold(raw)
+        if value.isascii() and b"=?" not in value and b"\x00" not in value:
+            yield name, value.lower()
+        else:
+            yield name, folded(_clean(decode_words(value)))
+
+
 def all_header_text(header: bytes) -> str:
     """Give a raw header decoded, one field a line: ``Name: value``."""
     text = StringIO()  # a header may have millions of fields
@@ -152,14 +99,15 @@ def _value(header: bytes, field: Span) -> str:
     return _clean(decode_words(unfold(header[field.value : field.end])))
 
 
-def body_texts(data: Buffer, part: Part) -> Iterator[str]:
+def body_texts(data: Buffer, root: Part | Textual) -> Iterator[str]:
     """Give the searchable text of a message's body in pieces of at most 1 MiB or so.
 
     Joined they are the whole text, `SEPARATOR` between what is not one text: a match
     may reach over pieces, but never over a separator. There is at least one piece.
     """
-    for node in part.walk():
-        if node is not part:
+    nodes: Sequence[Part | TextualPart] = root.walk()
+    for at, node in enumerate(nodes):
+        if at:
             name = _name(data, node)
             if name:
                 yield name
@@ -169,25 +117,26 @@ def body_texts(data: Buffer, part: Part) -> Iterator[str]:
         yield SEPARATOR
 
 
-def part_texts(data: Buffer, part: Part) -> Iterator[str]:
+def part_texts(data: Buffer, part: Part | TextualPart) -> Iterator[str]:
     """Give the decoded text of a text/* part, in pieces that can be folded alone."""
     charset = parameter(part.params, b"charset")
     source = decoder(charset.decode("latin-1") if charset else None)
     page = HtmlText() if part.subtype == b"html" else None
-    rest = ""
+    text = ""
     for octets in decoded(data, part.body, part.end, part.encoding):
-        text = source.decode(octets)
+        if text:  # it goes on
+            cut = _last_base(text)
+            if cut:
+                yield text[:cut]
+            text = text[cut:]
+        more = source.decode(octets)
         if page is not None:
-            text = page.feed(text)
-        text = rest + _clean(text)
-        cut = _last_base(text)
-        rest = text[cut:]
-        if cut:
-            yield text[:cut]
-    text = source.decode(b"", final=True)
+            more = page.feed(more)
+        text += _clean(more)
+    more = source.decode(b"", final=True)
     if page is not None:
-        text = page.feed(text, final=True)
-    yield rest + _clean(text)
+        more = page.feed(more, final=True)
+    yield text + _clean(more)
 
 
 def _last_base(text: str) -> int:
@@ -205,7 +154,7 @@ def _clean(text: str) -> str:
     return text.replace(SEPARATOR, _REPLACEMENT) if SEPARATOR in text else text
 
 
-def _name(data: Buffer, part: Part) -> str:
+def _name(data: Buffer, part: Part | TextualPart) -> str:
     """Give an embedded message's header, or a part's file name."""
     if part.fields:
         stop = min(part.body, part.header + _MAX_HEADER)

@@ -15,20 +15,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mailstore.mime.folding import folded
 from mailstore.mime.header import Buffer
 from mailstore.mime.scanner import scan
-from mailstore.mime.text import body_texts, fold, header_values
+from mailstore.mime.text import body_texts, folded_fields
+from mailstore.mime.textual import textual
 
 FIELDS = (b"from", b"to", b"cc", b"bcc", b"subject", b"message-id")
 """Fields that are kept apart: people look for them, clients for the last one."""
 
 LONGEST_HEADER = 1 << 18  # octets; a message with more is looked through as it is
 SLICE = 1 << 20  # of a body, about
-
-
-def encode(text: str) -> bytes:
-    """Give folded text as octets; lone surrogates too, which UTF-7 can bring."""
-    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +43,29 @@ def header_texts(header: bytes) -> HeaderTexts | None:
     listed: dict[bytes, list[bytes]] = {name: [] for name in FIELDS}
     lines: list[bytes] = []
     size = 0
-    for name, value in header_values(header):
-        lower = name.lower()
-        octets = encode(fold(value)) + b"\x00"
+    for name, value in folded_fields(header):
+        octets = value + b"\x00"
         size += len(octets)
         if size > LONGEST_HEADER:
             return None
-        lines.append(lower + b": " + octets)
-        if lower in listed:
-            listed[lower].append(octets)
+        lines.append(name + b": " + octets)
+        if name in listed:
+            listed[name].append(octets)
     return HeaderTexts(
         tuple([b"".join(values) for values in listed.values()]), b"".join(lines)
     )
 
 
-def message_texts(data: Buffer) -> tuple[HeaderTexts | None, Iterator[bytes]]:
-    """Give a message's texts, the body in slices: joined they are all of it."""
-    root = scan(data)
+def message_texts(
+    data: Buffer, structure: bytes = b""
+) -> tuple[HeaderTexts | None, Iterator[bytes]]:
+    """Give a message's texts, the body in slices: joined they are all of it.
+
+    ``structure`` is what is kept of its parts; without it the message is scanned.
+    """
+    root = textual(structure, data) or scan(data)
     header = header_texts(bytes(data[root.header : root.body]))
-    return header, _slices(encode(fold(piece)) for piece in body_texts(data, root))
+    return header, _slices(folded(piece) for piece in body_texts(data, root))
 
 
 def _slices(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -16,17 +16,17 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from mailstore.errors import Corrupt, NotFound
+from mailstore.mime.folding import fold, folded
 from mailstore.mime.header import Buffer
 from mailstore.mime.scanner import Part, scan
 from mailstore.mime.text import (
     all_header_text,
     body_texts,
     contains,
-    fold,
     header_text,
 )
+from mailstore.mime.textual import Textual, textual
 from mailstore.query import BodyContains, Fuzzy, HeaderContains, TextContains
-from mailstore.search.extract import encode
 from mailstore.search.texts import MessageText, Texts
 from mailstore.search.words import joined, last_edge, with_clues, words_of
 
@@ -40,7 +40,7 @@ _BODY = 0.7  # a word in a header tells more about a message than one in its tex
 
 def question(needle: str) -> tuple[bytes, ...]:
     """Give the words that are asked for, at most 32; none: only all of it counts."""
-    return tuple(sorted(words_of(encode(fold(needle))))[:_MOST_WORDS])
+    return tuple(sorted(words_of(folded(needle)))[:_MOST_WORDS])
 
 
 @lru_cache(maxsize=1 << 14)
@@ -122,11 +122,11 @@ class FuzzyTest:
         """Tell how well a message answers; 0: not at all."""
         try:
             with self._texts.content(message.blob) as data:
-                return self._score(data, scan(data))
+                return self._score(data, textual(message.parts, data) or scan(data))
         except (NotFound, Corrupt):
             return 0.0
 
-    def _score(self, data: Buffer, root: Part) -> float:
+    def _score(self, data: Buffer, root: Part | Textual) -> float:
         header = bytes(data[root.header : root.body])
         match self._term:
             case HeaderContains(name, _):
@@ -144,7 +144,7 @@ class FuzzyTest:
         words: set[bytes] = set()
         rest = b""
         for piece in pieces:
-            octets = rest + encode(fold(piece))
+            octets = rest + folded(piece)
             end = last_edge(octets)
             words |= words_of(octets[:end])
             rest = octets[end:]

@@ -11,10 +11,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
-from mailstore.mime.text import fold
+from mailstore.mime.folding import folded
 from mailstore.query import BodyContains, Fuzzy, HeaderContains, SentOn, TextContains
 from mailstore.search import fuzzy
-from mailstore.search.extract import FIELDS, encode
+from mailstore.search.extract import FIELDS
 from mailstore.search.kept import Kept
 from mailstore.search.planes import test
 from mailstore.search.segment import (
@@ -104,11 +104,11 @@ class IndexedTexts:
                     at for at in chosen if is_such(days[at]) and days[at] != UNKNOWN_DAY
                 }
             case HeaderContains(name, needle):
-                return self._in_field(segment, name, encode(fold(needle)), chosen)
+                return self._in_field(segment, name, folded(needle), chosen)
             case BodyContains(needle):
-                return self._in_text(segment, BODY, encode(fold(needle)), chosen)
+                return self._in_text(segment, BODY, folded(needle), chosen)
             case TextContains(needle):
-                octets = encode(fold(needle))
+                octets = folded(needle)
                 found = self._in_text(segment, HEADER, octets, chosen)
                 rest = set(chosen) - found if found else chosen
                 return found | self._in_text(segment, BODY, octets, rest)
@@ -165,7 +165,7 @@ class IndexedTexts:
         """Score what has no words by whether it is there."""
         if isinstance(term, HeaderContains):
             return dict.fromkeys(self._find(segment, term, chosen), 1.0)
-        octets = encode(fold(term.needle))
+        octets = folded(term.needle)
         body = self._in_text(segment, BODY, octets, chosen)
         scores = dict.fromkeys(body, fuzzy.of_places(0.0, 1.0))
         if isinstance(term, TextContains):

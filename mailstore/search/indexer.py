@@ -98,7 +98,7 @@ def _take_in(
         writer.begin(source.id, source.digest, day)
         try:
             with blobs.open(source.blob) as blob, blob.buffer() as data:
-                header, body = message_texts(data)
+                header, body = message_texts(data, source.parts)
                 if header is None:
                     writer.nothing()
                 else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from mailstore.search.segment import (
     BLOCK,
@@ -28,7 +29,7 @@ from mailstore.search.textdb import (
     Segment,
     TextDatabase,
 )
-from mailstore.search.words import Entry, merged
+from mailstore.search.words import WordList, merged, octets_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class _Source:
 
     segment: Segment
     places: array[int]
+    shift: int | None  # by so much each of them is behind; None: some are nowhere
 
 
 def join(
@@ -49,12 +51,13 @@ def join(
     sources, count = [], 0
     for segment in segments:
         gone = dead.get(segment.id, frozenset())
+        shift = None if gone else count
         places = array("i", [-1]) * len(segment.ids)
         for ordinal in range(len(segment.ids)):
             if ordinal not in gone:
                 places[ordinal] = count
                 count += 1
-        sources.append(_Source(segment, places))
+        sources.append(_Source(segment, places, shift))
     made = _joined(text, sources, pause) if count else None
     with text.transaction():
         text.replace([segment.id for segment in segments], made)
@@ -111,11 +114,25 @@ def _texts(
     return texts.done
 
 
-def _words(text: TextDatabase, source: _Source, kind: int) -> Iterator[Entry]:
-    for word, ordinals in words_in(text, source.segment.id, kind).all():
-        moved = _moved(source.places, ordinals)
-        if moved:
-            yield word, moved
+def _words(text: TextDatabase, source: _Source, kind: int) -> Iterator[WordList]:
+    for words, (ends, ordinals) in words_in(text, source.segment.id, kind).blocks():
+        starts = [0, *ends[:-1]]
+        if source.shift is None:
+            every = [
+                _moved(source.places, ordinals[start:end]).tobytes()
+                for start, end in zip(starts, ends, strict=True)
+            ]
+            # A word that none has any more goes.
+            yield list(compress(words, every)), list(filter(None, every))
+            continue
+        octets = memoryview(octets_of(map(source.shift.__add__, ordinals))).cast("H")
+        yield (
+            words,
+            [
+                octets[start:end].tobytes()
+                for start, end in zip(starts, ends, strict=True)
+            ],
+        )
 
 
 def _moved(places: array[int], ordinals: array[int]) -> array[int]:

@@ -14,7 +14,7 @@ from mailstore.index import annotate, labels, mailboxes, threads, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.mime.bodystructure import has_attachment
-from mailstore.mime.text import fold
+from mailstore.mime.folding import fold
 from mailstore.model import MailboxId
 from mailstore.patterns import EntryPattern
 from mailstore.query import (

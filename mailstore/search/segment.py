@@ -124,6 +124,11 @@ def word_blocks(
     return at, [Block(WORDS[kind], 0, 0, 0, starts, data), *where]
 
 
+def _octets(words: set[bytes]) -> int:
+    """Give the length of words, one behind the other."""
+    return sum(map(len, words)) + len(words)
+
+
 class SegmentWriter:
     """Puts a segment together, message by message, ids ascending."""
 
@@ -162,22 +167,25 @@ class SegmentWriter:
         """Add the message's body, slice by slice."""
         ordinal = self.count - 1
         words: set[bytes] = set()
-        rest, many = b"", False
+        rest, size, many = b"", 0, False
         for text in slices:
             self._texts[BODY].add(ordinal, text)
-            self.size += len(text)
-            if not many:
-                rest += text
+            size += len(text)
+            if rest and not many:  # the last word may go on here
                 edge = last_edge(rest)
                 words |= words_of(rest[:edge])
                 rest = rest[edge:]
-                octets = sum(map(len, words)) + len(words)
-                many = octets + len(rest) > _MOST_WORDS
+                many = _octets(words) + len(rest) > _MOST_WORDS
+            rest = b"" if many else rest + text
             self._pause()
+        self.size += size
+        if not many:
+            words |= words_of(rest)
+            many = size > _MOST_WORDS and _octets(words) > _MOST_WORDS
         if many:
             self._wordless.append(ordinal)
         else:
-            self._words[BODY].add(ordinal, words | words_of(rest))
+            self._words[BODY].add(ordinal, words)
 
     def nothing(self) -> None:
         """Leave the message to who reads it itself."""

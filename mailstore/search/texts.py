@@ -7,11 +7,13 @@ others from being found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from mailstore.errors import Corrupt, NotFound
+from mailstore.mime.folding import fold
 from mailstore.mime.header import Buffer, unfold
 from mailstore.mime.packed import PackedFields
 from mailstore.mime.scanner import scan
@@ -19,9 +21,9 @@ from mailstore.mime.text import (
     all_header_text,
     body_texts,
     contains,
-    fold,
     header_text,
 )
+from mailstore.mime.textual import textual
 from mailstore.query import (
     BodyContains,
     Collation,
@@ -29,6 +31,7 @@ from mailstore.query import (
     SentOn,
     TextContains,
 )
+from mailstore.search.finding import Finder
 from mailstore.search.planes import matches
 
 _DAY = 86_400
@@ -39,6 +42,10 @@ FORMS: Mapping[Collation, Callable[[str], str]] = {
     Collation.OCTET: lambda text: text,
 }
 """How texts are brought into the form in which a collation finds one in another."""
+
+_ALONE = re.compile("[!-9;-~]+")  # no space, which folding of lines makes, no colon
+_LOWER = bytes(range(256)).lower()
+_LINE_ENDS = b"\r\n"
 
 TextTerm = SentOn | HeaderContains | BodyContains | TextContains
 
@@ -51,6 +58,7 @@ class MessageText(NamedTuple):
     sent: int | None
     sent_zone: int
     blob: str
+    parts: bytes  # where its parts are (mailstore.mime.sections)
 
 
 class Texts(Protocol):
@@ -73,9 +81,12 @@ class TextTest:
         self._texts = texts
         self._form: Callable[[str], str] = fold
         self._needle = ""
+        self._finder: Finder | None = None  # of what is looked for as folded
         if not isinstance(term, SentOn):
             self._form = FORMS[term.collation]
             self._needle = self._form(term.needle)
+            self._finder = Finder(term.needle) if self._form is fold else None
+        self._lined = b""  # the needle, where it is in no header whose lines lack it
         self._name = b""
         self._plain = b""  # the needle, where octets can be compared
         self._fields: PackedFields | None = None
@@ -85,6 +96,8 @@ class TextTest:
             self._fields = PackedFields((self._name,))
             if self._form is fold and self._needle.isascii():
                 self._plain = self._needle.encode("ascii")
+        elif self._form is fold and _ALONE.fullmatch(self._needle):
+            self._lined = self._needle.encode("ascii")
 
     def __call__(self, message: MessageText) -> bool:
         """Tell whether a message matches."""
@@ -119,11 +132,26 @@ class TextTest:
     def _in_content(self, message: MessageText) -> bool:
         try:
             with self._texts.content(message.blob) as data:
-                root = scan(data)
-                if isinstance(self._term, TextContains):
-                    header = bytes(data[root.header : root.body])
-                    if contains([all_header_text(header)], self._needle, self._form):
-                        return True
-                return contains(body_texts(data, root), self._needle, self._form)
+                root = textual(message.parts, data) or scan(data)
+                if isinstance(self._term, TextContains) and self._in_header(
+                    bytes(data[root.header : root.body])
+                ):
+                    return True
+                return self._within(body_texts(data, root))
         except (NotFound, Corrupt):
             return False
+
+    def _in_header(self, header: bytes) -> bool:
+        if (
+            self._lined
+            and header.isascii()
+            and b"=?" not in header
+            and self._lined not in header.translate(_LOWER, _LINE_ENDS)
+        ):
+            return False
+        return self._within([all_header_text(header)])
+
+    def _within(self, pieces: Iterable[str]) -> bool:
+        if self._finder is not None:
+            return self._finder.within(pieces)
+        return contains(pieces, self._needle, self._form)

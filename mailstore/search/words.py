@@ -9,27 +9,31 @@ leaves few candidates::
     patterns(b"re: lunch")  ->  [b"\\nlunch", b"re\\n"], not exact
 
 Words are kept sorted, joined by line feeds, with one in front and one behind. Where
-each occurs (ordinals of messages in the segment) is kept in blocks of 512 words.
+each occurs (ordinals of messages in the segment) is kept in blocks of 512 words. While
+a list is made the ordinals of a word are octets, two for each in the machine's order:
+to join octets is the quickest that Python can do with many short lists.
 """
 
 from __future__ import annotations
 
-import heapq
 from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count, groupby, islice, pairwise
-from operator import itemgetter
+from itertools import accumulate, islice, pairwise
 
 _PER_BLOCK = 512
+_EACH = array("H").itemsize  # octets of an ordinal
 _STRETCH = 1 << 18  # octets that are looked through at a time, a tenth of a millisecond
 _WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _BLANKED = bytes([at if at in _WORD or at > 127 else 32 for at in range(256)])
 
-Entry = tuple[bytes, "array[int]"]
-"""A word, and the ordinals of the messages that have it, ascending."""
+Entry = tuple[bytes, bytes]
+"""A word, and the ordinals of the messages that have it, ascending, as octets."""
+
+WordList = tuple[list[bytes], list[bytes]]
+"""A block of a list: words in order, and for each where it is, as in an `Entry`."""
 
 Postings = tuple["array[int]", "array[int]"]
 """Of one block: where each word's ordinals end, and all ordinals."""
@@ -121,57 +125,84 @@ def with_clues(words: bytes, clues: Iterable[bytes], least: int) -> dict[bytes, 
 
 
 class Gathering:
-    """Collects the words of a segment's messages."""
+    """Collects the words of a segment's messages: of a few hundred at most.
+
+    For each message that has a word all that is known of it is copied.
+    """
 
     def __init__(self) -> None:
-        self._places: dict[bytes, array[int]] = {}
+        self._places: dict[bytes, bytes] = {}
 
     def add(self, ordinal: int, words: Iterable[bytes]) -> None:
         """Note a message's words; ordinals ascend."""
-        known = self._places
+        known, get = self._places, self._places.get
+        place = octets_of((ordinal,))
         for word in words:
-            found = known.get(word)
-            if found is None:
-                known[word] = array("H", (ordinal,))
-            else:
-                found.append(ordinal)
+            known[word] = get(word, b"") + place
 
     def entries(self) -> Iterator[Entry]:
         """Give the words, in order."""
-        for word in sorted(self._places):
-            yield word, self._places[word]
+        words = sorted(self._places)
+        return zip(words, map(self._places.__getitem__, words), strict=True)
 
 
-def merged(lists: Sequence[Iterator[Entry]]) -> Iterator[Entry]:
+def octets_of(ordinals: Iterable[int]) -> bytes:
+    """Give ordinals as octets."""
+    return array("H", ordinals).tobytes()
+
+
+def merged(lists: Sequence[Iterator[WordList]]) -> Iterator[Entry]:
     """Make one list of words of some; the messages of each stand behind the former's.
 
-    They are read side by side: no list has to be in memory as a whole.
+    They are read side by side: of none is more than a block in memory.
     """
-    for word, found in groupby(
-        heapq.merge(*map(_numbered, lists, count())), key=itemgetter(0)
-    ):
-        ordinals = array("H")
-        for _, _, some in found:
-            ordinals.extend(some)
-        yield word, ordinals
+    heads = [_Head(one) for one in lists]
+    while heads := [head for head in heads if head.filled()]:
+        # What comes behind these blocks is greater.
+        edge = min([head.words[-1] for head in heads])
+        found: dict[bytes, bytes] = {}
+        for head in heads:
+            for word, places in head.take(edge):
+                found[word] = found.get(word, b"") + places
+        for word in sorted(found):
+            yield word, found[word]
 
 
-def _numbered(
-    entries: Iterator[Entry], at: int
-) -> Iterator[tuple[bytes, int, array[int]]]:
-    for word, ordinals in entries:
-        yield word, at, ordinals
+class _Head:
+    """Where the reading of one list is."""
+
+    def __init__(self, blocks: Iterator[WordList]) -> None:
+        self._blocks = blocks
+        self._places: list[bytes] = []
+        self._at = 0
+        self.words: list[bytes] = []
+
+    def filled(self) -> bool:
+        """Read on if need be; tell whether there is more."""
+        while self._at == len(self.words):
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self.words, self._places = block
+            self._at = 0
+        return True
+
+    def take(self, edge: bytes) -> Iterator[Entry]:
+        """Give the words up to one."""
+        start = self._at
+        stop = self._at = bisect_right(self.words, edge, start)
+        return zip(self.words[start:stop], self._places[start:stop], strict=True)
 
 
 def blocks_of(entries: Iterator[Entry]) -> Iterator[tuple[bytes, Postings]]:
     """Give a list by blocks: the words, each ended by a line feed, and the messages."""
     while some := list(islice(entries, _PER_BLOCK)):
-        lists = [ordinals for _, ordinals in some]
+        places = [one for _, one in some]
         yield (
-            b"".join([word + b"\n" for word, _ in some]),
+            b"\n".join([word for word, _ in some]) + b"\n",
             (
-                array("I", accumulate(map(len, lists))),
-                array("H", b"".join([one.tobytes() for one in lists])),
+                array("I", [end // _EACH for end in accumulate(map(len, places))]),
+                array("H", b"".join(places)),
             ),
         )
 
@@ -230,13 +261,16 @@ class Words:
                 break
         return found or set()
 
-    def all(self) -> Iterator[Entry]:
-        """Give each word and its messages, in order, block by block."""
+    def blocks(self) -> Iterator[tuple[list[bytes], Postings]]:
+        """Give all words and where they are, in order, block by block."""
         bounds = pairwise((*self._starts, len(self.octets)))
         for block, (start, stop) in enumerate(bounds):
-            ends, ordinals = self._load(block)
+            yield self.octets[start:stop].split(), self._load(block)
+
+    def all(self) -> Iterator[tuple[bytes, array[int]]]:
+        """Give each word and the ordinals of its messages, in order."""
+        for words, (ends, ordinals) in self.blocks():
             begin = 0
-            words = self.octets[start:stop].split()
             for word, end in zip(words, ends, strict=True):
                 yield word, ordinals[begin:end]
                 begin = end

@@ -95,8 +95,7 @@ class _StoredTexts:
             rows = {row[0]: row for row in entries.search_fields(self._database, ids)}
             for at, id_ in zip(some, ids, strict=True):
                 if id_ in rows:
-                    _, header, sent, zone, blob = rows[id_]
-                    yield MessageText(at, header, sent, zone, blob)
+                    yield MessageText(at, *rows[id_][1:])
 
     @contextmanager
     def content(self, blob: str) -> Iterator[Buffer]:

@@ -137,3 +137,11 @@ def test_every_known_codec_exists():
         codec = text_codec(name)
         if codec is not None:
             assert codecs.lookup(codec)
+
+
+@given(st.binary(max_size=20))
+def test_western_text_is_windows_1252(data: bytes):
+    text = data.decode("cp1252", "replace")
+    assert decode_charset(data, "iso-8859-1") == text
+    pieces = decoder("windows-1252")
+    assert pieces.decode(data) + pieces.decode(b"", final=True) == text

@@ -1,3 +1,5 @@
+import html
+import re
 from itertools import pairwise
 
 import pytest
@@ -54,6 +56,40 @@ def test_pieces_give_the_same_as_the_whole(source: str, cuts: list[int]):
     pieces = [page.feed(source[first:last]) for first, last in pairwise(edges)]
     pieces.append(page.feed(source[edges[-1] :], final=True))
     assert "".join(pieces) == text(source)
+
+
+def in_one_pass(source: str) -> str:
+    """Say what is visible, tag and reference by tag and reference."""
+    markup = re.compile(
+        r"<(?:(/?(?:p|div|br|tr|td|th|li|ul|ol|dl|dt|dd|h[1-6]|table|hr|blockquote|pre"
+        r"|title|section|article|center)\b)|[/!?a-z])[^<>]*+>"
+        r"|&(?:#[0-9]++|#x[0-9a-f]++|[^\s<>&;#]{1,32}+);?",
+        re.IGNORECASE,
+    )
+
+    def read(found: re.Match[str]) -> str:
+        if found[0].startswith("<"):
+            return "\n" if found[1] else ""
+        return html.unescape(found[0])
+
+    return markup.sub(read, source)
+
+
+_VISIBLE = st.lists(
+    st.sampled_from(
+        ["<", ">", "p", "<p>", "<b>", "</B>", "</p x>", "<pr>", "< b>", "<3>", "&am",
+         "amp;", "&amp;", "&", ";", "&#65", "&#x4", "x", " ", "é", "\u017f",
+         "<d\u0130v>", "<3"]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@given(_VISIBLE)
+@example("&am<b>p;")
+@example("&#6<b>5")
+def test_neither_tags_nor_references_are_made_by_what_goes(source: str):
+    assert text(source) == in_one_pass(source)
 
 
 @given(st.text())

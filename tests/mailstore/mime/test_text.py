@@ -1,22 +1,19 @@
-import unicodedata
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore.mime import transfer
+from mailstore.mime.folding import fold
 from mailstore.mime.scanner import scan
 from mailstore.mime.text import (
     SEPARATOR,
     all_header_text,
     body_texts,
     contains,
-    fold,
     header_text,
     part_texts,
 )
 from tests.mailstore.mime.corpus import OWN, own
-from tests.mailstore.mime.growth import grows_linearly
 from tests.mailstore.mime.strategies import messages
 
 
@@ -26,53 +23,6 @@ def body(data: bytes) -> str:
 
 def texts(data: bytes) -> list[str]:
     return [text for text in body(data).split(SEPARATOR) if text]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Straße", "STRASSE"),
-        ("CAFÉ", "cafe\u0301"),
-        ("ﬁne", "FINE"),
-        ("ＡＢＣ", "abc"),
-        ("İ", "i\u0307"),
-        ("ΣΑΣ", "σας"),
-        ("Å", "\u212b"),
-        ("a\u0327\u0301", "a\u0301\u0327"),
-    ],
-)
-def test_texts_that_fold_alike(one: str, other: str):
-    assert fold(one) == fold(other)
-
-
-def test_accents_are_not_lost():
-    assert fold("é") != fold("e")
-    assert fold("cafe") in fold("Café")
-
-
-@given(st.text())
-def test_folding_is_complete(text: str):
-    assert fold(fold(text)) == fold(text)
-    if text.isascii():
-        assert fold(text) == text.lower()
-
-
-@given(st.text(), st.text(st.characters(codec="ascii"), min_size=1), st.text())
-def test_pieces_cut_in_front_of_a_base_fold_alone(left: str, middle: str, right: str):
-    assert fold(left + middle + right) == fold(left) + fold(middle + right)
-
-
-@given(st.lists(st.sampled_from("\u0301\u0327\u0f73\u0f71\u0345\u093c"), max_size=200))
-def test_long_runs_of_marks_are_ordered_as_unicode_says(marks: list[str]):
-    text = "a" + "".join(marks)
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    assert fold(text) == unicodedata.normalize("NFKD", plain)
-
-
-@pytest.mark.parametrize("unit", ["\u0301\u0327", "\u0f73", "é\u0327", "가", "İ"])
-def test_folding_is_linear(unit: str):
-    fold("é")  # builds its table
-    assert grows_linearly(lambda n: fold("a" + unit * n), 5_000)
 
 
 def test_contains_looks_over_the_edges_of_pieces():

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mailstore.mime.folding import fold
 from mailstore.mime.header import fields
 from mailstore.mime.scanner import scan
-from mailstore.mime.text import all_header_text, body_texts, fold, header_text
+from mailstore.mime.text import all_header_text, body_texts, header_text
 from mailstore.query import BodyContains, HeaderContains, TextContains
 from tests.mailstore.stores import Home
 

@@ -15,7 +15,9 @@ from mailstore.search.words import (
     Gathering,
     Patterns,
     Postings,
+    WordList,
     Words,
+    octets_of,
     patterns,
     words_of,
 )
@@ -127,15 +129,36 @@ def test_no_look_is_long():
 
 def test_merged_words_are_those_of_all():
     said = [b"one two", b"two three", b"", b"three one"]
-    second = (
-        (word, array("H", [2 + place for place in places]))
-        for word, places in gathered(said[2:]).all()
-    )
-    together = listed(words.merged([gathered(said[:2]).all(), second]))
+    together = listed(words.merged([in_blocks(said[:2], 0), in_blocks(said[2:], 2)]))
     assert together.octets == gathered(said).octets
     assert together.messages(together.having(b"thre"), 4) == {1, 3}
     assert together.messages(together.having(b"t"), 4) == {0, 1, 3}
     assert together.messages(together.having(b"t"), 1) == {1, 3}
+
+
+@given(st.lists(st.lists(texts, max_size=4), max_size=4), st.integers(1, 4))
+def test_words_are_merged_whatever_their_blocks(parts, size):
+    whole = [text for part in parts for text in part]
+    kept, words._PER_BLOCK = words._PER_BLOCK, size
+    try:
+        lists = [
+            in_blocks(part, sum(map(len, parts[:at]))) for at, part in enumerate(parts)
+        ]
+        together = listed(words.merged(lists))
+        assert list(together.all()) == list(gathered(whole).all())
+    finally:
+        words._PER_BLOCK = kept
+
+
+def in_blocks(said: list[bytes], first: int) -> Iterator[WordList]:
+    """Give the words of texts as they are merged; ordinals begin with the first."""
+    for some, (ends, ordinals) in gathered(said).blocks():
+        starts = [0, *ends[:-1]]
+        moved = [
+            octets_of([first + one for one in ordinals[start:end]])
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        yield some, moved
 
 
 def test_no_words_at_all():
