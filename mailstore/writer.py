@@ -273,6 +273,8 @@ class Lane:
                 with contextlib.suppress(StoreError):
                     self._heal()  # before anybody is told that it failed
         self._runtime.deliver(lambda: self._finish(group))
+        if group.with_blobs:
+            self._blobs.widen()
         with self._turn():
             self._checkpoint()
         with self._idle:

@@ -4,10 +4,15 @@ One file is synced for a whole group of messages, which makes a durable append a
 order of magnitude cheaper than a file per message. A process writes into a segment
 of its own, locked; after a restart it begins a new one, so that whatever a crash left
 behind is never written over.
+
+To sync octets in a file that grows, a file system writes its journal too; not so where
+the file was before. So a segment is kept longer than what it holds: `widen` appends
+zeros behind the last record, when nobody waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -37,6 +42,8 @@ from mailstore.model import InternalDate
 
 Buffer = bytes | memoryview
 _ROLL = 64 * 2**20
+_BUSY = 2**17  # octets from which on a segment is kept longer than its records
+_SPARE = 2**20  # how much longer at most
 _MOST_OPEN = 32
 _NEAR = 4096  # octets of a record that cost less than another call of the system
 _REF = re.compile(r"pack:(\d{1,8}):(\d{1,10}):(\d{1,10})")
@@ -51,6 +58,7 @@ class _Writing:
     fd: int
     end: int  # behind the last record
     synced: int  # behind the last durable one
+    length: int  # of the file; behind the end it has zeros
 
 
 class Known(NamedTuple):
@@ -74,6 +82,7 @@ class Packs:
         self._files = files
         self._folders = folders
         self._roll = roll
+        self._busy = _BUSY
         self._writing: _Writing | None = None
         self._full: list[_Writing] = []  # rolled, but not synced yet
         self._new_names = False
@@ -100,6 +109,7 @@ class Packs:
             self._cut(writing, start)
             raise
         writing.end = start + len(data)
+        writing.length = max(writing.length, writing.end)
         reached(CrashPoint.RECORD_WRITTEN)
         return f"pack:{writing.number}:{start}:{len(data)}"
 
@@ -122,7 +132,7 @@ class Packs:
             self._files.close(fd)
             raise
         self._new_names = True
-        return _Writing(number, fd, len(head), len(head))
+        return _Writing(number, fd, len(head), len(head), len(head))
 
     def sync(self) -> None:
         """Sync what was appended to."""
@@ -141,7 +151,7 @@ class Packs:
         for writing in self._dirty():
             writing.synced = writing.end
         for writing in self._full:
-            self._files.close(writing.fd)
+            self._close(writing)
         self._full.clear()
 
     def _dirty(self) -> list[_Writing]:
@@ -159,14 +169,46 @@ class Packs:
         except StoreError:
             self._abandon()
         else:
-            writing.end = end
+            writing.end = writing.length = end
+
+    def widen(self) -> None:
+        """Have durable zeros behind the last record, if the segment is used much.
+
+        Half of what it has, so that what a kill leaves of them is not worth compaction.
+        Never raises: what fails costs time later, no more.
+        """
+        writing = self._writing
+        if writing is None or writing.end < self._busy or writing.end > writing.synced:
+            return
+        spare = min(writing.end // 2, _SPARE)
+        if writing.length - writing.end >= spare // 4:
+            return
+        try:
+            zeros = bytes(writing.end + spare - writing.length)
+            self._files.write(writing.fd, zeros, writing.length)
+        except StoreError:
+            self._cut(writing, writing.end)
+            return
+        try:
+            self._files.sync(writing.fd)
+        except StoreError:
+            self._abandon()  # as in `sync`
+        else:
+            writing.length = writing.end + spare
 
     def _abandon(self) -> None:
         active = [] if self._writing is None else [self._writing]
         for writing in (*self._full, *active):
-            self._files.close(writing.fd)
+            self._close(writing)
         self._full.clear()
         self._writing = None
+
+    def _close(self, writing: _Writing) -> None:
+        """Close a segment for good, without the zeros behind its records."""
+        if writing.length > writing.end:
+            with contextlib.suppress(StoreError):
+                self._files.truncate(writing.fd, writing.end)
+        self._files.close(writing.fd)
 
     # -- reading
 

@@ -26,8 +26,8 @@ _WAITING = 4 * SMALL  # octets in memory of messages that are stored together
 class BlobStore:
     """Adds, opens and deletes blobs.
 
-    `writer` belongs to the event thread, `add`, `sync` and `rollback` to one writing
-    thread at a time, `open` to any.
+    `writer` belongs to the event thread, `add`, `sync`, `widen` and `rollback` to one
+    writing thread at a time, `open` to any.
     """
 
     def __init__(self, folder: Path, engine: str, files: FileSystem) -> None:
@@ -84,6 +84,10 @@ class BlobStore:
         except StoreError:
             self.rollback()
             raise
+
+    def widen(self) -> None:
+        """Prepare for what comes, when nobody waits. Never raises."""
+        self.packs.widen()
 
     def rollback(self) -> None:
         """Forget what was added since the last sync. Never raises."""

@@ -94,6 +94,7 @@ class Bench:
     def reopened(self) -> Home:
         home = Home(self.path, _OPTIONS, files=self.files, time=self.time)
         home.account.blobs.packs._roll = 6_000
+        home.account.blobs.packs._busy = 1_000
         return home
 
     def content(self, size: int = 300) -> bytes:

@@ -396,6 +396,7 @@ def test_every_failing_call_tells_the_truth(tmp_path, engine, number, forever):
         first.close()
         files = Failing(at, number, forever=forever)
         blobs = open_blobs(folder, engine, files)
+        blobs.packs._busy = 300
         durable = []
         told = set()
         for group in ([b"a", b"b" * 500], [BIG], [b"c"]):
@@ -407,6 +408,7 @@ def test_every_failing_call_tells_the_truth(tmp_path, engine, number, forever):
                 blobs.rollback()
             else:
                 durable += list(zip(refs, group, strict=True))
+            blobs.widen()
         blobs.close()
         assert ("the disk is full" in told) is (bool(told) and number == errno.ENOSPC)
         again = open_blobs(folder, engine)
