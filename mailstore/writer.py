@@ -1,7 +1,8 @@
 """The writer lane of an account: its transactions, one after the other, in groups.
 
 A lane takes all jobs that wait and never delays one: what arrives while a group is
-being committed forms the next group. For each group, on a thread:
+being committed forms the next group. Of that, what need not be durable goes first, as
+a group of its own: it waits for no sync. For each group, on a thread:
 
 1. *prepare*: blobs are added, then synced once: no row points at unsynced bytes.
    Meanwhile the jobs look at what they brought, and the database is free for small
@@ -164,6 +165,7 @@ class Lane:
         self._unsynced = False
         self._wounded = False  # a sync may have failed: see `_heal`
         self._sync_planned = False
+        self._preferred = False  # the last group was taken before others
         self._ended: list[str] = []  # other writers' marks, see `recover`
         self.closed = False
         self.committing = OnItsWay()
@@ -263,9 +265,7 @@ class Lane:
     # -- lane thread
 
     def _work(self) -> None:
-        with self._lock:
-            group = Group(self._queue)
-            self._queue = []
+        group = self._take()
         self._attempt(self._prepare, group)
         with self._turn():
             self._attempt(self._change, group)
@@ -285,6 +285,21 @@ class Lane:
         if more:
             # Through the pool again: another account's lane may have waited longer.
             self._runtime.start(Pool.WRITE, self._work)
+
+    def _take(self) -> Group:
+        """Take what waits; what need not be durable goes first, by itself.
+
+        It doesn't wait for the syncs of the others then. They are taken next, with all
+        that came meanwhile: nobody is passed over twice.
+        """
+        with self._lock:
+            waiting, self._queue = self._queue, []
+            first = [one for one in waiting if not one.job.durable]
+            self._preferred = 0 < len(first) < len(waiting) and not self._preferred
+            if self._preferred:
+                self._queue = [one for one in waiting if one.job.durable]
+                waiting = first
+        return Group(waiting)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:

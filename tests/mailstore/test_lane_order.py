@@ -1,0 +1,46 @@
+"""In which order a lane takes what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailstore.writer import Outcome
+from tests.mailstore.test_writer import Bench, result
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def test_what_waits_for_no_sync_goes_first_but_passes_over_nobody_twice(bench):
+    done: list[str] = []
+
+    def note(name):
+        def work(_):
+            done.append(name)
+            return Outcome(name)
+
+        return bench.lane.write(work, durable=name.startswith("durable"))
+
+    def one_group():
+        bench.runtime.waiting.pop(0)()
+
+    durable, loose = note("durable"), note("loose")
+    one_group()
+    assert done == ["loose"]
+    assert result(loose) == "loose"
+    assert not durable.done()
+    note("late")
+    one_group()
+    assert done == ["loose", "durable", "late"]
+    note("durable too"), note("last")
+    one_group()
+    assert done[3:] == ["last"]
+    bench.runtime.go()
+    assert done[4:] == ["durable too"]
