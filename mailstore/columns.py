@@ -50,6 +50,47 @@ def lift(column: array[int], marks: bytes, number: int) -> array[int]:
     return _column(octets)
 
 
+def at_least(column: array[int], *limits: int) -> list[bytes]:
+    """Mark, for each limit, the numbers that reach it.
+
+    One plane after the other, the lowest octets first: what a higher octet decides
+    goes before that. Most planes are the same octet throughout, and decide for all.
+    """
+    count, octets = len(column), bytes(column)
+    everywhere = b"\x01" * count
+    bias = 1 << 63 if column.typecode == "q" else 0
+    biased = [min(max(limit + bias, 0), 1 << 64) for limit in limits]
+    # None of 64 bits reaches more than that.
+    reached = [
+        0 if limit >> 64 else int.from_bytes(everywhere, "little") for limit in biased
+    ]
+    for at, place in _planes((1 << 64) - 1) if count else ():
+        plane = octets[place::_WIDTH]
+        flip = bias >> at & _OCTET
+        alike = plane.count(plane[0]) == count
+        for one, limit in enumerate(biased):
+            if limit >> 64:
+                continue
+            above, equal = _comparing(limit >> at & _OCTET, flip)
+            if not alike:
+                same = int.from_bytes(plane.translate(equal), "little") & reached[one]
+                reached[one] = int.from_bytes(plane.translate(above), "little") | same
+            elif above[plane[0]]:
+                reached[one] = int.from_bytes(everywhere, "little")
+            elif not equal[plane[0]]:
+                reached[one] = 0
+    return [marks.to_bytes(count, "little") for marks in reached]
+
+
+@lru_cache(maxsize=512)
+def _comparing(limit: int, flip: int) -> tuple[bytes, bytes]:
+    """Give tables for `bytes.translate`: 1 if an octet is above a limit, or is it."""
+    seen = [octet ^ flip for octet in range(256)]
+    return bytes([octet > limit for octet in seen]), bytes(
+        [octet == limit for octet in seen]
+    )
+
+
 @lru_cache(maxsize=256)
 def tables(clears: int, sets: int) -> tuple[bytes, bytes]:
     """Give tables for `bytes.translate`: an octet after a change, 1 if it differs."""

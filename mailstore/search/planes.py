@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Protocol
 
+from mailstore.columns import at_least
 from mailstore.found import Plane, chosen, indexes
 from mailstore.index.records import LOW_KEYWORDS
 from mailstore.query import Compare
@@ -142,7 +143,7 @@ def with_uids(columns: Columns, ranges: Sequence[tuple[int, int]]) -> Plane:
 
 def with_size(columns: Columns, compare: Compare, octets: int) -> Plane:
     """Give the messages of a size."""
-    return bytes(map(test(compare, octets), columns.sizes))
+    return _compared(columns.sizes, compare, octets)
 
 
 def among_messages(columns: Columns, numbers: frozenset[int]) -> Plane:
@@ -152,12 +153,24 @@ def among_messages(columns: Columns, numbers: frozenset[int]) -> Plane:
 
 def changed_since(columns: Columns, modseq: int) -> Plane:
     """Give the messages that changed at or after a mod-sequence."""
-    return bytes(map(modseq.__le__, columns.modseqs))
+    return at_least(columns.modseqs, modseq)[0]
 
 
 def arrived_at(columns: Columns, compare: Compare, epoch: int) -> Plane:
     """Give the messages by the moment of INTERNALDATE."""
-    return bytes(map(test(compare, epoch), columns.dates))
+    return _compared(columns.dates, compare, epoch)
+
+
+def _compared(column: array[int], compare: Compare, limit: int) -> Plane:
+    match compare:
+        case Compare.AT_LEAST:
+            return at_least(column, limit)[0]
+        case Compare.GREATER:
+            return at_least(column, limit + 1)[0]
+        case Compare.LESS:
+            return inverse(at_least(column, limit)[0])
+        case Compare.EQUAL:
+            return bytes(map(limit.__eq__, column))
 
 
 def arrived_on(columns: Columns, compare: Compare, day: int) -> Plane:
@@ -180,13 +193,13 @@ def _arrived_from(columns: Columns, day: int) -> Plane:
     The moment alone tells for all that are further from midnight than any zone is.
     """
     start = day * _DAY
-    surely = bytearray(map((start + _FAR).__le__, columns.dates))
-    doubtful = int.from_bytes(surely, "little") ^ int.from_bytes(
-        bytes(map((start - _FAR).__le__, columns.dates)), "little"
-    )
-    for at in indexes(doubtful.to_bytes(len(surely), "little")) if doubtful else ():
-        surely[at] = columns.dates[at] + columns.zones[at] * 60 >= start
-    return surely
+    surely, maybe = at_least(columns.dates, start + _FAR, start - _FAR)
+    if surely == maybe:
+        return surely
+    found = bytearray(surely)
+    for at in indexes(both(maybe, inverse(surely))):
+        found[at] = columns.dates[at] + columns.zones[at] * 60 >= start
+    return found
 
 
 class _Test(Protocol):

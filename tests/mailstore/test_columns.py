@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore import columns
-from mailstore.columns import change_bits, either, lift, tables
+from mailstore.columns import at_least, change_bits, either, lift, tables
 
 words = st.integers(0, 2**64 - 1) | st.integers(0, 300)
 numbers = st.lists(words, max_size=20)
@@ -45,6 +46,28 @@ def test_numbers_are_lifted_where_that_is_wanted(column, number):
     marks = bytes(mark for _, mark in column)
     changed = lift(array("Q", [was for was, _ in column]), marks, number)
     assert list(changed) == [number if mark else was for was, mark in column]
+
+
+signed = st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 300)
+limits = st.integers(-(2**65), 2**65) | st.integers(-300, 300)
+
+
+@given(
+    st.lists(signed, max_size=20).map(partial(array, "q"))
+    | numbers.map(partial(array, "Q")),
+    st.lists(limits, min_size=1, max_size=3),
+    st.sampled_from(["little", "big"]),
+)
+def test_numbers_are_compared_with_limits(column, limits, order):
+    limits += column[:2]  # what is reached just so
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "byteorder", order)
+        stored = column[:]
+        if order != real_order():
+            stored.byteswap()
+        marks = at_least(stored, *limits)
+    expected = [[number >= limit for number in column] for limit in limits]
+    assert [list(one) for one in marks] == expected
 
 
 @given(st.integers(0, 127), st.integers(0, 127))
