@@ -92,9 +92,19 @@ def _visible(source: str) -> str:
 
 
 def _character(reference: re.Match[str]) -> str:
-    # Python refuses to read decimal numbers of more than 4,300 digits.
     text = reference[0]
-    return _unescape(text) if len(text) <= _MAX_REFERENCE else "\ufffd"
+    return _short(text) if len(text) <= _MAX_REFERENCE else unescape(text)
 
 
-_unescape = lru_cache(maxsize=1_024)(html.unescape)  # few are used, and those often
+def unescape(reference: str) -> str:
+    """Give what a character reference stands for; itself, if for nothing."""
+    # Python refuses to read decimal numbers of more than 4,300 digits.
+    return html.unescape(reference) if len(reference) <= _MAX_REFERENCE else "\ufffd"
+
+
+_short = lru_cache(maxsize=1_024)(unescape)  # few are used, and those often
+
+
+def references(source: str) -> set[str]:
+    """Give the different character references of a page, and what looks like some."""
+    return set(_REFERENCE.findall(source)) if "&" in source else set()

@@ -32,10 +32,13 @@ from mailstore.mime.header import (
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import Part
 from mailstore.mime.textual import Textual, TextualPart
-from mailstore.mime.transfer import decoded
+from mailstore.mime.transfer import PIECE, decoded
 
 SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
 _REPLACEMENT = "\ufffd"
+Skim = Callable[[str], bool]
+"""Tells of the source of a page whether its text is wanted."""
+
 _MAX_HEADER = 10 << 20
 _MAX_FIELDS = 10_000
 
@@ -84,7 +87,7 @@ def folded_fields(header: bytes) -> Iterator[tuple[bytes, bytes]]:
         if value.isascii() and b"=?" not in value and b"\x00" not in value:
             yield name, value.lower()
         else:
-            yield name, folded(_clean(decode_words(value)))
+            yield name, folded(field_text(raw))
 
 
 def all_header_text(header: bytes) -> str:
@@ -95,15 +98,23 @@ def all_header_text(header: bytes) -> str:
     return text.getvalue()
 
 
+def field_text(raw: bytes) -> str:
+    """Give the decoded value of a field."""
+    return _clean(decode_words(unfold(raw)))
+
+
 def _value(header: bytes, field: Span) -> str:
-    return _clean(decode_words(unfold(header[field.value : field.end])))
+    return field_text(header[field.value : field.end])
 
 
-def body_texts(data: Buffer, root: Part | Textual) -> Iterator[str]:
+def body_texts(
+    data: Buffer, root: Part | Textual, skim: Skim | None = None
+) -> Iterator[str]:
     """Give the searchable text of a message's body in pieces of at most 1 MiB or so.
 
     Joined they are the whole text, `SEPARATOR` between what is not one text: a match
     may reach over pieces, but never over a separator. There is at least one piece.
+    The text of an HTML page is left out when ``skim`` says so of its source.
     """
     nodes: Sequence[Part | TextualPart] = root.walk()
     for at, node in enumerate(nodes):
@@ -113,15 +124,25 @@ def body_texts(data: Buffer, root: Part | Textual) -> Iterator[str]:
                 yield name
                 yield SEPARATOR
         if node.type == b"text":
-            yield from part_texts(data, node)
+            yield from part_texts(data, node, skim)
         yield SEPARATOR
 
 
-def part_texts(data: Buffer, part: Part | TextualPart) -> Iterator[str]:
-    """Give the decoded text of a text/* part, in pieces that can be folded alone."""
+def part_texts(
+    data: Buffer, part: Part | TextualPart, skim: Skim | None = None
+) -> Iterator[str]:
+    """Give the decoded text of a text/* part, in pieces that can be folded alone.
+
+    Of HTML that ``skim`` says no to, it gives none.
+    """
     charset = parameter(part.params, b"charset")
     source = decoder(charset.decode("latin-1") if charset else None)
     page = HtmlText() if part.subtype == b"html" else None
+    if page is not None and skim is not None and part.end - part.body <= PIECE:
+        pieces = decoded(data, part.body, part.end, part.encoding)
+        html = source.decode(b"".join(pieces), final=True)
+        yield _clean(page.feed(html, final=True)) if skim(html) else ""
+        return
     text = ""
     for octets in decoded(data, part.body, part.end, part.encoding):
         if text:  # it goes on

@@ -11,48 +11,14 @@ ASCII. Example::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
-from mailstore.mime.folding import decode, encode, fold, folded
+from mailstore.mime.folding import decode, encode, folded
 from mailstore.mime.text import SEPARATOR
+from mailstore.search.roles import Roles
+from mailstore.search.skimming import Skimmer
 
-_ASCII = bytes(range(128))
-_MOST_ROLES = 20_000
 _FEW = 32  # characters that are replaced one after the other
-
-
-class _Role(NamedTuple):
-    """What a character beyond ASCII is within an ASCII string, once folded."""
-
-    new: bytes  # its folding; empty: it is never within that string
-    last: bool  # its last character alone, a letter in front of accents
-
-
-_NONE = _Role(b"", last=True)
-
-
-class _Roles(dict[str, _Role]):
-    """The roles of the characters that were met so far."""
-
-    def __init__(self, wanted: str) -> None:
-        super().__init__()
-        self._wanted = wanted
-
-    def __missing__(self, char: str) -> _Role:
-        role = self._role(fold(char))
-        if len(self) < _MOST_ROLES:
-            self[char] = role
-        return role
-
-    def _role(self, new: str) -> _Role:
-        plain = [one for one in new if one.isascii()]
-        if not any(one in self._wanted for one in plain):
-            return _NONE
-        last = len(plain) == 1 and len(new) > 1 and new[0] == plain[0]
-        if last and not self._wanted.endswith(plain[0]):
-            return _NONE
-        return _Role(encode(new), last=last)
 
 
 class Finder:
@@ -61,8 +27,13 @@ class Finder:
     def __init__(self, needle: str) -> None:
         self._wanted = folded(needle)
         self._is_ascii = self._wanted.isascii()
-        self._roles = _Roles(decode(self._wanted))
+        self._roles = Roles(decode(self._wanted))
         self._parted = SEPARATOR not in needle
+        skimmer = Skimmer(needle)
+        self.skim: Callable[[str], bool] | None = (
+            skimmer.may_be_in if skimmer.is_any else None
+        )
+        """Tells whether the source of a page need be read; for `body_texts`."""
 
     def within(self, pieces: Iterable[str]) -> bool:
         """Tell whether a text has the string; pieces are cut as `body_texts` does.
@@ -94,9 +65,7 @@ class Finder:
 
     def _becomes(self, piece: str, octets: bytes) -> bool:
         """Tell whether folding makes the string of what else there is."""
-        others = set(decode(octets.translate(None, _ASCII)))
-        roles = [(char, self._roles[char]) for char in others]
-        roles = [(char, role) for char, role in roles if role.new]
+        roles = self._roles.among(octets)
         if all(role.last for _, role in roles) and self._wanted[:-1] not in octets:
             return False
         if len(roles) > _FEW:

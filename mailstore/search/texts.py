@@ -14,13 +14,14 @@ from typing import NamedTuple, Protocol
 
 from mailstore.errors import Corrupt, NotFound
 from mailstore.mime.folding import fold
-from mailstore.mime.header import Buffer, unfold
+from mailstore.mime.header import Buffer, unfold, values
 from mailstore.mime.packed import PackedFields
 from mailstore.mime.scanner import scan
 from mailstore.mime.text import (
     all_header_text,
     body_texts,
     contains,
+    field_text,
     header_text,
 )
 from mailstore.mime.textual import textual
@@ -73,6 +74,11 @@ class Texts(Protocol):
         ...
 
 
+def _is_plain(header: bytes) -> bool:
+    """Tell whether nothing of a header is encoded."""
+    return header.isascii() and b"=?" not in header
+
+
 class TextTest:
     """One text term, ready to be asked about many messages."""
 
@@ -96,7 +102,7 @@ class TextTest:
             self._fields = PackedFields((self._name,))
             if self._form is fold and self._needle.isascii():
                 self._plain = self._needle.encode("ascii")
-        elif self._form is fold and _ALONE.fullmatch(self._needle):
+        if self._form is fold and _ALONE.fullmatch(self._needle):
             self._lined = self._needle.encode("ascii")
 
     def __call__(self, message: MessageText) -> bool:
@@ -122,12 +128,16 @@ class TextTest:
                     header = bytes(data[root.header : root.body])
             except (NotFound, Corrupt):
                 return False
-        plain = header.isascii() and b"=?" not in header
-        if plain and self._plain not in unfold(header.lower()):
-            return False  # nothing is encoded: what no line says, no value does
+        if _is_plain(header) and self._lacks(header):
+            return False  # what no line says, no value does
         return any(
             self._needle in self._form(text) for text in header_text(header, self._name)
         )
+
+    def _lacks(self, header: bytes) -> bool:
+        if self._lined:
+            return self._lined not in header.translate(_LOWER, _LINE_ENDS)
+        return self._plain not in unfold(header.lower())
 
     def _in_content(self, message: MessageText) -> bool:
         try:
@@ -137,18 +147,19 @@ class TextTest:
                     bytes(data[root.header : root.body])
                 ):
                     return True
-                return self._within(body_texts(data, root))
+                skim = None if self._finder is None else self._finder.skim
+                return self._within(body_texts(data, root, skim))
         except (NotFound, Corrupt):
             return False
 
     def _in_header(self, header: bytes) -> bool:
-        if (
-            self._lined
-            and header.isascii()
-            and b"=?" not in header
-            and self._lined not in header.translate(_LOWER, _LINE_ENDS)
-        ):
-            return False
+        if self._lined and self._lined not in header.translate(_LOWER, _LINE_ENDS):
+            # Then it can be in such values alone as are encoded.
+            return any(
+                self._within([field_text(raw)])
+                for _, raw in values(header)
+                if b"=?" in raw or not raw.isascii()
+            )
         return self._within([all_header_text(header)])
 
     def _within(self, pieces: Iterable[str]) -> bool:

@@ -38,13 +38,6 @@ def test_it_finds_what_the_plain_search_finds(pieces, needle):
     assert Finder(needle).within(pieces) == contains(pieces, fold(needle))
 
 
-def test_what_is_remembered_of_characters_is_bounded(monkeypatch):
-    monkeypatch.setattr(finding, "_MOST_ROLES", 10)
-    finder = Finder("q")
-    assert not finder.within(["".join(map(chr, range(0x400, 0x500)))])
-    assert len(finder._roles) == 10
-
-
 def test_a_text_is_folded_only_where_that_may_matter(monkeypatch):
     asked = []
 
