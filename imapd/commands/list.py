@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
+from typing import NamedTuple
 
 from imapd.session.context import Context
 from imapd.session.listing import (
@@ -145,13 +146,15 @@ async def run(context: Context, node: List) -> Completed:
         if at:
             await context.reply.stand_aside()
         added = await _ask(context, list(returns), [one.entry for one in found])
-        for one, answers in zip(found, added, strict=True):
-            _tell(context, one, answers, utf8=utf8)
+        told = [
+            _lines(context.registry, one, answers, utf8=utf8)
+            for one, answers in zip(found, added, strict=True)
+        ]
+        context.reply.write(b"".join(told))
     return Completed("LIST completed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """One name that is told.
 
     ``wanted`` is False for one that is told for the sake of inferior names only;
@@ -179,12 +182,12 @@ def _select(
         return (entry.exists or missing) and all(test(entry) for test in tests)
 
     if not any(spec.parents for spec in selection):
-        for part in in_parts(entries):
-            yield [
-                _Found(entry)
-                for entry in part
-                if wanted(entry) and pattern.matches(entry.name)
-            ]
+        matches = pattern.matches
+        for part in in_parts(entries, quick=pattern.quick):
+            there = part if missing else [entry for entry in part if entry.exists]
+            for test in tests:
+                there = [entry for entry in there if test(entry)]
+            yield [_Found(entry) for entry in there if matches(entry.name)]
         return
     criteria = tuple(
         [spec.name for spec in selection if spec.kind is SelectionKind.BASE]
@@ -241,24 +244,24 @@ async def _ask(
     return list(zip(*columns, strict=True))
 
 
-def _tell(
-    context: Context, one: _Found, answers: Sequence[ListAnswer], *, utf8: bool
-) -> None:
-    attributes = name_attributes(context.registry, one.entry)
+def _lines(
+    registry: Registry, one: _Found, answers: Sequence[ListAnswer], *, utf8: bool
+) -> bytes:
+    entry, wanted, criteria = one
+    attributes = name_attributes(registry, entry)
+    if not answers and not criteria:
+        return b"* %b\r\n" % list_response(entry.name, attributes, utf8=utf8)
     extended: list[tuple[str, bytes]] = []
     for answer in answers:
         attributes += answer.attributes
         extended += answer.extended
-    if one.criteria:
-        quoted = b" ".join([string(name.encode("ascii")) for name in one.criteria])
+    if criteria:
+        quoted = b" ".join([string(name.encode("ascii")) for name in criteria])
         extended.append(("CHILDINFO", b"(%b)" % quoted))
-    say = context.reply.untagged
-    say(list_response(one.entry.name, attributes, extended, utf8=utf8))
-    if not one.wanted:
-        return  # RFC 5819 §3: nothing follows a name that is not wanted itself
-    for answer in answers:
-        for response in answer.responses:
-            say(response)
+    told = [list_response(entry.name, attributes, extended, utf8=utf8)]
+    if wanted:  # RFC 5819 §3: nothing follows a name that is not wanted itself
+        told += [response for answer in answers for response in answer.responses]
+    return b"".join([b"* %b\r\n" % response for response in told])
 
 
 FEATURE = Feature(

@@ -19,13 +19,7 @@ from imapd.session.context import Context
 from imapd.session.names import existing_name, uses_utf8
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
-from imapd.session.status_items import (
-    asked_for,
-    count_deleted_octets,
-    count_recent,
-    parse_status_items,
-    status_response,
-)
+from imapd.session.status_items import parse_status_items, status_items
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
 
@@ -61,16 +55,12 @@ def unparse(node: Status) -> bytes:
 async def run(context: Context, node: Status) -> Completed:
     """Tell the counters. Raises `No` when there is no such mailbox."""
     name = existing_name(context, node.mailbox)
-    asked_for(context, node.items)
-    registry = context.registry
+    items = status_items(context.registry, node.items)
+    items.asked_for(context)
     status = await context.account.status(
-        name,
-        recent=count_recent(registry, node.items),
-        deleted_octets=count_deleted_octets(registry, node.items),
+        name, recent=items.recent, deleted_octets=items.deleted_octets
     )
-    context.reply.untagged(
-        status_response(registry, name, node.items, status, utf8=uses_utf8(context))
-    )
+    context.reply.untagged(items.response(name, status, utf8=uses_utf8(context)))
     return Completed("STATUS completed")
 
 

@@ -19,13 +19,7 @@ from imapd.session.context import Context
 from imapd.session.listing import ListAnswer, ListReturn, ListReturnSpec
 from imapd.session.names import uses_utf8
 from imapd.session.registry import Capability, Feature, Registry
-from imapd.session.status_items import (
-    asked_for,
-    count_deleted_octets,
-    count_recent,
-    parse_status_items,
-    status_response,
-)
+from imapd.session.status_items import parse_status_items, status_items
 from imapd.wire.cursor import Cursor
 from mailstore.model import MailboxEntry
 
@@ -51,21 +45,16 @@ class StatusReturn:
 
         A name that has no mailbox (any more) gets ``\\Noselect`` instead (§2).
         """
-        asked_for(context, self.items)
+        items = status_items(context.registry, self.items)
+        items.asked_for(context)
         names = [entry.name for entry in entries if entry.selectable]
-        registry, utf8 = context.registry, uses_utf8(context)
         found = await context.account.statuses(
-            names,
-            recent=count_recent(registry, self.items),
-            deleted_octets=count_deleted_octets(registry, self.items),
+            names, recent=items.recent, deleted_octets=items.deleted_octets
         )
+        utf8 = uses_utf8(context)
         return [
             ListAnswer(
-                responses=(
-                    status_response(
-                        registry, entry.name, self.items, found[entry.name], utf8=utf8
-                    ),
-                )
+                responses=(items.response(entry.name, found[entry.name], utf8=utf8),)
             )
             if entry.name in found
             else ListAnswer(attributes=("\\Noselect",))

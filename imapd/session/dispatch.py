@@ -7,8 +7,8 @@ reply. Whatever a handler raises ends here and nowhere else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
@@ -31,8 +31,7 @@ _WRONG_STATE = {
 _NOT_AGAIN = "not while logged in"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A command's tag and name, read before anything else of it."""
 
     tag: bytes

@@ -13,6 +13,7 @@ import enum
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from imapd.syntax.mailbox import DELIMITER, render_name
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ListAttributes = Callable[[MailboxEntry], Iterable[str]]
 """Gives name attributes of one LIST answer, as ``\\HasChildren``."""
 
+_DELIMITER = DELIMITER.encode("ascii")
 _OPTION = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
 
 
@@ -69,11 +71,19 @@ LIST_BATCH = 64
 _LETTERS = 1_024  # that a pattern goes through in half a turn of the event loop
 
 
-def in_parts(entries: Iterable[MailboxEntry]) -> Iterator[Sequence[MailboxEntry]]:
+def in_parts(
+    entries: Iterable[MailboxEntry], *, quick: bool = False
+) -> Iterator[Sequence[MailboxEntry]]:
     """Cut a list of names into parts, so short that a turn can look at two of them.
 
-    A pattern looks at each letter of a name, whether the name is told or not.
+    A pattern looks at each letter of a name, whether the name is told or not, unless it
+    is ``quick`` (`ListPattern.quick`).
     """
+    if quick:
+        names = tuple(entries)
+        for start in range(0, len(names), LIST_BATCH):
+            yield names[start : start + LIST_BATCH]
+        return
     part: list[MailboxEntry] = []
     letters = 0
     for entry in entries:
@@ -182,15 +192,22 @@ def list_response(
     ``extended`` are the tags and values of RFC 5258 §3; only a client that has shown
     that it knows them may get any.
     """
+    line = b'%b (%b) "%b" %b' % (
+        kind,
+        _attribute_list(tuple(attributes)),
+        _DELIMITER,
+        render_name(name, utf8=utf8),
+    )
+    if not extended:
+        return line
+    items = [b"%b %b" % (string(tag.encode("ascii")), data) for tag, data in extended]
+    return b"%b (%b)" % (line, b" ".join(items)) if items else line
+
+
+@lru_cache(maxsize=1_024)
+def _attribute_list(attributes: tuple[str, ...]) -> bytes:
     # RFC 5258 §3.3: each attribute is told once.
     once = {attribute.upper(): attribute for attribute in attributes}
     if "\\NONEXISTENT" in once:
         once.pop("\\NOSELECT", None)
-    line = b'%b (%b) "%b" %b' % (
-        kind,
-        " ".join(once.values()).encode("ascii"),
-        DELIMITER.encode("ascii"),
-        render_name(name, utf8=utf8),
-    )
-    items = [b"%b %b" % (string(tag.encode("ascii")), data) for tag, data in extended]
-    return b"%b (%b)" % (line, b" ".join(items)) if items else line
+    return " ".join(once.values()).encode("ascii")

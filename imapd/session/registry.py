@@ -262,7 +262,7 @@ def _check_together(features: Sequence[Feature]) -> None:
         raise RegistryError("a capability is claimed twice")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Registry:
     """The enabled features, merged by plug point. Build it with `of`."""
 

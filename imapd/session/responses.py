@@ -24,16 +24,20 @@ def response_text(text: str, code: str | None = None, language: str = DEFAULT) -
     nothing a client or a message brought in can forge a line. In another language it
     is UTF-8 (RFC 5255 §3.5).
     """
-    if language in TRANSLATED:
-        told = translated(text, language).translate(_PRINTABLE)
-        clean = told.encode("utf-8", "replace") or b"."
-    else:
-        clean = _printable(text) or b"."
+    clean = _clean(text, language)
     if code is not None:
         return b"[%b] %b" % (_printable(code), clean)
     if clean.startswith(b"["):  # would be read as a response code
         clean = b"." + clean
     return clean
+
+
+@lru_cache(maxsize=1_024)
+def _clean(text: str, language: str) -> bytes:
+    if language in TRANSLATED:
+        told = translated(text, language).translate(_PRINTABLE)
+        return told.encode("utf-8", "replace") or b"."
+    return _printable(text) or b"."
 
 
 def _printable(text: str) -> bytes:

@@ -9,18 +9,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from imapd.session.context import Context
 from imapd.session.registry import Registry
 from imapd.syntax.mailbox import render_name
-from imapd.wire.cursor import Cursor
+from imapd.wire.cursor import Cursor, Malformed
 from mailstore.model import MailboxStatus
 
 _ITEM = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
+_ITEMS = re.compile(rb"\([A-Za-z0-9. -]{1,300}\)")
 
 
 def parse_status_items(cursor: Cursor, registry: Registry) -> tuple[str, ...]:
     """Take ``(item …)``; each once, in upper case. Raises `Malformed`."""
+    found = _ITEMS.match(cursor.text, cursor.at)
+    items = None if found is None else _known(registry, found[0])
+    if found is None or items is None:
+        return _parse(cursor, registry)
+    cursor.at = found.end()
+    return items
+
+
+@lru_cache(maxsize=256)
+def _known(registry: Registry, written: bytes) -> tuple[str, ...] | None:
+    """Read items; clients ask for the same ones of all mailboxes. None: malformed."""
+    try:
+        return _parse(Cursor(written), registry)
+    except Malformed:
+        return None  # said where it stands
+
+
+def _parse(cursor: Cursor, registry: Registry) -> tuple[str, ...]:
     items = cursor.parenthesised(lambda: _item(cursor, registry), least=1)
     return tuple(dict.fromkeys(items))
 
@@ -34,32 +54,38 @@ def _item(cursor: Cursor, registry: Registry) -> str:
     return name
 
 
-def count_recent(registry: Registry, items: Sequence[str]) -> bool:
-    """Tell whether \\Recent messages have to be counted, which takes time."""
-    return any(registry.status_items[item].counts_recent for item in items)
+class StatusItems:
+    """What items of STATUS need, and how they are told.
 
+    ``recent``: \\Recent messages have to be counted; ``deleted_octets``: messages with
+    \\Deleted have to be summed up. Both take time.
+    """
 
-def count_deleted_octets(registry: Registry, items: Sequence[str]) -> bool:
-    """Tell whether messages with \\Deleted have to be summed up, which takes time."""
-    return any(registry.status_items[item].counts_deleted_octets for item in items)
+    __slots__ = ("_asked", "_template", "_values", "deleted_octets", "recent")
 
+    def __init__(self, registry: Registry, items: Sequence[str]) -> None:
+        specs = [registry.status_items[item] for item in items]
+        self.recent = any(spec.counts_recent for spec in specs)
+        self.deleted_octets = any(spec.counts_deleted_octets for spec in specs)
+        self._asked = [spec.asked for spec in specs if spec.asked is not None]
+        self._values = [spec.value for spec in specs]
+        self._template = " ".join([f"{item} %s" for item in items])
 
-def asked_for(context: Context, items: Sequence[str]) -> None:
-    """Let items know, once per command, that they are asked for."""
-    for asked in [context.registry.status_items[item].asked for item in items]:
-        if asked is not None:
+    def asked_for(self, context: Context) -> None:
+        """Let items know, once per command, that they are asked for."""
+        for asked in self._asked:
             asked(context)
 
+    def response(
+        self, name: str, status: MailboxStatus, *, utf8: bool = False
+    ) -> bytes:
+        """Render one STATUS response without ``* `` (RFC 3501 §7.2.4)."""
+        pairs = self._template % tuple([value(status) for value in self._values])
+        name_octets = render_name(name, utf8=utf8)
+        return b"STATUS %b (%b)" % (name_octets, pairs.encode("ascii"))
 
-def status_response(
-    registry: Registry,
-    name: str,
-    items: Sequence[str],
-    status: MailboxStatus,
-    *,
-    utf8: bool = False,
-) -> bytes:
-    """Render one STATUS response without ``* `` (RFC 3501 §7.2.4)."""
-    specs = registry.status_items
-    pairs = " ".join([f"{item} {specs[item].value(status)}" for item in items])
-    return b"STATUS %b (%b)" % (render_name(name, utf8=utf8), pairs.encode("ascii"))
+
+@lru_cache(maxsize=256)
+def status_items(registry: Registry, items: tuple[str, ...]) -> StatusItems:
+    """Give what there is to know of items that `parse_status_items` gave."""
+    return StatusItems(registry, items)

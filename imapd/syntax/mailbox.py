@@ -120,8 +120,9 @@ class ListPattern:
     time is the name's length times the patterns' length over the size of a machine
     word, whatever the wildcards. A pattern has no use for more letters than a name
     may have, and all together have `MAX_PATTERNS` letters at most, so that both are
-    bounded. Whether a superior of a name matches, as ``%`` wants to know, is asked
-    with each of `ancestors`. Raises `InvalidMailboxName` for patterns beyond that.
+    bounded. One pattern with one wildcard, as nearly all are, is a beginning and an end
+    that are compared. Whether a superior of a name matches, as ``%`` wants to know, is
+    asked with each of `ancestors`. Raises `InvalidMailboxName` for patterns beyond.
     """
 
     __slots__ = (
@@ -129,6 +130,7 @@ class ListPattern:
         "_begins",
         "_ends",
         "_inbox",
+        "_simple",
         "_stars",
         "_steps",
         "_wildcards",
@@ -143,6 +145,7 @@ class ListPattern:
         if sum(map(len, each)) > MAX_PATTERNS:
             raise InvalidMailboxName("the patterns are too long together")
         self._all = "*" in each
+        self._simple = _simple(each[0]) if len(each) == 1 else None
         self._steps: dict[str, int] = {}  # letter: the tokens that are this letter
         self._inbox: dict[str, int] = {}  # the same, in either case
         self._wildcards = self._stars = self._begins = self._ends = 0
@@ -154,6 +157,11 @@ class ListPattern:
                 place += 1
             self._ends |= 1 << place
             place += 1  # between two patterns: nothing leads from one to the next
+
+    @property
+    def quick(self) -> bool:
+        """Whether its time for a name hardly depends on the name's length."""
+        return self._all or self._simple is not None
 
     def _add(self, token: str, bit: int) -> None:
         if token in _WILDCARDS:
@@ -176,6 +184,9 @@ class ListPattern:
         """
         if self._all:
             return True
+        if self._simple is not None and not name.startswith("INBOX"):
+            begin, wildcard, end = self._simple
+            return name.startswith(begin) and _ends(name, len(begin), wildcard, end)
         # Bit n: the name so far may be what the tokens before the n-th matched.
         states = self._begins | (self._begins & self._wildcards) << 1
         any_case = len("INBOX") if name.partition(DELIMITER)[0] == "INBOX" else 0
@@ -188,6 +199,22 @@ class ListPattern:
             if not states:
                 return False
         return bool(states & self._ends)
+
+
+def _simple(tokens: str) -> tuple[str, str, str] | None:
+    """Give the beginning, the wildcard and the end of a pattern that has only one."""
+    found = re.fullmatch(r"([^*%]*)([*%]?)([^*%]*)", tokens)
+    return None if found is None else (found[1], found[2], found[3])
+
+
+def _ends(name: str, start: int, wildcard: str, end: str) -> bool:
+    """Tell whether a name goes on behind its beginning as a simple pattern says."""
+    rest = len(name) - len(end)
+    if not wildcard:
+        return rest == start and not end
+    if rest < start or not name.endswith(end):
+        return False
+    return wildcard == "*" or name.find(DELIMITER, start, rest) < 0
 
 
 def _letters(tokens: str) -> int:

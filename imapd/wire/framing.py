@@ -35,6 +35,7 @@ _ANNOUNCED = re.compile(rb"(~?)\{([0-9]*)(\+?)\}\Z")
 _CUT_ANNOUNCEMENT = re.compile(rb"[0-9]{20}\+\}")
 _KEPT_OF_A_LONG_LINE = 64
 _MAX_DIGITS = 19
+_CR, _BRACE = b"\r}"
 
 
 class LiteralSink(Protocol):
@@ -214,6 +215,15 @@ class Framer:
             return self._announced
         if self._complete:
             return self._frame()
+        if not self._buffer:
+            return None
+        if not (self._left or self._text or self._literals or self._poison):
+            at = self._buffer.find(b"\n", self._scanned)
+            if at < 0 and len(self._buffer) <= self.limits.line:
+                self._scanned = len(self._buffer)
+                return None
+            if at >= 0 and (frame := self._whole_line(at)) is not None:
+                return frame
         while self._take_literal() and (line := self._take_line()) is not None:
             event = self._end_of_line(line)
             if event is not None:
@@ -290,6 +300,18 @@ class Framer:
         )
 
     # -- lines
+
+    def _whole_line(self, at: int) -> Frame | None:
+        """Take a command of one line, as nearly all are, if that is what ends here."""
+        buffer = self._buffer
+        end = at - 1 if at and buffer[at - 1] == _CR else at
+        if end > self.limits.line or (end and buffer[end - 1] == _BRACE):
+            self._scanned = at
+            return None
+        line = bytes(buffer[:end])
+        del buffer[: at + 1]
+        self._scanned = 0
+        return Frame(line)
 
     def _take_line(self) -> bytes | None:
         """Take octets up to a line end, without it; None when it isn't here.

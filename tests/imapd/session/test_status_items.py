@@ -7,11 +7,7 @@ import pytest
 from imapd.features import ALL
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import Feature, Registry
-from imapd.session.status_items import (
-    count_recent,
-    parse_status_items,
-    status_response,
-)
+from imapd.session.status_items import parse_status_items, status_items
 from imapd.wire.cursor import Cursor, Malformed
 from mailstore.model import MailboxId, MailboxStatus
 
@@ -29,11 +25,26 @@ def test_items_are_read_once_in_any_case():
             parse_status_items(Cursor(text), REGISTRY)
 
 
+def test_what_is_malformed_is_said_where_it_stands():
+    for text, at in ((b"(MESSAGES X.Y)", 10), (b"()", 1), (b"(MESSAGES  X)", 10)):
+        for _ in range(2):
+            with pytest.raises(Malformed) as caught:
+                parse_status_items(Cursor(text), REGISTRY)
+            assert caught.value.at == at
+
+
+def test_features_have_items_of_their_own():
+    with pytest.raises(Malformed):
+        parse_status_items(Cursor(b"(X)"), Registry.of(ALL))
+    assert parse_status_items(Cursor(b"(X)"), REGISTRY) == ("X",)
+
+
 def test_a_value_is_a_number_or_ready_text():
-    told = status_response(REGISTRY, "a b", ("MESSAGES", "X", "UIDNEXT"), STATUS)
+    items = status_items(REGISTRY, ("MESSAGES", "X", "UIDNEXT"))
+    told = items.response("a b", STATUS)
     assert told == b'STATUS "a b" (MESSAGES 4 X (a) UIDNEXT 5)'
 
 
 def test_recent_messages_are_counted_for_who_asks():
-    assert count_recent(REGISTRY, ("UNSEEN", "RECENT"))
-    assert not count_recent(REGISTRY, ("UNSEEN", "MESSAGES"))
+    assert status_items(REGISTRY, ("UNSEEN", "RECENT")).recent
+    assert not status_items(REGISTRY, ("UNSEEN", "MESSAGES")).recent
