@@ -67,6 +67,17 @@ def mailboxes(database: Database) -> list[MailboxRow]:
     return [_row(values) for values in database.all(sql)]
 
 
+def names(
+    database: Database,
+) -> list[tuple[MailboxId, str, bool, SpecialUse | None]]:
+    """Give (id, name, selectable, special use) of all mailboxes, in no order."""
+    sql = "SELECT id, name, selectable, special_use FROM mailbox WHERE name IS NOT NULL"
+    return [
+        (MailboxId(id_), name, bool(selectable), SpecialUse(use) if use else None)
+        for id_, name, selectable, use in database.all(sql)
+    ]
+
+
 def subscriptions(database: Database) -> frozenset[str]:
     """Give all subscribed names, also those of mailboxes that are gone."""
     return frozenset(row[0] for row in database.all("SELECT name FROM subscription"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from mailstore.index import mailboxes
 from mailstore.index.database import Database
-from mailstore.index.records import MailboxRow
 from mailstore.lanes import Pool, Runtime, in_pool
-from mailstore.model import DELIMITER, INBOX, MailboxEntry
+from mailstore.model import DELIMITER, INBOX, MailboxEntry, MailboxId, SpecialUse
 from mailstore.service.readers import Readers
 from mailstore.service.versions import Versions
 
@@ -62,35 +61,41 @@ def read_names(
         version = mailboxes.names_version(database)
         if version == known:
             return None
-        rows = mailboxes.mailboxes(database)
+        rows = mailboxes.names(database)
         return version, _entries(rows, mailboxes.subscriptions(database))
 
 
 def _entries(
-    rows: Collection[MailboxRow], subscribed: Collection[str]
+    rows: Iterable[tuple[MailboxId, str, bool, SpecialUse | None]],
+    subscribed: Collection[str],
 ) -> tuple[MailboxEntry, ...]:
-    by_name = {row.name: row for row in rows}
-    parents = {
-        name[: at + 1].rstrip(DELIMITER)
-        for name in by_name
-        for at, character in enumerate(name)
-        if character == DELIMITER
-    }
-    found = [
-        MailboxEntry(
-            name,
-            exists=name in by_name,
-            selectable=name in by_name and by_name[name].selectable,
-            has_children=name in parents,
-            subscribed=name in subscribed,
-            special_use=by_name[name].special_use if name in by_name else None,
-            id=by_name[name].id if name in by_name else None,
-        )
-        for name in by_name.keys() | set(subscribed)
-    ]
-    return tuple(sorted(found, key=name_order))
+    there = {name: (True, selectable, use, id_) for id_, name, selectable, use in rows}
+    parents: set[str] = set()
+    for name in there:
+        above = name.rpartition(DELIMITER)[0]
+        while above and above not in parents:
+            parents.add(above)
+            above = above.rpartition(DELIMITER)[0]
+    found: list[MailboxEntry] = []
+    for name in there.keys() | set(subscribed):
+        exists, selectable, use, id_ = there.get(name, _NOT_THERE)
+        below, wanted = name in parents, name in subscribed
+        found.append(MailboxEntry(name, exists, selectable, below, wanted, use, id_))
+    found.sort(key=name_order)
+    return tuple(found)
 
 
-def name_order(entry: MailboxEntry) -> tuple[bool, list[str]]:
-    levels = entry.name.split(DELIMITER)
-    return levels[0] != INBOX, levels
+_NOT_THERE = (False, False, None, None)
+
+
+def name_order(entry: MailboxEntry) -> str:
+    """Give what a name is sorted by: INBOX first, level by level."""
+    name = entry.name
+    # No name has control characters: a delimiter is less than every letter.
+    order = name.replace(DELIMITER, "\0")
+    inbox = name.startswith(INBOX) and name[_INBOX_END : _INBOX_END + 1] in _LEVEL_ENDS
+    return f"\0{order}" if inbox else f"\1{order}"
+
+
+_INBOX_END = len(INBOX)
+_LEVEL_ENDS = ("", DELIMITER)
