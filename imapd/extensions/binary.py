@@ -79,7 +79,7 @@ class BinarySection:
         name += Section(self.path).unparse()
         if self.partial is not None:
             name += b"<%d>" % self.partial.offset
-        return Rendering(name, self._values, reads_blobs=True)
+        return Rendering(name, self._values, reads_blobs=True, common=True)
 
     def _values(self, batch: Batch) -> Iterable[Value]:
         refs, parts = batch.columns[Column.BLOB], batch.columns[Column.PARTS]

@@ -25,7 +25,8 @@ Values = Callable[[Batch], Iterable[object]]
 class Attribute:
     """An item that is a name and nothing else, as FLAGS.
 
-    ``asked`` is told when a client asks for it, before any answer.
+    ``asked`` is told when a client asks for it, before any answer. With ``common``
+    nothing that ``make`` gives depends on the session.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Attribute:
     make: Callable[[FetchEnvironment], Values] = field(repr=False)
     conversion: bytes = field(default=b"%b", repr=False)
     asked: Callable[[Context], None] | None = field(default=None, repr=False)
+    common: bool = field(default=False, repr=False)
 
     @property
     def sets_seen(self) -> bool:
@@ -48,7 +50,8 @@ class Attribute:
         if self.asked is not None:
             self.asked(environment.context)
         values = self.make(environment)
-        return Rendering(self.unparse(), values, self.conversion)
+        common = self.common and self.asked is None
+        return Rendering(self.unparse(), values, self.conversion, common=common)
 
     def spec(self, rfc: str) -> FetchItemSpec:
         """Give its spec."""
@@ -79,5 +82,5 @@ def _uids(_: FetchEnvironment) -> Values:
     return lambda batch: batch.uids
 
 
-UID = Attribute("UID", (), _uids, b"%d")
+UID = Attribute("UID", (), _uids, b"%d", common=True)
 """The one that others than FETCH tell too."""

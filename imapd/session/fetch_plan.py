@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from imapd.session.context import Context
+from imapd.session.memo import Memo
 from imapd.session.plugs import (
     Converted,
     Derived,
@@ -29,8 +30,7 @@ from mailstore.service import Mailbox
 Piece = bytes | Literal | Derived | Converted
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """What compiling an item may ask for; see `FetchEnvironment`."""
 
     context: Context
@@ -38,8 +38,7 @@ class Environment:
     view: View
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(NamedTuple):
     """The answers for one batch.
 
     One of the two is used: ``rows`` are whole responses, ready to be sent, and
@@ -77,11 +76,28 @@ class Plan:
     def of(cls, items: Sequence[FetchItem], environment: FetchEnvironment) -> Plan:
         """Compile items; one that is named twice is answered once."""
         unique = tuple(dict.fromkeys(items))
-        renderings = tuple([item.compile(environment) for item in unique])
         # A mailbox that is open for reading only keeps its flags (RFC 3501 §6.3.2).
-        sets_seen = bool(environment.mailbox.settable & SEEN) and any(
-            item.sets_seen for item in unique
+        sets_seen = any(item.sets_seen for item in unique) and bool(
+            environment.mailbox.settable & SEEN
         )
+        key = unique, sets_seen, environment.view.telling.fetch
+        found = _COMMON.get(key)
+        if found is None:
+            found = cls._compiled(unique, environment, sets_seen=sets_seen)
+            few = len(unique) <= _FEW
+            if few and all(rendering.common for rendering in found.renderings):
+                _COMMON.keep(key, found)
+        return found
+
+    @classmethod
+    def _compiled(
+        cls,
+        unique: Sequence[FetchItem],
+        environment: FetchEnvironment,
+        *,
+        sets_seen: bool,
+    ) -> Plan:
+        renderings = tuple([item.compile(environment) for item in unique])
         columns = {column for item in unique for column in item.columns}
         if sets_seen:
             columns.add(Column.FLAGS)
@@ -160,6 +176,11 @@ class Plan:
                 ready.append(values)
         streams.append(_filled(template[:-1] + b")\r\n", ready))
         return zip(*streams, strict=False)
+
+
+# Plans of items that are the same in every session, by all that is in them.
+_FEW = 16
+_COMMON: Memo[tuple[tuple[FetchItem, ...], bool, bytes], Plan] = Memo(256)
 
 
 def _filled(template: bytes, columns: Sequence[Iterable[Any]]) -> Iterable[bytes]:

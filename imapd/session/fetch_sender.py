@@ -12,7 +12,7 @@ It must not know items or columns. What it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imapd.session.context import Context
@@ -26,6 +26,7 @@ from mailstore.lanes import Pool, in_pool
 from mailstore.model import Batch
 
 Readers = dict[str, BlobReader]
+Read = Callable[[str, int, int], Buffer | None]
 _AT_ONCE = 64  # messages that are more than columns of memory
 
 
@@ -52,14 +53,12 @@ class Sender:
         self, plan: Plan, batch: Batch, names: Sequence[int]
     ) -> frozenset[int]:
         """Send what a plan tells of a batch, in turns; as `send`."""
-        if plan.quick:
+        if len(batch.uids) <= _AT_ONCE or plan.quick:
             return await self.send(plan.render(batch, names))
         left_out: set[int] = set()
         start = 0
-        many = len(batch.uids) > _AT_ONCE
         for part in _parts(batch):
-            if many:
-                await self._context.reply.stand_aside()
+            await self._context.reply.stand_aside()
             end = start + len(part.uids)
             places = await self.send(plan.render(part, names[start:end]))
             left_out.update([start + place for place in places])
@@ -71,48 +70,27 @@ class Sender:
 
         Raises `ConnectionGone`.
         """
-        await self._send_rows(answers.rows)
-        left_out = []
+        if answers.rows:
+            await self._send_rows(answers.rows)
+        left_out: list[int] = []
         reply = self._context.reply
+        read = self._context.selected.mailbox.octets
         for place, message in enumerate(answers.messages):
-            ready = self._at_hand(message)
-            if ready is not None:
-                size = sum(map(len, ready))
-                reply.write_all(ready, size)
-                self._written += size
-                if self._written >= CHUNK:
-                    self._written -= CHUNK
-                    await reply.pace()
-            elif not await self._send_message(message):
-                left_out.append(place)
-        return frozenset(left_out)
-
-    def _at_hand(self, message: Iterable[Piece]) -> list[Buffer] | None:
-        """Read a small message's answer at once; None if there is more to it."""
-        read, left = self._context.selected.mailbox.octets, CHUNK
-        ready: list[Buffer] = []
-        for piece in message:
-            if isinstance(piece, bytes):
-                left -= len(piece)
-                ready.append(piece)
+            ready = _at_hand(read, message)
+            if ready is None:
+                if not await self._send_message(message):
+                    left_out.append(place)
                 continue
-            left -= piece.length
-            data = read(piece.ref, piece.start, piece.length) if left >= 0 else None
-            if data is None:
-                return None
-            if not isinstance(piece, Literal):
-                try:
-                    data = _made(piece, bytes(data))
-                except StoreError:
-                    return None  # what it is shows on the way for all others
-                left -= len(data)
-            elif piece.replace_nul:
-                ready.append(b"{%d}\r\n" % piece.length)
-                data = bytes(data).replace(b"\x00", b"\x80")
-            else:
-                ready.append(b"{%d}\r\n" % piece.length)
-            ready.append(data)
-        return ready if left >= 0 else None
+            size = sum(map(len, ready))
+            if size > CHUNK:
+                await self._write(b"".join(ready))
+                continue
+            reply.write_all(ready, size)
+            self._written += size
+            if self._written >= CHUNK:
+                self._written -= CHUNK
+                await reply.pace()
+        return frozenset(left_out)
 
     async def _send_rows(self, rows: Iterable[bytes]) -> None:
         """Send ready responses, a chunk of them at once."""
@@ -253,6 +231,31 @@ def _parts(batch: Batch) -> Iterator[Batch]:
         some = slice(start, start + _AT_ONCE)
         columns = {name: values[some] for name, values in batch.columns.items()}
         yield Batch(batch.uids[some], columns, batch.messages[some])
+
+
+def _at_hand(read: Read, message: Iterable[Piece]) -> list[Buffer] | None:
+    """Read a small message's answer at once; None if there is more to it."""
+    left = CHUNK
+    ready: list[Buffer] = []
+    for piece in message:
+        if isinstance(piece, bytes):
+            ready.append(piece)
+            continue
+        ref, start, length = piece.ref, piece.start, piece.length
+        left -= length
+        data = read(ref, start, length) if left >= 0 else None
+        if data is None:
+            return None
+        if isinstance(piece, Literal):
+            if piece.replace_nul:
+                data = bytes(data).replace(b"\x00", b"\x80")
+            ready += (b"{%d}\r\n" % length, data)
+            continue
+        try:
+            ready.append(_made(piece, bytes(data)))
+        except StoreError:
+            return None  # what it is shows on the way for all others
+    return ready
 
 
 def _size(message: Iterable[Piece]) -> int:

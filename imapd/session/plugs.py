@@ -124,7 +124,8 @@ class Rendering:
     The answer is ``name``, a space and a value. ``values`` gives one value for each
     message of a batch, aligned with its UIDs: what ``conversion`` (``%b``, ``%d`` or
     ``(%d)``) takes, or, with ``reads_blobs``, `Literal`, `Derived` and `Converted`.
-    With ``large`` values are made while they are sent, message by message.
+    With ``large`` values are made while they are sent, message by message. ``common``
+    is what knows nothing of a session: another command may use it too.
     """
 
     name: bytes
@@ -132,6 +133,7 @@ class Rendering:
     conversion: bytes = b"%b"
     reads_blobs: bool = False
     large: bool = False
+    common: bool = False
 
     def __post_init__(self) -> None:
         if self.conversion not in (b"%b", b"%d", b"(%d)"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from imapd.session.appending import AppendDataSpec, AppendOptionSpec
 from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionSpec
+from imapd.session.memo import Memo
 from imapd.session.parameters import (
     CreateCode,
     FetchModifierSpec,
@@ -301,6 +302,11 @@ class Registry:
 
     announced: tuple[Capability, ...] = field(init=False, repr=False)
     """Those that always hold joined with their neighbours."""
+
+    items_of_text: Memo[tuple[bytes, bool], Any] = field(
+        init=False, repr=False, compare=False, default_factory=lambda: Memo(256)
+    )
+    """What stands behind the messages in a FETCH, as its parser has understood it."""
 
     def __post_init__(self) -> None:
         """Join capabilities."""

@@ -122,7 +122,7 @@ class View:
         if not uids:
             return []
         first = self.number(uids[0])
-        last = self.number(uids[-1])
+        last = first if len(uids) == 1 else self.number(uids[-1])
         if first is not None and last is not None and last - first + 1 == len(uids):
             return list(range(first, last + 1))
         table, end = self._uids, self.exists

@@ -73,6 +73,9 @@ class NumberSet:
             cursor.at = start
             raise cursor.fail(f"at most {MAX_RANGES} ranges", "LIMIT")
         try:
+            if text.isdigit() and not text.startswith(b"0"):
+                number = int(text)
+                return cls(((number, number),))
             if b":" not in text and b"*" not in text and b",0" not in b"," + text:
                 # What clients send in thousands: plain numbers.
                 numbers = list(map(int, pieces))
@@ -115,6 +118,8 @@ class NumberSet:
         beyond the mailbox is an error is for the caller to say. For ``$`` there are
         none.
         """
+        if len(self.ranges) == 1 and 0 < self.ranges[0][0] <= self.ranges[0][1]:
+            return self.ranges
         found: list[tuple[int, int]] = []
         for low, high in self.ranges:
             if STAR in (low, high) and largest == 0:

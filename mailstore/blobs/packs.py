@@ -30,7 +30,6 @@ from mailstore.blobs.segment import (
     RECORD_SIZE,
     file_head,
     has_mark,
-    is_marked,
     read_head,
     record,
     records,
@@ -62,12 +61,12 @@ class _Writing:
 
 
 class Known(NamedTuple):
-    """A record that was verified: where it is, its message's length, its checksum."""
+    """A record that was verified: where it is, its message's length, its head."""
 
     number: int
     start: int
     size: int
-    mark: int
+    mark: bytes
 
 
 class Packs:
@@ -88,6 +87,7 @@ class Packs:
         self._new_names = False
         self._lock = threading.Lock()
         self._open: OrderedDict[int, OpenFile] = OrderedDict()
+        self._last: tuple[int, OpenFile] | None = None  # that was read from
 
     # -- writing
 
@@ -212,10 +212,10 @@ class Packs:
 
     # -- reading
 
-    def open(self, ref: str, mark: int | None = None) -> BlobReader:
+    def open(self, ref: str, mark: bytes | None = None) -> BlobReader:
         """Open a record; its head must be what the reference says.
 
-        The ``mark`` is the checksum of all that it is.
+        The ``mark`` is its head, with the checksum of all that it is.
         """
         number, start, length = _parse(ref)
         file = self._segment(number)
@@ -226,7 +226,8 @@ class Packs:
         found = read_head(file.fd, start)
         if found.end - found.start != length:
             raise Corrupt(detail=f"{ref} has another length")
-        return BlobReader(file, found.content, found.size, (found.head_crc, found.crc))
+        crc = found.head_crc, found.crc
+        return BlobReader(file, found.content, found.size, crc, found.mark)
 
     def verified(self, ref: str) -> tuple[Known, bytes]:
         """Read a message as a whole, and compare it with its checksum.
@@ -250,7 +251,10 @@ class Packs:
             return None
         skipped = RECORD_SIZE + start
         try:
-            fd = self._segment(number).fd
+            last = self._last
+            if last is None or last[0] != number:
+                last = self._last = number, self._segment(number)
+            fd = last[1].fd
             if start > _NEAR:
                 data = os.pread(fd, length, at + skipped)
                 whole = len(data) == length and has_mark(fd, at, mark)
@@ -258,7 +262,7 @@ class Packs:
             data = os.pread(fd, skipped + length, at)
         except (OSError, StoreError):
             return None
-        if len(data) < skipped + length or not is_marked(data, mark):
+        if len(data) < skipped + length or not data.startswith(mark):
             return None
         # A view keeps the whole in memory as long as it is there itself.
         return data[skipped:] if length < _NEAR else memoryview(data)[skipped:]
@@ -367,6 +371,7 @@ class Packs:
         """Remove a segment that no row names; who reads it still can."""
         with self._lock:
             self._open.pop(number, None)
+            self._last = None
         self._files.unlink(self._path(number))
 
     # -- parts
@@ -388,6 +393,7 @@ class Packs:
         self._abandon()
         with self._lock:
             self._open.clear()
+            self._last = None
 
 
 def _parse(ref: str) -> tuple[int, int, int]:

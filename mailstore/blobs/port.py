@@ -54,7 +54,7 @@ class Engine(Protocol):
         """Forget what was added since the last sync. Never raises."""
         ...
 
-    def open(self, ref: str, mark: int | None = None) -> BlobReader:
+    def open(self, ref: str, mark: bytes | None = None) -> BlobReader:
         """Open a blob. Raises `NotFound`, `Corrupt`, `Unavailable`.
 
         With the ``mark`` of a reader that was verified, that it still has this one is

@@ -45,12 +45,13 @@ class BlobReader:
         start: int,
         size: int,
         crc: tuple[int, int] | None = None,
+        mark: bytes | None = None,
     ) -> None:
         self._file: OpenFile | None = file
         self._start = start
         self.size = size
         self._crc = crc  # (of what stands before the content, of both)
-        self.mark = None if crc is None else crc[1]
+        self.mark = mark  # what tells it from all others, where it is
 
     def pread(self, start: int, length: int) -> bytes:
         """Give octets from a position on, fewer only at the end.

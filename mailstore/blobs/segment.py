@@ -31,7 +31,10 @@ _WINDOW = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The head of one record; ``start`` is where it begins in its file."""
+    """The head of one record; ``start`` is where it begins in its file.
+
+    ``mark`` is the head as it is stored: no other record has the same.
+    """
 
     start: int
     length: int
@@ -40,6 +43,7 @@ class Record:
     digest: bytes
     head_crc: int
     crc: int
+    mark: bytes
 
     @property
     def content(self) -> int:
@@ -91,23 +95,16 @@ def read_head(fd: int, start: int) -> Record:
         raise Corrupt(detail=f"no date at {start}") from error
     (crc,) = _CRC.unpack_from(head, _RECORD.size)
     return Record(
-        start, length, size, date, digest, zlib.crc32(head[: _RECORD.size]), crc
+        start, length, size, date, digest, zlib.crc32(head[: _RECORD.size]), crc, head
     )
 
 
-def has_mark(fd: int, start: int, mark: int) -> bool:
-    """Tell whether the record at a position has that checksum. Raises `Unavailable`."""
+def has_mark(fd: int, start: int, mark: bytes) -> bool:
+    """Tell whether a record at a position has that mark. Raises `Unavailable`."""
     try:
-        return is_marked(os.pread(fd, RECORD_SIZE, start), mark)
+        return os.pread(fd, RECORD_SIZE, start) == mark
     except OSError as error:
         raise Unavailable(detail=str(error)) from error
-
-
-def is_marked(head: bytes, mark: int) -> bool:
-    """Tell whether octets begin with the head of a record that has that checksum."""
-    if len(head) < RECORD_SIZE or not head.startswith(_MAGIC):
-        return False
-    return bool(_CRC.unpack_from(head, _RECORD.size)[0] == mark)
 
 
 def records(fd: int, start: int = HEAD.size) -> Iterator[Record]:

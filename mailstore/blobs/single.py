@@ -83,7 +83,7 @@ class Files:
                     continue  # an orphan: the collector removes it
         self._pending.clear()
 
-    def open(self, ref: str, mark: int | None = None) -> BlobReader:  # noqa: ARG002
+    def open(self, ref: str, mark: bytes | None = None) -> BlobReader:  # noqa: ARG002
         """Open a file; its length must be what the reference says."""
         name, size = self._parse(ref)
         file = OpenFile(self._files.open(self._path(name)))

@@ -94,7 +94,7 @@ class BlobStore:
         for engine in self._engines.values():
             engine.rollback()
 
-    def open(self, ref: str, mark: int | None = None) -> BlobReader:
+    def open(self, ref: str, mark: bytes | None = None) -> BlobReader:
         """Open a blob, with the ``mark`` of a reader of it that was verified.
 
         Raises `NotFound`, `Corrupt`, `Unavailable`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from mailstore.index import entries, labels, unloaded
@@ -17,6 +18,7 @@ from mailstore.state import MailboxState
 
 _MOST = 512
 _MOST_OCTETS = 2**20  # of text in a batch: an envelope alone may be megabytes
+_OWN = ROW_COLUMNS | {Column.EMAILID, Column.SAVED, Column.LABELS}
 _TEXT = {
     Column.ENVELOPE: "envelope",
     Column.BODYSTRUCTURE: "bodystructure",
@@ -27,6 +29,8 @@ _TEXT = {
     Column.THREAD: "thread",
     **{column: name for column, (name, _, _) in LATE.items()},
 }
+
+_OF_ONE = ROW_COLUMNS | _TEXT.keys()
 
 
 async def batches(
@@ -49,8 +53,14 @@ async def batches(
         await late.linking.finish()
     if Column.LABELS in columns:
         await late.prepare_labels()
-    own = ROW_COLUMNS | {Column.EMAILID, Column.SAVED, Column.LABELS}
-    text = [column for column in columns if column not in own]
+    if len(uids) == 1:
+        one = _single(reader, state, uids[0], columns)
+        if one is not None:
+            if surrogates is not None:
+                one = surrogates.put_into(one)
+            yield await _with_late(late, one)
+            return
+    text = [column for column in columns if column not in _OWN]
     at = 0
     while at < len(uids):
         rows = _Rows(reader, state, since, uids[at : at + _MOST])
@@ -69,8 +79,11 @@ async def batches(
 
 async def _with_late(late: LateFacts, batch: Batch) -> Batch:
     """Have facts found that nobody has asked for before."""
+    wanted = LATE.keys() & batch.columns.keys()
+    if not wanted:
+        return batch
     columns = dict(batch.columns)
-    for column in LATE.keys() & columns.keys():
+    for column in wanted:
         values = columns[column]
         missing = [
             m for m, value in zip(batch.messages, values, strict=True) if value is None
@@ -91,6 +104,39 @@ def _behind(uids: Sequence[int], at: int, last: int) -> int:
     return count
 
 
+@lru_cache(256)
+def _shape(
+    columns: frozenset[Column],
+) -> tuple[tuple[Column, ...], tuple[str, ...], tuple[Column, ...]] | None:
+    """Give the columns of a row, by which names, and those of memory.
+
+    None: there are others, or none of a row.
+    """
+    of_row = tuple([column for column in columns if column in _TEXT])
+    if not of_row or not columns <= _OF_ONE:
+        return None
+    return of_row, tuple([_TEXT[c] for c in of_row]), tuple(columns - _TEXT.keys())
+
+
+def _single(
+    reader: Database, state: MailboxState, uid: int, columns: Collection[Column]
+) -> Batch | None:
+    """Give what memory and one row have of a message; None: it takes more than that."""
+    shape, at = _shape(frozenset(columns)), state.position(uid)
+    if shape is None or at is None:
+        return None
+    of_row, names, of_memory = shape
+    message = state.messages[at]
+    found = list(entries.texts(reader, (message,), names))
+    if not found:
+        return None
+    row = found[0][1:]
+    made: dict[Column, Sequence[Any]] = dict(zip(of_row, zip(row), strict=True))
+    for column in of_memory:
+        made[column] = _slice(state, column, at, at + 1)
+    return Batch((uid,), made, (message,))
+
+
 def _with_text(
     reader: Database,
     rows: _Rows,
@@ -101,13 +147,13 @@ def _with_text(
     names = [_TEXT[column] for column in text]
     found = entries.texts(reader, rows.messages, names)
     kept: list[int] = []
-    values: list[tuple[Any, ...]] = []
+    values: list[list[Any]] = []
     octets, at, cut = 0, 0, None
     for message, *row in found:
         while rows.messages[at] != message:
             at += 1  # its text was purged
         kept.append(at)
-        values.append(tuple(row))
+        values.append(row)
         octets += sum([len(value) for value in row if isinstance(value, bytes | str)])
         at += 1
         if octets > _MOST_OCTETS and at < len(rows.messages):
@@ -115,9 +161,8 @@ def _with_text(
             break
     _end(found)
     batch = rows.batch([c for c in columns if c not in text], kept)
-    joined = dict(batch.columns)
-    for place, column in enumerate(text):
-        joined[column] = [row[place] for row in values]
+    by_column = zip(*values, strict=True) if values else [()] * len(text)
+    joined = {**batch.columns, **dict(zip(text, by_column, strict=True))}
     return Batch(batch.uids, joined, batch.messages), cut
 
 

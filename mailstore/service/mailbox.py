@@ -262,9 +262,10 @@ class Mailbox:
         """Prove bytes as stored. Raises `Expunged`, `Corrupt`, `Unavailable`."""
         await self._account.late.proofs.prove(ref)
 
-    def octets(self, ref: str, start: int, length: int) -> Buffer | None:
-        """Give proved octets at once; None: `prove` and `blob` have to be asked."""
-        return self._account.late.proofs.read(ref, start, length)
+    @property
+    def octets(self) -> Callable[[str, int, int], Buffer | None]:
+        """What gives proved octets at once; None: ask `prove` and `blob`."""
+        return self._account.late.proofs.read
 
     def blob(self, ref: str) -> BlobReader:
         """Open a message's bytes. Raises `NotFound`, `Corrupt`, `Unavailable`."""
@@ -420,10 +421,8 @@ class Mailbox:
         wanted = Wanted(among, change, unchanged_since, seen_at, settable)
         whose = self._opened.whose
         work = storing(state.id, whose, wanted)
-        few = _SMALL if whose is None else _SMALL_PRIVATE
-        done = await self._account.lane.write(
-            work, durable=False, small=len(uids) <= few
-        )
+        small = len(uids) <= (_SMALL if whose is None else _SMALL_PRIVATE)
+        done = await self._account.lane.write(work, durable=False, small=small)
         return await self._stored(uids, done)
 
     async def _stored(self, uids: Sequence[int], done: FlagsStored) -> Stored:

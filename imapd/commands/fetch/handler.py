@@ -43,6 +43,7 @@ from mailstore.errors import StoreError
 from mailstore.model import FlagChange, FlagOperation
 
 _SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))
+_SHORT = 512  # octets of items that are worth remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,21 @@ def parse(numbers: type[NumberSet], cursor: Cursor, registry: Registry) -> Fetch
     cursor.sp()
     messages = numbers.parse(cursor)
     cursor.sp()
+    # Who reads one message after the other asks the same of each.
+    text, literals = cursor.text[cursor.at :], cursor.literals_taken
+    understood = registry.items_of_text.get((text, cursor.utf8))
+    if understood is None:
+        understood = _parse_items(cursor, registry)
+        if len(text) <= _SHORT and cursor.literals_taken == literals:
+            registry.items_of_text.keep((text, cursor.utf8), understood)
+    items, modifiers = understood
+    return Fetch(messages, items, modifiers)
+
+
+def _parse_items(
+    cursor: Cursor, registry: Registry
+) -> tuple[tuple[FetchItem, ...], tuple[FetchModifier, ...]]:
+    """Take all that stands behind the messages."""
     items = macro(cursor)
     if items is None and cursor.peek() == b"(":
         items = cursor.parenthesised(
@@ -76,7 +92,7 @@ def parse(numbers: type[NumberSet], cursor: Cursor, registry: Registry) -> Fetch
         known = registry.fetch_modifiers
         modifiers = parse_parameters(cursor, known, "a fetch modifier")
     cursor.end()
-    return Fetch(messages, items, modifiers)
+    return items, modifiers
 
 
 def unparse(node: Fetch) -> bytes:
@@ -129,6 +145,8 @@ async def run(context: Context, node: Fetch) -> Completed:
 async def _messages(context: Context, node: Fetch) -> Sequence[int]:
     """Give the UIDs of the messages that are asked for. Raises `Bad`."""
     uids: Sequence[int] = context.selected.view.resolve(node.messages)
+    if not node.modifiers:
+        return uids
     request = FetchRequest(node.messages, node.modifiers)
     modifiers = in_order(node.modifiers, context.registry.fetch_modifiers)
     for modifier in modifiers:

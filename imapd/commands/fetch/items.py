@@ -69,9 +69,15 @@ def _structures(environment: FetchEnvironment) -> Values:
 
 
 FLAGS = Attribute("FLAGS", (Column.FLAGS,), _flags)
-INTERNALDATE = Attribute("INTERNALDATE", (Column.INTERNALDATE,), _internal_dates)
-RFC822_SIZE = Attribute("RFC822.SIZE", (Column.SIZE,), column(Column.SIZE), b"%d")
-ENVELOPE = Attribute("ENVELOPE", (Column.ENVELOPE,), column(Column.ENVELOPE))
+INTERNALDATE = Attribute(
+    "INTERNALDATE", (Column.INTERNALDATE,), _internal_dates, common=True
+)
+RFC822_SIZE = Attribute(
+    "RFC822.SIZE", (Column.SIZE,), column(Column.SIZE), b"%d", common=True
+)
+ENVELOPE = Attribute(
+    "ENVELOPE", (Column.ENVELOPE,), column(Column.ENVELOPE), common=True
+)
 BODY = Attribute("BODY", (Column.BODYSTRUCTURE,), _bodies)
 BODYSTRUCTURE = Attribute("BODYSTRUCTURE", (Column.BODYSTRUCTURE,), _structures)
 ATTRIBUTES = (UID, FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE, BODYSTRUCTURE)
@@ -163,11 +169,10 @@ def _is_listing(section: Section) -> bool:
 
 def _compile_section(name: bytes, section: Section, part: Partial | None) -> Rendering:
     if section.text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
-        values: Values = _FieldValues(section, part)
-    else:
-        text = None if section.text is None else section.text.value
-        values = partial(_octets, locator(section.path, text), part)
-    return Rendering(name, values, reads_blobs=True)
+        return Rendering(name, _FieldValues(section, part), reads_blobs=True)
+    text = None if section.text is None else section.text.value
+    values = partial(_octets, locator(section.path, text), part)
+    return Rendering(name, values, reads_blobs=True, common=True)
 
 
 def _octets(find: Locator, part: Partial | None, batch: Batch) -> list[Value]:

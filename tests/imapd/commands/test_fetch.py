@@ -78,6 +78,20 @@ def test_the_uid_form_is_the_same_node_with_a_set_of_uids():
 def test_a_field_name_may_be_a_literal():
     node = parsed(b"FETCH 1 BODY[HEADER.FIELDS ({})]", b"X-Odd")
     assert node.items == (BodySection(Section((), FIELDS, (b"X-Odd",))),)
+    # The next one may be another, behind the same text.
+    node = parsed(b"FETCH 1 BODY[HEADER.FIELDS ({})]", b"X-Two")
+    assert node.items == (BodySection(Section((), FIELDS, (b"X-Two",))),)
+
+
+def test_what_clients_repeat_is_parsed_once():
+    first = parsed(b"FETCH 1 (UID BODY.PEEK[1.MIME])")
+    again = parsed(b"UID FETCH 7,9 (UID BODY.PEEK[1.MIME])")
+    assert again == Fetch(UidSet(((7, 7), (9, 9))), first.items)
+    assert again.items is first.items
+    # What is long is not kept: a client could have anything kept.
+    text = b"FETCH 1 (" + b" ".join([b"BODY.PEEK[HEADER]"] * 40) + b")"
+    assert parsed(text) == parsed(text)
+    assert parsed(text).items is not parsed(text).items
 
 
 REFUSED = [

@@ -55,6 +55,19 @@ def test_row_items_of_a_batch_are_one_piece():
     assert list(answers.messages) == []
 
 
+def test_a_plan_that_knows_nothing_of_a_session_serves_all():
+    one, two = peer_of(b"one"), peer_of(b"two")
+    assert plan_of(one, UID, PEEK) is plan_of(two, UID, PEEK)
+    assert plan_of(one, UID, FLAGS, PEEK) is not plan_of(one, UID, FLAGS, PEEK)
+    # How a session is told, and whether \\Seen may be set, are parts of it.
+    loud = BodySection(Section())
+    assert plan_of(one, loud).sets_seen
+    assert not plan_of(peer_of(readonly=True), loud).sets_seen
+    two.view.telling.uid_only = True
+    assert plan_of(two, PEEK).start == b"* %d UIDFETCH ("
+    assert plan_of(one, PEEK).start == b"* %d FETCH ("
+
+
 def test_what_is_in_a_blob_is_a_piece_apart():
     peer = peer_of(b"one")
     plan = plan_of(peer, PEEK, UID)

@@ -148,7 +148,7 @@ def test_a_proof_is_of_one_record(tmp_path, how):
     else:
         path.unlink()
         assert mailbox.octets(ref, 0, 3) == b"one"  # who has it open reads on
-        home.account.blobs.packs._open.clear()
+        home.account.blobs.packs.close()
         assert mailbox.octets(ref, 0, 3) is None
         with pytest.raises(Corrupt):
             home.run(mailbox.prove(ref))
