@@ -12,7 +12,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import compress
+from itertools import accumulate, compress, count
+from operator import add
 from typing import overload
 
 Plane = bytes | bytearray
@@ -23,21 +24,18 @@ _SPARSE = 8  # of so many things one: then each is looked up by itself
 
 def indexes(plane: Plane) -> list[int]:
     """Give the indexes of the messages in a plane, ascending."""
-    found: list[int] = []
-    at = plane.find(1)
-    while at >= 0:
-        found.append(at)
-        at = plane.find(1, at + 1)
-    return found
+    gaps = plane.split(b"\x01")
+    del gaps[-1]  # behind the last of them
+    return list(map(add, accumulate(map(len, gaps)), count()))
 
 
 def chosen(column: array[int], plane: Plane) -> array[int]:
     """Give a column's values for the messages in a plane."""
-    count = plane.count(1)
-    if count == len(column):
+    marked = plane.count(1)
+    if marked == len(column):
         return column[:]
-    if count * _SPARSE < len(column):
-        return array(column.typecode, [column[at] for at in indexes(plane)])
+    if marked * _SPARSE < len(column):
+        return array(column.typecode, list(map(column.__getitem__, indexes(plane))))
     return array(column.typecode, list(compress(column, plane)))
 
 
