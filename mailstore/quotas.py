@@ -50,10 +50,14 @@ class QuotaLimits:
     @property
     def limited(self) -> tuple[Resource, ...]:
         """The resources that have a limit."""
-        return tuple([one for one in Resource if self.of(one) is not None])
+        return () if self == NO_LIMITS else _limited(self)
 
 
 NO_LIMITS = QuotaLimits()
+
+
+def _limited(limits: QuotaLimits) -> tuple[Resource, ...]:
+    return tuple([one for one in Resource if limits.of(one) is not None])
 
 
 @dataclass(frozen=True, slots=True)

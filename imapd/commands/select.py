@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -98,7 +98,7 @@ async def run(context: Context, node: Select) -> Completed:
     view = View(mailbox, context.session.telling)
     selected = Selected(mailbox, view, written)
     context.session.selected = selected
-    _tell(context, mailbox, selected.view)
+    context.reply.untagged(*_told(context, mailbox, view))
     for respond in context.registry.select_responses:
         response = await respond(context, selected)
         if response is not None:
@@ -133,28 +133,19 @@ async def _opened(context: Context, name: str, *, readonly: bool) -> Mailbox:
     return mailbox
 
 
-def _tell(context: Context, mailbox: Mailbox, view: View) -> None:
-    flags = (*SYSTEM_FLAGS, *mailbox.keywords)
-    say = context.reply.untagged
-    say(b"FLAGS " + flag_names(flags))
-    say(b"%d EXISTS" % view.exists)
+def _told(context: Context, mailbox: Mailbox, view: View) -> Iterator[bytes]:
+    say = context.status
+    yield b"FLAGS " + flag_names((*SYSTEM_FLAGS, *mailbox.keywords))
+    yield b"%d EXISTS" % view.exists
     if view.telling.recent:
-        _tell_recent(context, mailbox, view)
-    say(permanent_flags_response(context, mailbox))
-    say(context.status(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}"))
-    say(context.status(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}"))
-
-
-def _tell_recent(context: Context, mailbox: Mailbox, view: View) -> None:
-    say = context.reply.untagged
-    say(b"%d RECENT" % view.count_recent())
-    unseen = mailbox.unseen_first()
-    if unseen is not None and unseen < view.exists and not view.telling.uid_only:
-        say(
-            context.status(
-                b"OK", "first message without \\Seen", f"UNSEEN {unseen + 1}"
-            )
-        )
+        yield b"%d RECENT" % view.count_recent()
+        unseen = mailbox.unseen_first()
+        if unseen is not None and unseen < view.exists and not view.telling.uid_only:
+            code = f"UNSEEN {unseen + 1}"
+            yield say(b"OK", "first message without \\Seen", code)
+    yield permanent_flags_response(context, mailbox)
+    yield say(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}")
+    yield say(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}")
 
 
 FEATURE = Feature(

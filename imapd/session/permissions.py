@@ -7,6 +7,7 @@ have to hide what the client counts on.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from imapd.session.faults import Bye
@@ -23,20 +24,25 @@ _NOTE = "PERMANENTFLAGS"
 
 def permanent_flags(mailbox: Mailbox) -> list[str]:
     """Give the flags that the client can change for good (RFC 3501 §7.1)."""
-    settable = mailbox.settable
+    return list(_kept(mailbox.settable, mailbox.keywords, mailbox.keywords_full))
+
+
+@lru_cache(maxsize=256)
+def _kept(settable: int, keywords: tuple[str, ...], full: bool) -> tuple[str, ...]:
     found = [flag for flag, bit in SYSTEM_FLAGS.items() if settable & bit]
     if settable & ~(SEEN | DELETED):
-        found += mailbox.keywords
-        if not mailbox.keywords_full:
+        found += keywords
+        if not full:
             found.append("\\*")
-    return found
+    return tuple(found)
 
 
 def permanent_flags_response(context: Context, mailbox: Mailbox) -> bytes:
     """Render them, without ``* ``, and remember that they are told."""
-    context.session.notes[_NOTE] = (mailbox, mailbox.settable)
-    names = flag_names(permanent_flags(mailbox)).decode("ascii")
-    return context.status(b"OK", "flags that are kept", f"PERMANENTFLAGS {names}")
+    settable = mailbox.settable
+    context.session.notes[_NOTE] = (mailbox, settable)
+    names = " ".join(_kept(settable, mailbox.keywords, mailbox.keywords_full))
+    return context.status(b"OK", "flags that are kept", f"PERMANENTFLAGS ({names})")
 
 
 def keep_to_rights(context: Context, selected: Selected) -> None:

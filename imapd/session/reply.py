@@ -139,9 +139,9 @@ class Reply:
         self._pending, self._size = kept[::-1], self._size % CHUNK
         self._hand_over(whole)
 
-    def untagged(self, line: bytes) -> None:
-        """Add ``* line``."""
-        self.write(b"* %b\r\n" % line)
+    def untagged(self, *lines: bytes) -> None:
+        """Add ``* line``, for each."""
+        self.write(b"".join([b"* %b\r\n" % line for line in lines]))
 
     def continuation(self, text: bytes) -> None:
         """Send a continuation request at once (RFC 3501 §7.5)."""

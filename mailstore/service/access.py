@@ -396,10 +396,12 @@ class Access:
     ) -> Mailbox:
         # Asked first: what is hidden from somebody isn't loaded for him.
         row = mailboxes.mailbox_named(account.readers.event, local)
-        self.permit(account, row.id).check(Operation.READ)
+        permit = self.permit(account, row.id)
+        permit.check(Operation.READ)
         opened = await account.opened.open(local, whose_flags(self.own, account), row)
         mailbox = opened.state.id
-        permit = self.permit(account, mailbox)
+        if mailbox != row.id:
+            permit = self.permit(account, mailbox)
         permit.check(Operation.READ)
         place = Place(
             account,

@@ -66,7 +66,7 @@ def cost(bench: Bench, *commands: bytes) -> float:
 def test_a_command_alone(bench):
     assert cost(bench, b"NOOP") < 2_650
     assert cost(bench, b"STATUS box07" + ITEMS) < 3_700
-    assert cost(bench, b"SELECT INBOX") < 6_700
+    assert cost(bench, b"SELECT INBOX") < 5_900
 
 
 def test_pipelined_commands(bench):

@@ -270,3 +270,22 @@ def test_silence_hides_nothing_of_others(world, ann):
     (told,) = ann.ok(b"STORE 1 +FLAGS.SILENT (\\Seen)").of(Fetch)
     assert {"\\Flagged", "\\Seen"} <= set(told.items["FLAGS"])
     assert ann.ok(b"STORE 1 +FLAGS.SILENT (\\Draft)").of(Fetch) == []
+
+
+def test_what_is_selected_has_that_name_now(world, ann):
+    """Whatever is remembered of names ends with a commit, also within a turn."""
+    for name in (b"one", b"two"):
+        ann.ok(b"CREATE " + name)
+        ann.ok(b"SELECT " + name)
+    sent = ann.feed(
+        b"a RENAME one three\r\nb RENAME two one\r\nc SELECT one\r\nd SELECT two\r\n"
+        b"e DELETE one\r\nf SELECT one\r\ng SELECT three\r\n"
+    )
+    ends = [one.kind for one in sent if isinstance(one, Status) and one.tag]
+    assert ends == ["OK", "OK", "OK", "NO", "OK", "NO", "OK"]
+    other = world.session()
+    other.ok(b"CREATE two")
+    other.append(b"two", b"x")
+    assert ann.ok(b"SELECT two").of(Exists) == [Exists(1)]
+    other.append(b"two", b"x")
+    assert ann.ok(b"SELECT two").of(Exists) == [Exists(2)]
