@@ -1,7 +1,8 @@
 """Who may connect: counts of connections against the limits.
 
-Workers tell each other their counts per address and per account; limits that say
-"per worker process" are of one worker alone.
+Workers tell each other their counts per address and per account: at once, unless a
+worker has less than an eighth of what is allowed; then within a fiftieth of a second.
+Limits that say "per worker process" are of one worker alone.
 
 An address is an IPv4 address or an IPv6 network of 64 bits, which is what one
 person usually has. Strangers (connections that are not logged in) may crowd out
@@ -21,6 +22,8 @@ from imapd.session.limits import Limits
 from imapd.session.shared_counts import SharedCounts
 from mailstore.lanes import Runtime
 from mailstore.model import AccountId
+
+_FEW = 8  # the part of a limit below which others needn't know at once
 
 
 @lru_cache(maxsize=4096)
@@ -76,9 +79,16 @@ class ConnectionAdmission:
     def _elsewhere(self, kind: str, key: str) -> int:
         return 0 if self._shared is None else self._shared.count(kind, key)
 
-    def _tell(self, kind: str, key: str, count: int) -> None:
+    def _tell(self, kind: str, key: str, count: int, most: int) -> None:
         if self._shared is not None:
-            self._shared.set(kind, key, count)
+            self._shared.set(kind, key, count, soon=count < most // _FEW)
+
+    def _tell_address(self, network: str, count: int) -> None:
+        self._tell("address", network, count, self._limits().connections_per_address)
+
+    def _tell_account(self, account: AccountId) -> None:
+        most = self._limits().connections_per_account
+        self._tell("account", account, self._accounts[account], most)
 
     @property
     def connections(self) -> int:
@@ -125,7 +135,7 @@ class ConnectionAdmission:
         if ticket.trusted:
             self._trusted += 1
         else:
-            self._tell("address", ticket.network, len(mine))
+            self._tell_address(ticket.network, len(mine))
             self._count_strangers(ticket.network, 1)
         return ticket
 
@@ -141,7 +151,7 @@ class ConnectionAdmission:
         if ticket.trusted:
             self._trusted -= 1
         else:
-            self._tell("address", ticket.network, len(mine))
+            self._tell_address(ticket.network, len(mine))
             self._count_strangers(ticket.network, -1)
 
     def login(self, account: AccountId, address: str) -> bool:
@@ -150,7 +160,7 @@ class ConnectionAdmission:
         if held >= self._limits().connections_per_account:
             return False
         self._accounts[account] += 1
-        self._tell("account", account, self._accounts[account])
+        self._tell_account(account)
         self._sessions += 1
         self._count_strangers(network_of(address), -1)
         return True
@@ -158,7 +168,7 @@ class ConnectionAdmission:
     def logout(self, account: AccountId, address: str) -> None:
         """Take the session off the count; its connection is a stranger's again."""
         self._accounts[account] -= 1
-        self._tell("account", account, self._accounts[account])
+        self._tell_account(account)
         if not self._accounts[account]:
             del self._accounts[account]
         self._sessions -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 from hypothesis import given
@@ -79,6 +80,62 @@ def test_what_lasts_is_told_again():
     told = workers.all[0]._shared
     assert told is not None
     assert told.count("account", ANN) == 1
+
+
+class Told:
+    """One worker's counts, and the notes that it sends."""
+
+    def __init__(self) -> None:
+        self.runtime = SteppingRuntime()
+        self.notes: list[list[object]] = []
+        self.counts = SharedCounts(
+            self.runtime, lambda note: self.notes.append(json.loads(note)[1])
+        )
+
+
+def test_what_can_wait_is_told_together():
+    told = Told()
+    for number in range(1, 6):
+        told.counts.set("address", "a", number, soon=True)
+        told.counts.set("address", f"b{number}", 1, soon=True)
+    assert told.notes == []
+    told.runtime.advance(0.1)
+    (note,) = told.notes
+    assert ["address", "a", 5] in note
+    assert len(note) == 6
+
+
+def test_what_was_undone_is_not_told():
+    told = Told()
+    for _ in range(1_000):
+        told.counts.set("address", "a", 1, soon=True)
+        told.counts.set("address", "a", 0, soon=True)
+    told.runtime.advance(1)
+    assert told.notes == []
+
+
+def test_what_can_not_wait_is_told_at_once():
+    told = Told()
+    told.counts.set("address", "a", 1, soon=True)
+    told.counts.set("address", "a", 2)
+    assert told.notes == [[["address", "a", 2]]]
+    told.counts.set("address", "a", 0, soon=True)
+    told.runtime.advance(1)
+    assert told.notes[1:] == [[["address", "a", 0]]]
+
+
+def test_near_the_limit_nobody_waits():
+    """Others may believe less than an eighth of a limit too little, for a moment."""
+    runtime = SteppingRuntime()
+    notes: list[bytes] = []
+    limits = Limits(connections_per_address=80)
+    admission = ConnectionAdmission(lambda: limits)
+    admission.share(runtime, notes.append)
+    for _ in range(9):
+        admission.connect("192.0.2.1", lambda: None, lambda: True)
+    assert notes == []
+    admission.connect("192.0.2.1", lambda: None, lambda: True)
+    assert len(notes) == 1
 
 
 @given(st.binary(max_size=60))
