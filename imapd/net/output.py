@@ -20,7 +20,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imapd.net.compress import Deflater
@@ -38,13 +40,15 @@ LINGER_SECONDS = 2.0
 """How long the client may take to close after we did. Closing both ways at once
 would answer what it still sends with a reset, which can overtake our last words."""
 
+_DONE = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
+
 
 class Socket:
     """The socket as `Output` and TLS write to it."""
 
     def __init__(self, tcp: Any) -> None:  # noqa: ANN401 - Twisted's
         self._tcp = tcp
-        self._held = False  # Twisted has bytes that the kernel has not
+        self.held = False  # Twisted has bytes that the kernel has not
         self._gone = False
 
     def lost(self) -> None:
@@ -55,20 +59,20 @@ class Socket:
         """Send bytes now, or leave them to Twisted."""
         if self._gone:
             return
-        if not self._held and len(data) <= CHUNK:
+        if not self.held and len(data) <= CHUNK:
             sent = self._tcp.writeSomeData(data)
             # An error is for Twisted to find again, and to act on.
             if isinstance(sent, int) and sent > 0:
                 data = data[sent:]
             if not data:
                 return
-        self._held = True
+        self.held = True
         self._tcp.write(data)
         self._tcp.producerPaused = True  # have Twisted tell when all has been sent
 
     def drained(self) -> None:
         """The kernel has everything."""
-        self._held = False
+        self.held = False
 
     def loseConnection(self) -> None:
         """Close when everything is sent."""
@@ -271,6 +275,11 @@ class Output:
         """The client sends no more; end once it has what was written."""
         if self._finished:
             self._tcp.loseConnection()
+        elif self._tls is None and not (self._is_blocked() or self._socket.held):
+            # Nothing is left to say: closing one way first would cost five calls of
+            # the system and another turn of the loop.
+            self._closing = self._finished = True
+            self._tcp.connectionLost(_DONE)
         else:
             self.close()
 

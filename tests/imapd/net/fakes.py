@@ -52,6 +52,7 @@ class FakeTcp:
         self.write_closed = False
         self.closed = False
         self.aborted = False
+        self.lost = False  # we ended it ourselves
         self.options: dict[str, object] = {}
         self.peer = "192.0.2.7"
         self.turn: Callable[[], object] = lambda: None  # of its loop
@@ -108,6 +109,11 @@ class FakeTcp:
 
     def loseConnection(self) -> None:
         self.closed = True
+
+    def connectionLost(self, reason: object) -> None:
+        assert not self.waiting, "that would never be sent"
+        self.lost = True
+        self.producer = None
 
     def abortConnection(self) -> None:
         self.aborted = True

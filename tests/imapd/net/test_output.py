@@ -207,6 +207,26 @@ def test_a_client_that_closes_after_us_ends_it():
     assert side.tcp.closed
 
 
+def test_a_client_that_closes_when_all_is_said_ends_it_at_once():
+    side = Side()
+    side.tcp.kernel = 100
+    side.out.write(b"* OK\r\n")
+    side.out.peer_finished()
+    assert side.tcp.lost
+    assert bytes(side.tcp.sent) == b"* OK\r\n"
+
+
+def test_a_client_that_closes_early_gets_what_the_kernel_had_no_room_for():
+    side = Side()
+    side.tcp.kernel = 3
+    side.out.write(b"* OK\r\n")
+    side.out.peer_finished()
+    assert not side.tcp.lost
+    side.tcp.drain()
+    assert bytes(side.tcp.sent) == b"* OK\r\n"
+    assert side.tcp.write_closed
+
+
 def test_a_client_that_closes_first_gets_what_was_written():
     side = Side()
     side.out.write(b"x" * CHUNK * 3)
