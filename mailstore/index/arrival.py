@@ -123,9 +123,9 @@ def add_entries(
         (
             len(rows),
             len(rows),
-            sum(1 for row in rows if not row.mask & SEEN),
-            sum(1 for row in rows if row.mask & DELETED),
-            sum(row.size for row in rows),
+            sum([not row.mask & SEEN for row in rows]),
+            sum([row.mask & DELETED for row in rows]) // DELETED,
+            sum([row.size for row in rows]),
             mailbox,
         ),
     )
@@ -135,7 +135,10 @@ def add_entries(
     if uidnext > _LAST_UID:
         raise TooMany("the mailbox has used all its UIDs")
     first = uidnext - len(rows)
-    new = [row._replace(uid=uid, modseq=modseq) for uid, row in enumerate(rows, first)]
+    new = [
+        EntryRow(uid, mask, modseq, size, epoch, zone, message)
+        for uid, (_, mask, _, size, epoch, zone, message) in enumerate(rows, first)
+    ]
     times = [now if when is None else when for when in saved] or repeat(now, len(new))
     _insert_entries(database, mailbox, zip(new, times, strict=True))
     return Arrived(
@@ -159,18 +162,8 @@ def _insert_entries(
         "INSERT INTO entry (mailbox, uid, message, flags, more, modseq, size,"
         " internaldate, zone, saved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (
-                mailbox,
-                row.uid,
-                row.message,
-                *to_columns(row.mask),
-                row.modseq,
-                row.size,
-                row.epoch,
-                row.zone,
-                saved,
-            )
-            for row, saved in rows
+            (mailbox, uid, message, *to_columns(mask), modseq, size, epoch, zone, saved)
+            for (uid, mask, modseq, size, epoch, zone, message), saved in rows
         ),
     )
 

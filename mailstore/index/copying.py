@@ -106,8 +106,8 @@ def _rows(
         values,
     )
     return [
-        EntryRow(uid, to_mask(flags, more) & kept, *rest)
-        for uid, flags, more, *rest in found
+        EntryRow(uid, to_mask(flags, more) & kept, modseq, size, epoch, zone, message)
+        for uid, flags, more, modseq, size, epoch, zone, message in found
     ]
 
 

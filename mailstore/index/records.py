@@ -174,21 +174,24 @@ class NewColumns:
     @classmethod
     def of(cls, rows: Sequence[EntryRow]) -> NewColumns:
         """Lay rows out."""
-        messages = array("Q", [row.message for row in rows])
+        columns = zip(*rows, strict=True) if rows else ((),) * len(EntryRow._fields)
+        uids, masks, modseqs, sizes, epochs, zones, messages = columns
         return cls(
-            uids=array("I", [row.uid for row in rows]),
-            system=bytes([row.mask & _SYSTEM for row in rows]),
+            uids=array("I", uids),
+            system=bytes([mask & _SYSTEM for mask in masks]),
             keywords=array(
-                "Q", [(row.mask & _MASK) >> FIRST_KEYWORD_BIT for row in rows]
+                "Q", [(mask & _MASK) >> FIRST_KEYWORD_BIT for mask in masks]
             ),
-            modseqs=array("Q", [row.modseq for row in rows]),
-            sizes=array("Q", [row.size for row in rows]),
-            dates=array("q", [row.epoch for row in rows]),
-            zones=array("h", [row.zone for row in rows]),
-            messages=messages,
+            modseqs=array("Q", modseqs),
+            sizes=array("Q", sizes),
+            dates=array("q", epochs),
+            zones=array("h", zones),
+            messages=array("Q", messages),
             ordered=all(map(lt, messages, messages[1:])),
             more={
-                row.uid: row.mask >> LOW_BITS for row in rows if row.mask >> LOW_BITS
+                uid: mask >> LOW_BITS
+                for uid, mask in zip(uids, masks, strict=True)
+                if mask >> LOW_BITS
             },
         )
 
@@ -225,6 +228,8 @@ class Delta:
 
 def to_columns(mask: int) -> tuple[int, bytes | None]:
     """Split a mask into the signed integer and the bitmap that a row holds."""
+    if mask < _SIGN:
+        return mask, None
     low = mask & _MASK
     high = mask >> LOW_BITS
     more = high.to_bytes((high.bit_length() + 7) // 8, "little") if high else None
