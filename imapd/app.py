@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imapd import __version__, logs
+from imapd import __version__, logs, metrics
 from imapd.config import (
     Config,
     ConfigError,
@@ -20,7 +20,7 @@ from imapd.config import (
 from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
 from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
-from imapd.protocols import protocols
+from imapd.protocols import load_protocols, protocols, spoken
 from mailstore.model import SYSTEM_FLAGS
 from mailstore.quotas import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
@@ -96,18 +96,16 @@ def renewed(held: StoreOptions, config: Config) -> StoreOptions:
     )
 
 
-def load_checked(path: Path, text: str | None = None) -> Config:
+def load_checked(path: Path) -> Config:
     """Read a configuration and try what it names: features, certificate and key.
 
-    With ``text`` the file is not read: that was in it. Raises `ConfigError`.
+    Raises `ConfigError`.
     """
     from imapd.features import ALL, OPTIONAL
     from imapd.net.certificates import CertificateError, load_contexts
 
-    if text is None:
-        text = read_text(path)
     names = [feature.name for feature in (*ALL, *OPTIONAL)]
-    config = parse_config(text, path.absolute(), feature_names=names)
+    config = parse_config(read_text(path), path.absolute(), feature_names=names)
     pairs = certificate_pairs(config)
     if pairs:
         try:
@@ -154,11 +152,20 @@ def _features_on(config: Config) -> set[str]:
     return {name.upper() for name in config.features.on} - off
 
 
-def log_writer(config: Config) -> logs.LogWriter:
+def load_spoken(config: Config) -> None:
+    """Load what is spoken at some address, before anybody waits for it."""
+    load_protocols(config)
+    if "metrics" in spoken(config):
+        metrics.load()
+
+
+def log_writer(config: Config, *, threaded: bool = True) -> logs.LogWriter:
     """Make the log's writer. Raises `ConfigError` when its file cannot be opened."""
     log = config.log
     try:
-        return logs.LogWriter(level=log.level, form=log.format, file=log.file)
+        return logs.LogWriter(
+            level=log.level, form=log.format, file=log.file, threaded=threaded
+        )
     except OSError as error:
         problem = Problem(None, f"[log] file: {error.strerror}")
         raise ConfigError(config.path, (problem,)) from error
@@ -259,8 +266,9 @@ class Application:
     def _make_server(self, loop: Loop, door: Door) -> Server:
         from imapd.net.server import Server
 
-        spoken = protocols(self.config, self.store, self.runtime, self._bus)
-        return Server(loop, self.runtime, door, self._metrics.text, spoken)
+        made = protocols(self.config, self.store, self.runtime, self._bus)
+        load_spoken(self.config)
+        return Server(loop, self.runtime, door, self._metrics.text, made)
 
     def _make_control(self, loop: Loop, door: Door) -> Control:
         from imapd.net.control import Control

@@ -38,6 +38,10 @@ def auth_options(config: Config) -> AuthOptions:
     from imapd.auth import AuthOptions
     from imapd.auth.certificate_map import CertificateMap
 
+    if config.tls.client_ca is not None:
+        # Before anybody comes with a certificate: loading it takes a while.
+        import imapd.auth.certificate_names  # noqa: F401
+
     external = config.external
     try:
         certificates = CertificateMap(

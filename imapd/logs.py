@@ -19,11 +19,12 @@ import logging.handlers
 import queue
 import re
 import secrets
+import select
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 LOGGER = logging.getLogger("imapd")
 _QUEUED = 10_000
@@ -44,6 +45,7 @@ EVENT_LEVELS: Mapping[str, int] = {
     "store": logging.WARNING,
     "twisted": logging.WARNING,
     "worker-died": logging.ERROR,
+    "worker-not-started": logging.ERROR,
     "worker-hung": logging.ERROR,
     "reload-failed": logging.ERROR,
     "stop-stuck": logging.ERROR,
@@ -138,8 +140,31 @@ class _ReopenedFile(logging.FileHandler):
             self.release()
 
 
+class _Unthreaded(logging.Handler):
+    """Writes at once, for a process that may have no thread; never waits for a reader.
+
+    What a pipe that nobody reads has no room for is left out.
+    """
+
+    def __init__(self, out: logging.StreamHandler[Any]) -> None:
+        super().__init__()
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            # A pipe that can be written to has room for a short line.
+            ready = select.select((), (self._out.stream,), (), 0)[1]
+        except (OSError, ValueError):
+            ready = [self._out.stream]  # no descriptor, or one that select can't take
+        if ready:
+            self._out.handle(record)
+
+
 class LogWriter:
-    """The writing side: call `start` once, `stop` at the end of the program."""
+    """The writing side: call `start` once, `stop` at the end of the program.
+
+    Without ``threaded`` there is no thread, as for who forks.
+    """
 
     def __init__(
         self,
@@ -148,17 +173,20 @@ class LogWriter:
         form: str = "text",
         file: Path | None = None,
         stream: IO[str] | None = None,
+        threaded: bool = True,
     ) -> None:
         """Prepare to write; raises `OSError` when the file cannot be opened."""
-        self._out: logging.Handler
+        self._out: logging.StreamHandler[Any]
         if file is not None:
             self._out = _ReopenedFile(file, encoding="utf-8")
         else:
             self._out = logging.StreamHandler(stream or sys.stderr)
         self._out.setFormatter(JsonFormat() if form == "json" else TextFormat())
         self._level = level
+        self._threaded = threaded
         records: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUED)
-        self._in = _BoundedQueue(records)
+        queued = _BoundedQueue(records)
+        self._in: logging.Handler = queued if threaded else _Unthreaded(self._out)
         self._listener = logging.handlers.QueueListener(records, self._out)
 
     def start(self) -> None:
@@ -166,7 +194,8 @@ class LogWriter:
         LOGGER.propagate = False
         LOGGER.addHandler(self._in)
         self.set_level(self._level)
-        self._listener.start()
+        if self._threaded:
+            self._listener.start()
 
     def set_level(self, level: str) -> None:
         """Change the least severe level that is kept."""
@@ -180,7 +209,8 @@ class LogWriter:
     def stop(self) -> None:
         """Write what is queued, then end."""
         LOGGER.removeHandler(self._in)
-        self._listener.stop()
+        if self._threaded:
+            self._listener.stop()
         self._out.close()
 
 

@@ -11,13 +11,18 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import Collector, CollectorRegistry
+if TYPE_CHECKING:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 TELL_SECONDS = 2.0
 _PER_NOTE = 40
+
+
+def load() -> None:
+    """Load what writes the page, for who is going to be asked for it."""
+    import prometheus_client  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class _Worker:
     numbers: dict[_Key, float] = field(default_factory=dict)
 
 
-class Metrics(Collector):
+class Metrics:
     """The numbers of this worker and what the others told. Event thread only."""
 
     def __init__(self, worker: int = 0) -> None:
@@ -116,6 +121,8 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Give all numbers of all workers, as prometheus_client wants them."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
         all_ = {who: held.numbers for who, held in self._others.items()}
         all_[self._worker] = self._numbers()
         for spec in METRICS:
@@ -134,6 +141,9 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         """Write all numbers in Prometheus's text format."""
+        from prometheus_client.exposition import generate_latest
+        from prometheus_client.registry import CollectorRegistry
+
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
         return generate_latest(registry)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imapd import logs
-from imapd.app import Application, log_writer
+from imapd.app import Application, load_spoken, log_writer
 from imapd.config import Config
 from imapd.indexer import IndexerPort
 from imapd.net.bus import DatagramBus
@@ -26,11 +27,22 @@ from imapd.net.loop import Loop, log_twisted, new_loop
 from imapd.net.signals import Lifeline, Signals
 from imapd.net.workers import BEAT, READY, WorkerSpec
 from imapd.syntax.charset import load_charsets
+from mailstore.index.database import migrations
 
 if TYPE_CHECKING:
     from mailstore.changes import ChangeBus
     from mailstore.service.options import IndexElsewhere
 
+_LOADED_LATE = (
+    "encodings.idna",
+    "imapd.features",
+    "imapd.indexer",
+    "imapd.net.control",
+    "imapd.net.door",
+    "imapd.net.server",
+    "imapd.net.tls",
+)
+"""What is imported where it is used, so that who does not use it need not wait."""
 STUCK_SECONDS = 25.0
 """A stop that takes longer ends the process all the same; the supervisor, or
 systemd, would do so next. Everything acknowledged is on disk by then."""
@@ -72,6 +84,20 @@ def serve(
     finally:
         writer.stop()
     return 0
+
+
+def preload(config: Config) -> None:
+    """Load all that a worker is made of, before it is forked.
+
+    No store is opened, and no thread begun.
+    """
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
+    load_spoken(config)
+    load_charsets()
+    for schema in ("directory", "mail"):
+        migrations(schema)
+    gc.collect()
 
 
 class _Process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,18 +16,52 @@ if TYPE_CHECKING:
     from imapd.net.door import Door, SocketProtocol
     from mailstore.changes import ChangeBus
 
+_TRANSFER = (
+    "imapd.doors.names",
+    "imapd.doors.transfer",
+    "imapd.net.transfer",
+    "imapd.net.mta",
+)
+_MODULES = {
+    "imap": ("imapd.net.imap",),
+    "pop3": ("imapd.doors.pop3.options", "imapd.net.pop3"),
+    **dict.fromkeys(("lmtp", "smtp", "auth", "socketmap"), _TRANSFER),
+    "metrics": ("imapd.net.http",),
+}
+
 
 def protocols(
     config: Config, store: Store, runtime: Runtime, bus: ChangeBus
 ) -> Mapping[str, Callable[[Door], SocketProtocol]]:
-    """Give what makes a connection, by the word of what is spoken."""
-    from imapd.net.imap import ImapProtocol
+    """Give what makes a connection, by the word of what is spoken.
 
-    return {
-        "imap": ImapProtocol,
-        "pop3": _pop3(config, runtime, bus),
-        **_transfers(config, store, runtime),
-    }
+    What is spoken at no address is not loaded.
+    """
+    wanted = spoken(config)
+    made: dict[str, Callable[[Door], SocketProtocol]] = {}
+    if "imap" in wanted:
+        from imapd.net.imap import ImapProtocol
+
+        made["imap"] = ImapProtocol
+    if "pop3" in wanted:
+        made["pop3"] = _pop3(config, runtime, bus)
+    if wanted & {"lmtp", "smtp", "auth", "socketmap"}:
+        made |= _transfers(config, store, runtime)
+    return made
+
+
+def spoken(config: Config) -> set[str]:
+    """Give the words of what is spoken at any address."""
+    return {listen.protocol for listen in config.listen}
+
+
+def load_protocols(config: Config) -> None:
+    """Load what is spoken at some address, before it is needed."""
+    wanted = spoken(config)
+    for name, modules in _MODULES.items():
+        if name in wanted:
+            for module in modules:
+                importlib.import_module(module)
 
 
 def _transfers(

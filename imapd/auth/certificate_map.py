@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from imapd.auth.certificate_names import CertificateNames
 from mailstore.directory import lookup_key
 from mailstore.errors import InvalidName
+
+if TYPE_CHECKING:
+    from imapd.auth.certificate_names import CertificateNames
 
 KINDS = ("email", "upn", "sha256")
 

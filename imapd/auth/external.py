@@ -6,7 +6,6 @@ the certificate map's to say; an authorization identity chooses among several.
 
 from __future__ import annotations
 
-from imapd.auth.certificate_names import CertificateUnreadable, certificate_names
 from imapd.auth.desk import Desk
 from imapd.auth.messages import bounded, text
 from imapd.session.credentials import Challenge, Client, Grant, LoginRefused
@@ -51,6 +50,12 @@ class External:
         certificate = self._client.channel.certificate
         if certificate is None:
             raise self._refuse("no certificate")
+        # Reading certificates takes a library that most servers never need.
+        from imapd.auth.certificate_names import (
+            CertificateUnreadable,
+            certificate_names,
+        )
+
         try:
             names = certificate_names(certificate)
         except CertificateUnreadable as error:

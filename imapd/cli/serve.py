@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from imapd.cli.settings import (
     FILE_NAME,
     Settings,
     Stop,
+    known_errors,
     pass_settings,
 )
 
@@ -37,22 +38,18 @@ FIRST_ACCOUNT = "me"
     type=click.IntRange(1, 256),
     help="Worker processes, in place of [server] workers.",
 )
-@click.option("--worker", hidden=True, help="What the supervisor hands to a worker.")
 @pass_settings
-def command(settings: Settings, workers: int | None, worker: str | None) -> int:
+def command(settings: Settings, workers: int | None) -> int:
     """Run the server until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 
     Prints one line `ready`, with the addresses, once connections are accepted.
     Without a configuration, a first one is made in ./var/imapd.
     """
     os.umask(0o077)
-    if worker is not None:
-        return _work(settings, worker)
     first = settings.given is None and not Path(FILE_NAME).exists()
     if first:
         settings = _first_home()
-    text = _text(settings)
-    config = _checked(settings, text)
+    config = _checked(settings)
     count = workers or config.server.workers or len(os.sched_getaffinity(0))
     from imapd.net.listen import AddressError, open_endpoints
 
@@ -65,20 +62,14 @@ def command(settings: Settings, workers: int | None, worker: str | None) -> int:
         _explain(config, rows[0])
     if count == 1:
         return _serve_here(config, rows[0])
-    return _supervise(config, text, rows)
+    return _supervise(config, rows)
 
 
-def _text(settings: Settings) -> str:
-    from imapd.config import read_text
-
-    return read_text(settings.path)
-
-
-def _checked(settings: Settings, text: str) -> Config:
+def _checked(settings: Settings) -> Config:
     """Understand the configuration and try what can be tried before a port is open."""
     from imapd.app import load_checked
 
-    return load_checked(settings.path, text)
+    return load_checked(settings.path)
 
 
 def _announce(endpoints: Iterable[Endpoint]) -> None:
@@ -94,44 +85,23 @@ def _serve_here(config: Config, endpoints: tuple[Endpoint, ...]) -> int:
     return serve(config, endpoints, ready=lambda: _announce(endpoints))
 
 
-def _work(settings: Settings, text: str) -> int:
-    from imapd.net.workers import WorkerSpec
-
-    spec = WorkerSpec.from_json(text)
-    if not spec.endpoints:
-        return _index(settings, spec)
-    from imapd.process import serve
-
-    config = _checked(settings, spec.read_settings())
-    return serve(config, spec.endpoints, worker=spec)
-
-
-def _index(settings: Settings, spec: WorkerSpec) -> int:
-    """Be the indexer, who loads no feature: the supervisor has checked their names."""
-    from imapd.config import parse_config
-    from imapd.indexer import index
-
-    path = settings.path.absolute()
-    return index(parse_config(spec.read_settings(), path), spec)
-
-
-def _supervise(
-    config: Config, text: str, rows: tuple[tuple[Endpoint, ...], ...]
-) -> int:
+def _supervise(config: Config, rows: tuple[tuple[Endpoint, ...], ...]) -> int:
+    from imapd.net.forking import ForkedWorker, fork_worker
     from imapd.net.workers import Supervisor
+    from imapd.process import preload
 
-    def command_line(spec: WorkerSpec) -> list[str]:
-        program = [sys.executable, "-m", "imapd", "serve"]
-        return [*program, "--config", str(config.path), "--worker", spec.as_json()]
-
-    held = _Held(config, text)
+    preload(config)
+    held = _Held(config)
     held.writer.start()
+
+    def start(spec: WorkerSpec, foreign: Collection[int]) -> ForkedWorker:
+        return fork_worker(spec, foreign, lambda spec: _work(held, spec))
+
     try:
         return Supervisor(
             (*rows, ()),
-            command_line,
+            start,
             lambda: _announce(rows[0]),
-            settings=lambda: held.text,
             hangup=held.renew,
             hung_seconds=config.server.hung_seconds,
         ).run()
@@ -139,29 +109,48 @@ def _supervise(
         held.writer.stop()
 
 
-class _Held:
-    """The configuration that holds, as text, and the supervisor's own log."""
+def _work(held: _Held, spec: WorkerSpec) -> int:
+    """Be a worker, or the indexer; gives the exit code."""
+    from imapd.indexer import index
+    from imapd.process import serve
 
-    def __init__(self, config: Config, text: str) -> None:
+    held.writer.stop()
+    try:
+        with known_errors():
+            if not spec.endpoints:
+                return index(held.config, spec)
+            return serve(held.config, spec.endpoints, worker=spec)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+
+
+class _Held:
+    """The configuration that holds, and the supervisor's own log.
+
+    A worker that is replaced gets this one, never the file: that may be wrong, or half
+    written, by then.
+    """
+
+    def __init__(self, config: Config) -> None:
         from imapd.app import log_writer
 
-        self.text = text
-        self.writer = log_writer(config)
+        self.config = config
+        self.writer = log_writer(config, threaded=False)
         self._path = config.path
 
     def renew(self) -> None:
         """Read the file again. The workers log what is wrong with it."""
         from imapd.app import load_checked
-        from imapd.config import ConfigError, read_text
+        from imapd.config import ConfigError
 
         self.writer.reopen()
         assert self._path is not None
         try:
-            text = read_text(self._path)
-            config = load_checked(self._path, text)
+            config = load_checked(self._path)
         except ConfigError:
             return
-        self.text = text
+        self.config = config
         self.writer.set_level(config.log.level)
 
 

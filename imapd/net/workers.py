@@ -1,9 +1,10 @@
 """The supervisor: it holds the listening sockets and keeps the workers alive.
 
-It opens no mail, no database and no event loop, and imports neither Twisted nor the
-store: there is next to nothing in it that can fail. Every worker is a fresh process
-that is handed its sockets. When a worker dies its sockets stay open here, and the
-connections that wait in them are served by the next one.
+It opens no mail, no database and no event loop, and has one thread: there is next to
+nothing in it that can fail, and nothing that would not survive a fork. Every worker is
+a process of its own that is handed its sockets; `imapd.net.forking` starts it. When a
+worker dies its sockets stay open here, and the connections that wait in them are served
+by the next one.
 
 A worker says on its control socket when it accepts connections, and from then on now
 and then that its loop turns: one that hangs is ended and replaced. When that socket
@@ -12,22 +13,19 @@ closes because the supervisor is gone, the worker stops too.
 A row without endpoints is the indexer's: a process that serves nobody and fills the
 text indexes of which the workers tell it.
 
-Workers get the configuration as text that was found right, never the file: it may be
-wrong, or half written, by the time that a worker has to be replaced.
+It must not know what a worker does.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import selectors
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from imapd import logs
 from imapd.net.listen import Endpoint
@@ -48,9 +46,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 class WorkerSpec:
     """What a worker is handed: numbers of inherited descriptors.
 
-    ``run`` counts all workers that the supervisor ever started; ``settings`` holds the
-    text of the configuration. ``others`` tell the other workers of changes, ``indexer``
-    tells the indexer of accounts, if there is one.
+    ``run`` counts all workers that the supervisor ever started. ``others`` tell the
+    other workers of changes, ``indexer`` the indexer of accounts, if there is one.
     """
 
     index: int
@@ -59,43 +56,30 @@ class WorkerSpec:
     control: int
     inbox: int
     others: tuple[int, ...]
-    settings: int
     indexer: int | None = None
-
-    def as_json(self) -> str:
-        """Write it for the command line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> WorkerSpec:
-        """Read it. Raises `ValueError`, `KeyError` or `TypeError`."""
-        data = json.loads(text)
-        endpoints = tuple(
-            Endpoint(
-                **{
-                    **endpoint,
-                    "bound": tuple(endpoint["bound"]),
-                    "proxy_from": tuple(endpoint["proxy_from"]),
-                    "allow_from": tuple(endpoint["allow_from"]),
-                }
-            )
-            for endpoint in data.pop("endpoints")
-        )
-        return cls(**{**data, "endpoints": endpoints, "others": tuple(data["others"])})
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """All descriptors that it inherits."""
         listening = (endpoint.descriptor for endpoint in self.endpoints)
         indexer = () if self.indexer is None else (self.indexer,)
-        both = (*self.others, *indexer)
-        return (*listening, self.control, self.inbox, *both, self.settings)
+        return (*listening, self.control, self.inbox, *self.others, *indexer)
 
-    def read_settings(self) -> str:
-        """Take the text of the configuration."""
-        with os.fdopen(self.settings, "rb") as file:
-            file.seek(0)
-            return file.read().decode("utf-8")
+
+class WorkerProcess(Protocol):
+    """A child of this process."""
+
+    def poll(self) -> int | None:
+        """Give its exit code once it has ended; negative: the signal that ended it."""
+        ...
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        ...
+
+
+Start = Callable[[WorkerSpec, Collection[int]], WorkerProcess]
+"""Starts a worker. It must not keep the further descriptors: they are its parent's."""
 
 
 @dataclass(eq=False, slots=True)
@@ -103,7 +87,7 @@ class _Slot:
     """One worker's place; the process in it changes."""
 
     index: int
-    process: subprocess.Popen[bytes] | None = None
+    process: WorkerProcess | None = None
     control: socket.socket | None = None
     ready: bool = False
     started: float = 0.0
@@ -119,25 +103,22 @@ def _nothing() -> None:
 class Supervisor:
     """Runs one worker process per row of endpoints, the indexer for an empty row.
 
-    ``command`` gives the command line for a spec; ``announce`` is called once, when
-    all workers accept connections. ``settings`` gives the text of the configuration
-    that holds; ``hangup`` is called on SIGHUP, before the workers hear of it.
+    ``start`` makes a worker's process; ``announce`` is called once, when all workers
+    accept connections, ``hangup`` on SIGHUP, before the workers hear of it.
     """
 
     def __init__(
         self,
         rows: Sequence[Sequence[Endpoint]],
-        command: Callable[[WorkerSpec], list[str]],
+        start: Start,
         announce: Callable[[], None],
         *,
-        settings: Callable[[], str] = str,
         hangup: Callable[[], None] = _nothing,
         hung_seconds: float = 0.0,
     ) -> None:
         self._rows = rows
-        self._command = command
+        self._start = start
         self._announce = announce
-        self._settings = settings
         self._hangup = hangup
         self._hung_seconds = hung_seconds
         self._runs = 0
@@ -150,12 +131,14 @@ class Supervisor:
             socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in rows
         ]
         self._selector = selectors.DefaultSelector()
+        self._wakes: tuple[int, ...] = ()
 
     def run(self) -> int:
         """Run until a signal says stop, and all workers have; gives an exit code."""
         wake, woken = socket.socketpair()
         wake.setblocking(False)
         woken.setblocking(False)
+        self._wakes = wake.fileno(), woken.fileno()
         before_fd = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         before = {number: signal.signal(number, _ignore) for number in _SIGNALS}
         self._selector.register(wake, selectors.EVENT_READ, None)
@@ -204,7 +187,7 @@ class Supervisor:
                 continue
             logs.event("worker-hung", worker=slot.index, seconds=self._hung_seconds)
             slot.heard = None
-            slot.process.kill()
+            slot.process.send_signal(signal.SIGKILL)
 
     def _late_at(self, slot: _Slot) -> float | None:
         if slot.heard is None or not self._hung_seconds or self._stopping:
@@ -245,28 +228,55 @@ class Supervisor:
 
     def _spawn(self, slot: _Slot) -> None:
         slot.restart_at = None
+        try:
+            self._begin(slot)
+        except OSError as error:
+            # No more processes or descriptors: what runs goes on, and this one waits.
+            if not self._announced:
+                raise
+            self._forget_control(slot)
+            slot.started = time.monotonic()
+            delay = self._plan_restart(slot)
+            logs.event(
+                "worker-not-started",
+                worker=slot.index,
+                error=str(error),
+                restart_seconds=delay,
+            )
+
+    def _begin(self, slot: _Slot) -> None:
         ours, theirs = socket.socketpair()
-        settings = _in_memory(self._settings())
-        spec = WorkerSpec(
-            slot.index,
-            self._runs,
-            tuple(self._rows[slot.index]),
-            theirs.fileno(),
-            self._pairs[slot.index][0].fileno(),
-            self._others(slot.index),
-            settings,
-            self._indexer(slot.index),
-        )
-        self._runs += 1
-        slot.process = subprocess.Popen(  # noqa: S603 - our own program
-            self._command(spec), pass_fds=spec.descriptors, stdin=subprocess.DEVNULL
-        )
-        theirs.close()
-        os.close(settings)
-        slot.control, slot.ready, slot.started = ours, False, time.monotonic()
-        slot.heard = None
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, slot)
+        slot.control, slot.ready, slot.heard = ours, False, None
+        with theirs:
+            spec = WorkerSpec(
+                slot.index,
+                self._runs,
+                tuple(self._rows[slot.index]),
+                theirs.fileno(),
+                self._pairs[slot.index][0].fileno(),
+                self._others(slot.index),
+                self._indexer(slot.index),
+            )
+            self._runs += 1
+            slot.process = self._start(spec, self._own() - set(spec.descriptors))
+        slot.started = time.monotonic()
+
+    def _own(self) -> set[int]:
+        """All descriptors that are open here.
+
+        Above all the ends of the workers' control sockets: as long as another worker
+        had one, its owner would not notice that this process is gone.
+        """
+        controls = (slot.control for slot in self._slots if slot.control is not None)
+        ends = (end for pair in self._pairs for end in pair)
+        return {
+            *(one.fileno() for one in (*controls, *ends)),
+            *(endpoint.descriptor for row in self._rows for endpoint in row),
+            self._selector.fileno(),
+            *self._wakes,
+        }
 
     def _others(self, index: int) -> tuple[int, ...]:
         """The sending ends of the other workers' pairs; the indexer tells nobody."""
@@ -310,9 +320,10 @@ class Supervisor:
 
     def _reap(self) -> None:
         for slot in self._slots:
-            if slot.process is None or slot.process.poll() is None:
+            code = None if slot.process is None else slot.process.poll()
+            if code is None:
                 continue
-            code, slot.process = slot.process.returncode, None
+            slot.process = None
             self._forget_control(slot)
             if self._stopping:
                 continue
@@ -320,25 +331,19 @@ class Supervisor:
                 # It could not even begin; trying again would fail in the same way.
                 self._stop(code if code > 0 else 1)
                 continue
-            self._plan_restart(slot, code)
+            delay = self._plan_restart(slot)
+            logs.event(
+                "worker-died", worker=slot.index, code=code, restart_seconds=delay
+            )
 
-    def _plan_restart(self, slot: _Slot, code: int) -> None:
+    def _plan_restart(self, slot: _Slot) -> float:
         now = time.monotonic()
         if now - slot.started >= STEADY_SECONDS:
             slot.delay = FIRST_DELAY
-        slot.restart_at = now + slot.delay
-        logs.event(
-            "worker-died", worker=slot.index, code=code, restart_seconds=slot.delay
-        )
-        slot.delay = min(slot.delay * 2, LONGEST_DELAY)
-
-
-def _in_memory(text: str) -> int:
-    """Make a file without a name that holds a text; gives its descriptor."""
-    descriptor = os.memfd_create("imapd-settings")
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(text.encode("utf-8"))
-    return descriptor
+        delay = slot.delay
+        slot.restart_at = now + delay
+        slot.delay = min(delay * 2, LONGEST_DELAY)
+        return delay
 
 
 def _ignore(*_: object) -> None:

@@ -14,6 +14,7 @@ import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
@@ -345,8 +346,9 @@ class _Transaction(AbstractContextManager[None]):
             self._database._roll_back("ROLLBACK")  # noqa: SLF001
 
 
-def migrations(schema: str) -> list[tuple[int, str]]:
-    """Give the numbered steps of a schema, ascending."""
+@cache
+def migrations(schema: str) -> Sequence[tuple[int, str]]:
+    """Give the numbered steps of a schema, ascending; read once."""
     folder = files("mailstore.index") / "schema"
     found = [
         (int(match[1]), step.read_text(encoding="utf-8"))

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import os
 import re
+import threading
 
 import pytest
 from hypothesis import given
@@ -109,6 +111,33 @@ def test_a_log_that_is_not_read_is_bounded_and_says_so(monkeypatch):
     writer.stop()
     assert "entries=40" in stream.getvalue()
     assert "id=99" in stream.getvalue()
+
+
+def test_without_a_thread_nobody_waits_for_a_reader():
+    read, write = os.pipe()
+    with os.fdopen(read) as reader, os.fdopen(write, "w") as stream:
+        os.set_blocking(write, False)  # what would wait raises
+        writer = logs.LogWriter(stream=stream, threaded=False)
+        writer.start()
+        threads = threading.active_count()
+        for number in range(2_000):
+            logs.event("login", id=number)
+        assert threading.active_count() == threads
+        writer.stop()
+        lines = os.read(reader.fileno(), 2**20).decode().splitlines()
+    assert [line.split()[-1] for line in lines] == [
+        f"id={n}" for n in range(len(lines))
+    ]
+    assert 500 < len(lines) < 2_000
+
+
+def test_without_a_thread_a_stream_of_any_kind_is_written():
+    stream = io.StringIO()
+    writer = logs.LogWriter(stream=stream, threaded=False)
+    writer.start()
+    logs.event("login", id=1)
+    writer.stop()
+    assert "id=1" in stream.getvalue()
 
 
 def test_a_log_file_is_begun_anew_after_it_was_moved(tmp_path):

@@ -45,15 +45,16 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
 def children(pid: int, *, indexer: bool = False) -> list[int]:
     """List the workers that a supervisor has started, or the indexer."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(one) for one in text.split() if is_indexer(int(one)) == indexer]
+    return [int(one) for one in text.split() if is_nicer(int(one), pid) == indexer]
 
 
-def is_indexer(pid: int) -> bool:
-    """Tell whether a process is one that listens nowhere."""
+def is_nicer(pid: int, than: int) -> bool:
+    """Tell whether a process has less priority than another, as the indexer has."""
     try:
-        return b'"endpoints": []' in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+        given = [os.getpriority(os.PRIO_PROCESS, one) for one in (pid, than)]
+    except ProcessLookupError:
         return False  # it has just ended
+    return given[0] > given[1]
 
 
 def worker_of(client: Client, pids: list[int]) -> int:

@@ -319,7 +319,9 @@ def _store_of(accounts: tuple[Account, ...]) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k != "IMAPD_CONFIG"}
+    # A server that is installed has its bytecode: without it each start compiles all.
+    away = ("IMAPD_CONFIG", "PYTHONDONTWRITEBYTECODE")
+    kept = {k: v for k, v in os.environ.items() if k not in away}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDEVMODE": "0"}
 
 

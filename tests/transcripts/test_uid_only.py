@@ -7,14 +7,16 @@ that are about numbers, or about what only numbers make necessary, stay out.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.session import World
+from tests.support.session import OPTIONS, World
 from tests.support.transcript import run_transcript
 from tests.support.uid_only import UidOnlyPeer, without_uid_items
 
+SHOWN = replace(OPTIONS, namespaces=replace(OPTIONS.namespaces, deleted="Deleted"))
 HELD = "removals are held back while messages are named by numbers"
 NAMES = {
     "user": "alice",
@@ -58,7 +60,8 @@ def in_this_mode(text: str) -> str:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_transcript_without_numbers(file: Path, tmp_path: Path):
-    world = World(tmp_path)
+    shown = file.stem.endswith("-deleted")
+    world = World(tmp_path, options=SHOWN if shown else OPTIONS)
     for who in ("user", "other"):
         secret = NAMES["password" if who == "user" else "otherpassword"]
         world.store.directory.create(NAMES[who], secret.encode("ascii"))

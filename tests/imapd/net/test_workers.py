@@ -1,6 +1,5 @@
 """The supervisor, with small programs in place of workers."""
 
-import json
 import os
 import signal
 import socket
@@ -9,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from imapd.net.listen import Endpoint
 from imapd.net.workers import WorkerSpec
@@ -18,7 +15,8 @@ from imapd.net.workers import WorkerSpec
 pytestmark = pytest.mark.net
 
 SUPERVISOR = """
-import sys
+import json, subprocess, sys
+from dataclasses import asdict
 from imapd.config import Listen
 from imapd.net import workers
 from imapd.net.listen import open_endpoints
@@ -26,14 +24,17 @@ from imapd.net.listen import open_endpoints
 workers.FIRST_DELAY = 0.01
 rows = open_endpoints([Listen(address=("127.0.0.1", 0), tls="none")], 2)
 
-def command(spec):
-    return [sys.executable, "-c", open(sys.argv[1]).read(), spec.as_json()]
+def start(spec, foreign):
+    assert not set(spec.descriptors) & set(foreign)
+    program = open(sys.argv[1]).read()
+    command = [sys.executable, "-c", program, json.dumps(asdict(spec))]
+    return subprocess.Popen(command, pass_fds=spec.descriptors)
 
 def announce():
     print("ready", rows[0][0].bound[1], flush=True)
 
 hung = float(sys.argv[2])
-sys.exit(workers.Supervisor(rows, command, announce, hung_seconds=hung).run())
+sys.exit(workers.Supervisor(rows, start, announce, hung_seconds=hung).run())
 """
 
 WORKER = """
@@ -188,15 +189,6 @@ def test_workers_end_when_their_supervisor_is_killed(start):
     server.process.stdout.read()
 
 
-@given(st.integers(0, 9), st.lists(st.integers(3, 99), max_size=3))
-def test_a_spec_is_read_as_it_was_written(index, others):
-    endpoints = (Endpoint("imap", "none", ("::1", 143), 10, 5),)
-    spec = WorkerSpec(index, index + 2, endpoints, 6, 7, tuple(others), 100, 101)
-    assert WorkerSpec.from_json(spec.as_json()) == spec
-    assert spec.descriptors == (5, 6, 7, *others, 101, 100)
-    json.loads(spec.as_json())
-
-
 INDEXED = """
 import json, os, socket, sys
 spec = json.loads(sys.argv[1])
@@ -223,3 +215,44 @@ def test_an_empty_row_is_the_indexer_whom_all_workers_can_tell(start, monkeypatc
     assert server.line() == "told 0 1"
     server.ready()
     server.process.kill()
+
+
+NONE_LEFT = """
+import errno
+tries = []
+
+def scarce(spec, foreign):
+    tries.append(spec.index)
+    if len(tries) == 3:
+        raise OSError(errno.EAGAIN, "no more processes")
+    return start(spec, foreign)
+
+"""
+
+
+def test_a_worker_that_cannot_be_started_now_is_started_later(start, monkeypatch):
+    text = SUPERVISOR.replace("def announce", NONE_LEFT + "def announce")
+    text = text.replace("(rows, start", "(rows, scarce")
+    monkeypatch.setitem(globals(), "SUPERVISOR", text)
+    server = start().ready()
+    index, pid = server.ask()
+    os.kill(pid, signal.SIGKILL)
+    seen = {server.ask() for _ in range(40)}
+    assert (index, pid) not in seen
+    assert index in {one for one, _ in seen}
+    assert server.end()[0] == 0
+
+
+def test_nobody_is_started_when_the_first_ones_cannot_be(start, monkeypatch):
+    text = SUPERVISOR.replace(
+        "assert not set", "raise OSError('none')\n    assert not set"
+    )
+    monkeypatch.setitem(globals(), "SUPERVISOR", text)
+    assert start().process.wait(20) == 1
+
+
+def test_a_spec_knows_all_that_its_worker_inherits():
+    endpoints = (Endpoint("imap", "none", ("::1", 143), 10, 5),)
+    spec = WorkerSpec(1, 3, endpoints, 6, 7, (8, 9), 10)
+    assert spec.descriptors == (5, 6, 7, 8, 9, 10)
+    assert WorkerSpec(1, 3, (), 6, 7, ()).descriptors == (6, 7)
