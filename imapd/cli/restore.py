@@ -279,6 +279,8 @@ class _Work:
 
     def account(self, name: str) -> bool:
         """Restore an account or some of its mail; tells whether all that was wanted."""
+        from mailstore.directory import lookup_key
+
         with self._settings.store() as store:
             directory = store.directory
             known = directory.public() if self._asked.shared else directory.find(name)
@@ -288,7 +290,14 @@ class _Work:
             if known is None:
                 if self._asked.selects or self._asked.replace:
                     raise Stop(f"there is no account {name} now", Exit.NAME)
-                return self._new_account(store, copy, None)
+                # Another's mail makes an account of the name that was asked for, and
+                # gives nobody the other's password.
+                if copy.name == name:
+                    return self._new_account(store, copy, None)
+                if self._asked.shared:
+                    raise Stop("there are no shared mailboxes now", Exit.NAME)
+                own = lookup_key(copy.name) == lookup_key(name)
+                return self._new_account(store, copy, None if own else name)
             return self._mail(store, copy, known)
 
     def _copy(self, name: str, known: AccountRow | None) -> AccountCopy:
@@ -310,6 +319,8 @@ class _Work:
             ) from None
 
     def _new_account(self, store: Store, copy: AccountCopy, name: str | None) -> bool:
+        from mailstore.errors import StoreError
+
         wanted = copy.name if name is None else name
         if store.directory.find(wanted) is not None:
             raise Stop(f"there is an account {wanted} already", Exit.NAME)
@@ -318,7 +329,11 @@ class _Work:
             made = work.account(copy, shared=name is None)
             person = made.person if name is None else None
             store.directory.sharing.note(made.id, made.identifiers)
-            store.directory.adopt(made.id, person, wanted)
+            try:
+                store.directory.adopt(made.id, person, wanted)
+            except StoreError:
+                self._settings.run(store.remove_account(made.id))
+                raise
         return self._told(work.done, (copy,))
 
     def _mail(self, store: Store, copy: AccountCopy, known: AccountRow) -> bool:

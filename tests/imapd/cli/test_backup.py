@@ -249,6 +249,30 @@ def test_nobody_gets_the_mail_of_who_had_the_name_before(shell):
     shell.run("check")
 
 
+def test_the_mail_of_another_makes_the_account_that_was_asked_for(shell):
+    shell.run("backup", where(shell))
+    options = ("restore", where(shell), "--account", "carol", "--from", "ann")
+    shell.run(*options, "--mailbox", "INBOX", code=Exit.NAME)
+    assert "9 messages restored" in shell.run(*options).stdout
+    assert shell.run("account", "list").stdout.split() == ["ann", "carol"]
+    shared = ("restore", where(shell), "--shared", "--from", "ann")
+    shell.run(*shared, code=Exit.NAME)
+    # Ann's password is hers alone.
+    listed = {one["name"]: one for one in shell.json("account", "list")}
+    assert not listed["carol"]["password"]
+    shell.run("check")
+
+
+def test_a_name_that_cannot_be_had_leaves_nothing_behind(shell):
+    shell.run("backup", where(shell))
+    shell.run("alias", "add", "carol", "ann")
+    before = list((shell.folder / "store" / "accounts").glob("??/*"))
+    options = ("restore", where(shell), "--account", "ann", "--as")
+    shell.run(*options, "carol", code=Exit.NAME)
+    shell.run(*options, "car\nol", code=Exit.FAILED)
+    assert list((shell.folder / "store" / "accounts").glob("??/*")) == before
+
+
 def test_a_point_stays_when_nothing_can_be_forgotten(shell):
     shell.run("backup", where(shell))
     (path,) = (shell.folder / "backup" / "points").iterdir()
