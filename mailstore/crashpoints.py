@@ -38,6 +38,17 @@ class CrashPoint(enum.IntEnum):
     SNAPSHOT_WRITTEN = 16  # the copy before a migration is written, without its name
     SNAPSHOT_TAKEN = 17  # it has its name; the migration has not begun
     MIGRATED = 18  # the steps of a migration are done and not committed
+    ACCOUNT_FORGOTTEN = 19  # the directory does not know an account, its mail is there
+    FOLDER_RENAMED = 20  # an account's folder has the name of one that is to go
+    FOLDER_GONE = 21  # it is gone, and the directory does not know that
+    PACK_WRITTEN = 22  # a backup has a message in its pack, not synced
+    PACK_SYNCED = 23  # a pack of a backup is durable, its list is that of before
+    FILE_WRITTEN = 24  # a file of a backup is durable, without its name
+    ACCOUNT_COPIED = 25  # all of an account is in the backup, which names it nowhere
+    ACCOUNTS_COPIED = 26  # all that a point names is durable, there is no point
+    POINT_FORGOTTEN = 27  # a point is gone, and what it alone named is there
+    PACK_COPIED = 28  # what lives in a dying pack is in another one, synced
+    PACK_DROPPED = 29  # a dying pack is gone, its list is not
 
 
 def reach(environment: Mapping[str, str]) -> Callable[[CrashPoint], None]:

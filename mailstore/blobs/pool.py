@@ -35,6 +35,7 @@ from mailstore.blobs.segment import (
     sealed,
 )
 from mailstore.blobs.store import BlobStore
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.model import InternalDate
 
@@ -284,6 +285,7 @@ class Pool:
         pack.end = entry.end
         self._places[digest] = (pack.number, entry.start)
         self.octets += RECORD_SIZE + source.size
+        reached(CrashPoint.PACK_WRITTEN)
 
     def _pack_for(self, length: int) -> _Pack:
         pack = self._writing
@@ -345,6 +347,7 @@ class Pool:
             raise
         finally:
             self._files.close(fd)
+        reached(CrashPoint.PACK_SYNCED)
         self._write_list(pack)
         pack.listed = pack.end
 
@@ -400,6 +403,8 @@ class Pool:
             ):
                 dying.append(number)
         self.sync()
+        if dying:
+            reached(CrashPoint.PACK_COPIED)
         for number in dying:
             self._drop(number)
         for number in set(self._numbers("list")) - set(self._packs):
@@ -424,8 +429,10 @@ class Pool:
         del self._packs[number]
         if self._open is not None and self._open[0] == number:
             self._open = None
-        for kind in ("list", "pack"):
-            self._files.unlink(self._path(number, kind))
+        # In this order: a list without its pack is waste, the other way round damage.
+        self._files.unlink(self._path(number, "pack"))
+        reached(CrashPoint.PACK_DROPPED)
+        self._files.unlink(self._path(number, "list"))
 
     def _size(self, number: int) -> int:
         try:
@@ -471,5 +478,6 @@ def write_whole(files: FileSystem, path: Path, pieces: Iterable[bytes]) -> None:
         raise
     finally:
         files.close(fd)
+    reached(CrashPoint.FILE_WRITTEN)
     files.rename(begun, path)
     files.sync_folder(path.parent)

@@ -31,7 +31,7 @@ from mailstore.directory.passwords import (
 )
 from mailstore.directory.sharing import Sharing
 from mailstore.errors import Busy, InvalidName, NotFound, NotPermitted
-from mailstore.index import accounts, credentials
+from mailstore.index import accounts, credentials, presence
 from mailstore.index.accounts import PUBLIC, AccountRow
 from mailstore.index.adoption import PersonRows, adopt
 from mailstore.index.credentials import PASSWORD, AppPasswordRow, KeyRow, SaltRow
@@ -238,9 +238,22 @@ class Directory:
 
         Raises `NotFound`.
         """
-        id_ = self._existing(name).id
-        self._database.write(lambda database: accounts.remove(database, id_))
+        id_, now = self._existing(name).id, int(self._runtime.now())
+
+        def work(database: Database) -> None:
+            accounts.remove(database, id_)
+            presence.note_removed(database, id_, now)
+
+        self._database.write(work)
         return id_
+
+    def note_entered(self, id_: AccountId) -> None:
+        """Note that an account's folder is there, and durable."""
+        self._database.note(lambda database: presence.note_entered(database, id_))
+
+    def note_gone(self, id_: AccountId) -> None:
+        """Note that the folder of an account that was removed is gone."""
+        self._database.note(lambda database: presence.forget_removed(database, id_))
 
     def _existing(self, name: str) -> AccountRow:
         row = self.find(name)

@@ -13,7 +13,7 @@ from mailstore.index.database import Database
 from mailstore.model import AccountId
 from mailstore.rights import of_user
 
-_COLUMNS = "id, name, password, created, disabled, admin, recoverable"
+_COLUMNS = "id, name, password, created, disabled, admin, recoverable, entered"
 _OF_ACCOUNT = ("scram_salt", "scram_key", "app_password", "alias", "membership")
 
 
@@ -32,6 +32,7 @@ class AccountRow:
     disabled: bool = False
     admin: bool = False
     recoverable: bytes | None = field(default=None, repr=False)
+    entered: bool = False  # its folder was made
 
     @property
     def public(self) -> bool:
@@ -40,7 +41,7 @@ class AccountRow:
 
 
 def _row(values: tuple[Any, ...]) -> AccountRow:
-    id_, name, password, created, disabled, admin, recoverable = values
+    id_, name, password, created, disabled, admin, recoverable, entered = values
     return AccountRow(
         AccountId(id_),
         name,
@@ -49,6 +50,7 @@ def _row(values: tuple[Any, ...]) -> AccountRow:
         bool(disabled),
         bool(admin),
         recoverable,
+        bool(entered),
     )
 
 

@@ -92,12 +92,6 @@ def counts(database: Database) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def people(database: Database) -> list[tuple[str, str]]:
-    """Give id and name of every account of a directory, the public one too."""
-    rows = database.all("SELECT id, name FROM account ORDER BY key")
-    return [(str(id_), str(name)) for id_, name in rows]
-
-
 def identity(database: Database) -> bytes:
     """Give what makes a store's directory unlike all others."""
     return accounts.secret(database)

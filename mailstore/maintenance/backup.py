@@ -23,10 +23,12 @@ from pathlib import Path
 from mailstore.blobs import BlobStore, open_blobs
 from mailstore.blobs.filesystem import FileSystem
 from mailstore.blobs.pool import Pool
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Corrupt, DiskFull, NotFound, StoreError, Unavailable
-from mailstore.index import backed_up, damage
+from mailstore.index import backed_up, damage, presence
 from mailstore.index.backed_up import Needed
 from mailstore.index.database import Database
+from mailstore.index.presence import Known
 from mailstore.locking import folder_held
 from mailstore.maintenance.backup_points import (
     AccountCopy,
@@ -34,6 +36,7 @@ from mailstore.maintenance.backup_points import (
     Missing,
     Point,
 )
+from mailstore.model import AccountId
 
 Progress = Callable[[str, int, int], None]
 """Told (account, its messages so far, octets written so far in all)."""
@@ -67,8 +70,8 @@ class _Run:
     progress: Progress | None
     started: int
     before: dict[str, AccountCopy]
-    copies: dict[str, AccountCopy] = field(default_factory=dict)
-    taken: dict[str, int] = field(default_factory=dict)  # when each was copied
+    copies: dict[AccountId, AccountCopy] = field(default_factory=dict)
+    taken: dict[AccountId, int] = field(default_factory=dict)  # when each was copied
     removed: set[bytes] = field(default_factory=set)
     octets: int = 0
     messages: int = 0
@@ -128,6 +131,7 @@ def _back_up(
         directory.close()
     accounts = tuple(run.copies.values())
     point = Point(name, started, int(now()), kept, accounts, run.octets)
+    reached(CrashPoint.ACCOUNTS_COPIED)
     folder.write(point)
     return Done(point, run.messages, run.octets, run.unchanged)
 
@@ -148,18 +152,18 @@ def identity_of(directory: Database) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def _people(copy: Path) -> list[tuple[str, str]]:
+def _people(copy: Path) -> list[Known]:
     database = Database.open(copy, writer=False, schema="directory")
     try:
-        return backed_up.people(database)
+        return presence.known(database)
     finally:
         database.close()
 
 
-def _copy_accounts(run: _Run, people: list[tuple[str, str]]) -> None:
-    for id_, name in people:
-        _copy_account(run, id_, name)
-    names = dict(people)
+def _copy_accounts(run: _Run, people: list[Known]) -> None:
+    for one in people:
+        _copy_account(run, one.id, one.name)
+    names = {one.id: one.name for one in people}
     for _ in range(_MOST_PASSES):
         again = [id_ for id_ in run.copies if _has_come_here(run, id_)]
         if not again:
@@ -168,7 +172,7 @@ def _copy_accounts(run: _Run, people: list[tuple[str, str]]) -> None:
             _copy_account(run, id_, names[id_])
 
 
-def _copy_account(run: _Run, id_: str, name: str) -> None:
+def _copy_account(run: _Run, id_: AccountId, name: str) -> None:
     """Copy one account; what goes wrong with it alone does not end the run."""
     source = run.store / "accounts" / id_[:2] / id_
     known = run.before.get(id_)
@@ -189,7 +193,7 @@ def _copy_account(run: _Run, id_: str, name: str) -> None:
     except NotFound:
         if source.exists():
             run.copies[id_] = AccountCopy(id_, name, failure="it has no index")
-        elif _was_copied(run, id_):
+        elif _should_be_there(run, id_):
             run.copies[id_] = AccountCopy(id_, name, failure="its folder is missing")
     except StoreError as error:
         run.copies[id_] = AccountCopy(id_, name, failure=str(error))
@@ -211,15 +215,18 @@ def _is_there(run: _Run, copy: AccountCopy) -> bool:
         pool.close()
 
 
-def _was_copied(run: _Run, id_: str) -> bool:
+def _should_be_there(run: _Run, id_: AccountId) -> bool:
     """Tell whether an account without a folder should have one.
 
     Not when nobody has ever logged in, nor when it was removed just now. Else its
-    volume may not be mounted: a point without it must not count as whole.
+    volume may not be mounted: a point without it must not count as whole. Of an account
+    that an older program made, the backup itself may know that it had one.
     """
-    if not run.folder.account_folder(id_).exists():
-        return False
-    return id_ in dict(backed_up.people(run.directory))
+    was_copied = run.folder.account_folder(id_).exists()
+    return any(
+        one.id == id_ and (one.entered or was_copied)
+        for one in presence.known(run.directory)
+    )
 
 
 def _state(source: Path, now: float) -> tuple[int, ...]:
@@ -243,7 +250,7 @@ def _state(source: Path, now: float) -> tuple[int, ...]:
 
 
 def _copy(
-    run: _Run, source: Path, id_: str, name: str, state: tuple[int, ...]
+    run: _Run, source: Path, id_: AccountId, name: str, state: tuple[int, ...]
 ) -> AccountCopy:
     if not (source / "index.db").exists():
         raise NotFound
@@ -271,6 +278,7 @@ def _copy(
     if written or not run.folder.has_needed(target, index):
         written += run.folder.note_needed(target, index, sorted(digests))
     run.octets += written
+    reached(CrashPoint.ACCOUNT_COPIED)
     return AccountCopy(id_, name, index, messages, octets, state, missing)
 
 
@@ -309,7 +317,7 @@ def _copy_message(run: _Run, one: Needed, blobs: BlobStore, pool: Pool) -> None:
     run.messages += 1
 
 
-def _has_come_here(run: _Run, id_: str) -> bool:
+def _has_come_here(run: _Run, id_: AccountId) -> bool:
     """Tell whether an account has got, since it was copied, what another one has lost.
 
     By the copy of the other one, which was made behind the move, it is gone.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem
 from mailstore.blobs.pool import Pool
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.maintenance.backup_points import BackupFolder, Point
 from mailstore.maintenance.backup_verify import needed_by
 
@@ -84,6 +85,7 @@ def prune(
             return Pruned(gone, 0)
         for name in gone:
             folder.remove(name)
+            reached(CrashPoint.POINT_FORGOTTEN)
         left = [point for point in points if point.name in stay]
         return Pruned(gone, _sweep(folder, left))
 

@@ -26,6 +26,7 @@ from mailstore.index import (
 from mailstore.index.damage import Damaged
 from mailstore.index.database import Database
 from mailstore.maintenance.derived import prove_derived
+from mailstore.maintenance.presence import account_folders, misplaced
 from mailstore.maintenance.shares import check_shares
 from mailstore.maintenance.sort_values import prove_sort_values
 from mailstore.model import AccountId
@@ -72,11 +73,6 @@ class Report:
         return sum(account.messages for account in self.accounts)
 
 
-def account_folders(path: Path) -> Iterator[Path]:
-    """Give the folders of all accounts of a store, in order."""
-    yield from sorted((path / "accounts").glob("??/" + "[0-9a-f]" * 32))
-
-
 def check(
     path: Path, progress: Progress | None = None, *, thorough: bool = False
 ) -> Report:
@@ -100,6 +96,7 @@ def check_directory(path: Path) -> list[str]:
             if wrong:
                 return [f"the directory: {text}" for text in wrong]
             found = dangling.dangling(database)
+            found += [one.text for one in misplaced(path, database)]
             return found + check_shares(database, account_folders(path))
         finally:
             database.close()

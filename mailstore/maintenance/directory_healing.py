@@ -12,7 +12,8 @@ from mailstore.directory.database import DirectoryDatabase
 from mailstore.errors import StoreError
 from mailstore.index import acl, audit, dangling
 from mailstore.index.database import Database
-from mailstore.maintenance.check import account_folders, check_directory
+from mailstore.maintenance.check import check_directory
+from mailstore.maintenance.presence import account_folders, put_right
 from mailstore.maintenance.shares import untold
 
 
@@ -26,7 +27,8 @@ def heal_directory(path: Path) -> list[str]:
     try:
         directory = DirectoryDatabase(path / "directory.db")
         try:
-            return directory.write(lambda database: _mend(database, path))
+            told = put_right(path, directory)
+            return told + directory.write(lambda database: _mend(database, path))
         finally:
             directory.close()
     except StoreError:

@@ -21,10 +21,10 @@ from mailstore.maintenance import snapshots
 from mailstore.maintenance.check import (
     AccountReport,
     Progress,
-    account_folders,
     check_account,
     public_account,
 )
+from mailstore.maintenance.presence import account_folders
 from mailstore.maintenance.rebuild import rebuild, unreadable
 from mailstore.maintenance.reclaim import GRACE
 from mailstore.maintenance.repair import Repair

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem, store_error
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import NotFound
 from mailstore.model import AccountId
 
@@ -33,6 +34,7 @@ def remove_folder(files: FileSystem, folder: Path) -> None:
     if folder.exists():
         files.rename(folder, gone)
         files.sync_folder(folder.parent)
+    reached(CrashPoint.FOLDER_RENAMED)
     for left in sorted(folder.parents[1].glob(f"??/*{_REMOVED}")):
         _remove(left)
         files.sync_folder(left.parent)

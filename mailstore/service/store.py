@@ -16,6 +16,7 @@ from typing import Self
 
 from mailstore.blobs import FileSystem, Folders, existing
 from mailstore.changes import ChangeBus, ChangeNotice, NoBus
+from mailstore.crashpoints import CrashPoint, reached
 from mailstore.directory import Directory
 from mailstore.errors import Busy, NotFound, StoreError, Unavailable
 from mailstore.index import acl, leaving, mailboxes
@@ -216,8 +217,11 @@ class Store:
         record = self.directory.by_id(id_)
         if record is None:
             raise NotFound("no such account")
-        self._opening[id_] = []
         folder = self.folder(id_)
+        if record.entered and not (folder / "index.db").exists():
+            # An empty one in its place would take in mail that nobody finds again.
+            raise Unavailable("the account's mail is missing", detail=str(folder))
+        self._opening[id_] = []
 
         def make() -> Account:
             return Account(id_, record.name, folder, self._around, public=record.public)
@@ -225,6 +229,8 @@ class Store:
         try:
             account = await in_pool(self._runtime, Pool.READ, make)
             await _ensure_defaults(account)
+            if not record.entered:
+                await in_pool(self._runtime, Pool.WRITE, partial(self._entered, id_))
             self._accounts[id_] = account
         finally:
             for waiting in self._opening.pop(id_):
@@ -233,6 +239,10 @@ class Store:
         if account.purge_due():
             self._runtime.spawn(_purge(account))
         return account
+
+    def _entered(self, id_: AccountId) -> None:
+        with suppress(StoreError):  # the next who opens it does it
+            self.directory.note_entered(id_)
 
     def _shrink(self) -> None:
         idle = [id_ for id_, account in self._accounts.items() if account.users <= 0]
@@ -251,7 +261,10 @@ class Store:
         def remove() -> None:
             if account is not None:
                 account.shut()
+            reached(CrashPoint.ACCOUNT_FORGOTTEN)
             remove_folder(self._around.files, folder)
+            reached(CrashPoint.FOLDER_GONE)
+            self.directory.note_gone(id_)
 
         await in_pool(self._runtime, Pool.READ, remove)
 

@@ -39,6 +39,7 @@ POINTS = tuple(
         CrashPoint.SNAPSHOT_TAKEN,
         CrashPoint.MIGRATED,
     )
+    and point < CrashPoint.ACCOUNT_FORGOTTEN  # tests/crash/test_programs.py
 )
 
 

@@ -9,7 +9,8 @@ import apsw
 import pytest
 
 from mailstore.index import audit
-from mailstore.maintenance.check import account_folders, check, check_account
+from mailstore.maintenance.check import check, check_account
+from mailstore.maintenance.presence import account_folders
 from mailstore.maintenance.reclaim import GRACE
 from mailstore.model import Column, FlagChange, FlagOperation
 from tests.mailstore.stores import OPTIONS, Home

@@ -14,8 +14,9 @@ from mailstore.index import damage, readable
 from mailstore.index.mending import RECOVERED
 from mailstore.locking import held_alone
 from mailstore.maintenance import derived, rebuild, snapshots
-from mailstore.maintenance.check import account_folders, check, check_account
+from mailstore.maintenance.check import check, check_account
 from mailstore.maintenance.healing import Wish, heal, heal_account
+from mailstore.maintenance.presence import account_folders
 from mailstore.maintenance.repair import Repair
 from mailstore.maintenance.salvage import salvage
 from mailstore.model import Column, FlagChange, FlagOperation

@@ -18,7 +18,8 @@ import pytest
 from mailstore.crashpoints import VARIABLE, CrashPoint
 from mailstore.errors import NotFound, Unavailable
 from mailstore.index.database import Database, migrations
-from mailstore.maintenance.check import account_folders, check
+from mailstore.maintenance.check import check
+from mailstore.maintenance.presence import account_folders
 from mailstore.model import SEEN, Column, FlagChange, FlagOperation
 from mailstore.quotas import QuotaLimits
 from mailstore.rights import Right

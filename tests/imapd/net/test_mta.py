@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imapd.config import Config
+from imapd.config import Config, Listen
 from imapd.net.mta import AuthProtocol, SocketmapProtocol
 from imapd.net.selfsigned import make_certificate
 from imapd.protocols import protocols
@@ -15,13 +15,20 @@ from mailstore.changes import NoBus
 from tests.imapd.net.fakes import FakeTcp
 from tests.imapd.net.test_imap import House
 
+CONFIG = Config(
+    listen=tuple(
+        Listen(address=("127.0.0.1", 0), protocol=name)
+        for name in ("auth", "socketmap")
+    )
+)
+
 
 @pytest.fixture
 def house(tmp_path):
     make_certificate(tmp_path / "c.pem", tmp_path / "k.pem")
     made: Any = House((tmp_path / "c.pem", tmp_path / "k.pem"))
     store: Any = SimpleNamespace(path=tmp_path)
-    made.spoken = protocols(Config(), store, made.runtime, NoBus())
+    made.spoken = protocols(CONFIG, store, made.runtime, NoBus())
     return made
 
 

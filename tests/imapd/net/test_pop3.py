@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imapd.config import Config, Pop3Settings
+from imapd.config import Config, Listen, Pop3Settings
 from imapd.doors.pop3.delays import LoginDelays
 from imapd.doors.pop3.options import Pop3Options, Pop3Service
 from imapd.net.pop3 import Pop3Protocol
@@ -120,7 +120,10 @@ def test_a_lost_connection_is_forgotten(files):
 
 def test_the_configuration_reaches_the_sessions(files, tmp_path):
     house = House(files)
-    config = Config(pop3=Pop3Settings(apop=True, login_delay_seconds=7, expire_days=9))
+    config = Config(
+        listen=(Listen(address=("127.0.0.1", 0), protocol="pop3"),),
+        pop3=Pop3Settings(apop=True, login_delay_seconds=7, expire_days=9),
+    )
     store: Any = SimpleNamespace(path=tmp_path)
     make = protocols(config, store, house.runtime, NoBus())["pop3"]
     assert isinstance(make, partial)

@@ -8,12 +8,12 @@ import pytest
 from mailstore.index import acl, belongings, mending, private
 from mailstore.index.database import Database
 from mailstore.maintenance.check import (
-    account_folders,
     check,
     check_account,
     public_account,
 )
 from mailstore.maintenance.healing import Wish, heal_account
+from mailstore.maintenance.presence import account_folders
 from mailstore.model import FlagChange, FlagOperation, MailboxId
 from mailstore.quotas import QuotaLimits
 from mailstore.rights import ALL, Grant, parse_rights

@@ -6,7 +6,7 @@ import pytest
 
 from mailstore.directory import Directory
 from mailstore.errors import AlreadyExists
-from mailstore.index import adoption, backed_up, damage, restored
+from mailstore.index import adoption, backed_up, damage, presence, restored
 from mailstore.index.database import Database
 from mailstore.index.restored import Held
 from mailstore.lanes import InlineRuntime
@@ -114,7 +114,7 @@ def test_a_person_is_adopted_with_what_is_free(tmp_path):
     database = Database.open(tmp_path / "before.db", writer=False, schema="directory")
     person = adoption.of_person(database, old)
     assert adoption.of_person(database, new) is None
-    assert backed_up.people(database) == [(old, "Ann")]
+    assert presence.known(database) == [presence.Known(old, "Ann", entered=False)]
     assert backed_up.identity(database)
     database.close()
     assert person is not None

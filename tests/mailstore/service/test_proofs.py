@@ -9,7 +9,7 @@ import pytest
 
 from mailstore.blobs.segment import Record, read_head
 from mailstore.errors import Corrupt, Expunged
-from mailstore.maintenance.check import account_folders
+from mailstore.maintenance.presence import account_folders
 from mailstore.model import Column, FlagChange, FlagOperation
 from mailstore.service.proofs import Proofs
 from tests.mailstore.stores import OPTIONS, Home, Statements
