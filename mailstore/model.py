@@ -245,6 +245,7 @@ class Arrival:
     binary: bool = False  # True: a NUL byte is taken as it is (import, delivery)
     encode_nul: bool = False  # True: parts with a NUL byte become base64 (RFC 3516)
     annotations: tuple[AnnotationChange, ...] = ()
+    private: tuple[tuple[str, int], ...] = ()  # flags that people have for themselves
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,24 +152,42 @@ def carry(
     ``new`` gives the new UIDs by the old ones, ``after`` is the last change of the
     target. Gives what it did to that.
     """
+    flags: dict[str, dict[int, int]] = {}
+    for person, own in of_everybody(database, source, new).items():
+        if but is None or person != but.person:
+            flags[person] = {new[uid]: mask for uid, mask in own.items()}
+    return mark_for(database, after, flags)
+
+
+def of_everybody(
+    database: Database, mailbox: MailboxId, uids: Collection[int]
+) -> dict[str, dict[int, int]]:
+    """Give the flags that people have for themselves of some messages: by person."""
     rows = database.all(
         "SELECT person, chunk, marks FROM private_flags WHERE mailbox = ?"
         " AND chunk IN (SELECT value FROM json_each(?)) ORDER BY person, chunk",
-        (source, _chunks(new)),
+        (mailbox, _chunks(uids)),
     )
+    wanted = frozenset(uids)
     flags: dict[str, dict[int, int]] = {}
     for person, chunk, octets in rows:
-        if but is None or person != but.person:
-            marks = _read([(chunk, octets)])
-            taken = {new[uid]: mark.flags for uid, mark in marks.items() if uid in new}
-            flags.setdefault(person, {}).update(taken)
+        marks = _read([(chunk, octets)])
+        taken = {uid: mark.flags for uid, mark in marks.items() if uid in wanted}
+        flags.setdefault(person, {}).update(taken)
+    return flags
+
+
+def mark_for(
+    database: Database, after: Delta, flags: Mapping[str, Mapping[int, int]]
+) -> list[Delta]:
+    """Give people (by person, by UID) flags of their own of a mailbox's messages.
+
+    ``after`` is the last change of the mailbox. Gives what that did to it.
+    """
     deltas: list[Delta] = []
     for person, own in flags.items():
-        base, whose = (deltas[-1] if deltas else after).modseq, Private(person, 0)
-        changed = change(database, after.mailbox, whose, own, base + 1)
-        if changed:
-            made = changed_delta(database, after.mailbox, base, whose, changed)
-            deltas.append(made)
+        last = deltas[-1] if deltas else after
+        deltas += mark_new(database, last, Private(person, 0), own)
     return deltas
 
 

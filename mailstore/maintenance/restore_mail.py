@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from mailstore.blobs.pool import Pool
 from mailstore.errors import AlreadyExists, Corrupt, NotFound, StoreError, Unavailable
-from mailstore.index import annotate, comparing, entries
+from mailstore.index import annotate, comparing, entries, private
 from mailstore.index.comparing import EVERY, Message, WantedMessages
 from mailstore.index.database import Database
 from mailstore.index.keywords import flag_names
@@ -194,9 +194,9 @@ class MailRestore:
     async def _append(
         self, done: MailRestored, some: Sequence[Message], names: tuple[str, ...]
     ) -> None:
-        notes = annotate.to_carry(
-            self.index, done.plan.source, self.me, [one.uid for one in some], _NOTES
-        )
+        wanted = [one.uid for one in some]
+        notes = annotate.to_carry(self.index, done.plan.source, self.me, wanted, _NOTES)
+        own = self._of_guests(done.plan, wanted)
         arrivals: list[Arrival] = []
         uids: list[int] = []
         for one in some:
@@ -213,9 +213,26 @@ class MailRestore:
                     InternalDate(one.epoch, one.zone),
                     binary=True,
                     annotations=notes.get(one.uid, ()),
+                    private=own.get(one.uid, ()),
                 )
             )
         await self._store(done, uids, arrivals)
+
+    def _of_guests(
+        self, plan: Plan, uids: Sequence[int]
+    ) -> dict[int, tuple[tuple[str, int], ...]]:
+        """Give the flags that guests had for themselves, by UID.
+
+        Not of another account's guests, nor for another mailbox.
+        """
+        if self.me != self.account.id or plan.name != plan.was:
+            return {}
+        found: dict[int, tuple[tuple[str, int], ...]] = {}
+        marks = private.of_everybody(self.index, plan.source, uids)
+        for person, own in marks.items():
+            for uid, flags in own.items():
+                found[uid] = (*found.get(uid, ()), (person, flags))
+        return found
 
     async def _store(
         self, done: MailRestored, uids: Sequence[int], arrivals: Sequence[Arrival]

@@ -153,14 +153,17 @@ class AppendJob:
         return Outcome(arrived, deltas)
 
     def _mark(self, database: Database, delta: Delta) -> list[Delta]:
-        """Give the new messages the flags that are their bringer's alone."""
+        """Give the new messages the flags that are somebody's alone."""
         whose = self._terms.whose
-        if whose is None:
-            return []
-        given = zip(delta.new, self._arrivals, strict=True)
-        flags = {row.uid: whose.own(arrival.flags) for row, arrival in given}
-        marked = {uid: own for uid, own in flags.items() if own}
-        return private.mark_new(database, delta, whose, marked)
+        flags: dict[str, dict[int, int]] = {}
+        for row, arrival in zip(delta.new, self._arrivals, strict=True):
+            theirs = dict(arrival.private)
+            if whose is not None:
+                theirs[whose.person] = whose.own(arrival.flags)
+            for person, own in theirs.items():
+                if own:
+                    flags.setdefault(person, {})[row.uid] = own
+        return private.mark_for(database, delta, flags)
 
     def _annotate(self, database: Database, delta: Delta) -> None:
         """Give the new messages the annotations that came with them."""

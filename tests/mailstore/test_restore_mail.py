@@ -262,3 +262,44 @@ def test_a_full_disk_ends_a_restore(site, monkeypatch):
     monkeypatch.setattr(type(site.home.account), "append", full)
     with pytest.raises(DiskFull):
         site.restore()
+
+
+def test_what_guests_had_read_is_read_again(site):
+    home, run = site.home, site.home.run
+    bob = home.store.directory.create("bob", b"x")
+    lists = RightsLists(home.store, home.account)
+    letters = Right.READ | Right.LOOKUP | Right.SEEN
+    for name in ("INBOX", "Work/2026"):
+        run(lists.change(name, "bob", Change.REPLACE, letters))
+    read = FlagChange(FlagOperation.ADD, ("\\Seen",))
+
+    def unread() -> list[int]:
+        guest = run(home.store.access(bob))
+        counts = [
+            run(guest.status(f"Other Users/ann/{name}")).unseen
+            for name in ("INBOX", "Work/2026")
+        ]
+        run(guest.close())
+        return counts
+
+    guest = run(home.store.access(bob))
+    for name in ("INBOX", "Work/2026"):
+        mailbox = run(guest.open(f"Other Users/ann/{name}"))
+        run(mailbox.store_flags([1, 2], read, seen_at=mailbox.modseq))
+        run(mailbox.close())
+    run(guest.close())
+    assert unread() == [1, 1]
+    site.take()
+    site.expunge("INBOX", 1, 3)
+    run(home.account.delete("Work/2026"))
+    site.restore()
+    assert unread() == [1, 1]
+    # Nobody else has them: neither in another mailbox, nor in another account.
+    site.restore(mailbox="INBOX", into="Beside")
+    with home.account.readers.take() as database:
+        rows = database.all(
+            "SELECT DISTINCT m.name, p.person FROM private_flags p JOIN mailbox m"
+            " ON m.id = p.mailbox WHERE m.name IS NOT NULL ORDER BY m.name"
+        )
+    assert rows == [("INBOX", bob), ("Work/2026", bob)]
+    assert check(site.store).whole
