@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mailstore.blobs import BlobStore, open_blobs
@@ -45,6 +45,7 @@ _TOLD_EACH = 256
 _MOST_PASSES = 8
 _MOST = 1_000  # messages that a point tells of as missing
 _SETTLED = 2 * 10**9  # nanoseconds after which a file's times tell of any change
+_PROOF_SECONDS = 7 * 86_400
 _REAL = FileSystem()
 
 
@@ -181,7 +182,7 @@ def _copy_account(run: _Run, id_: AccountId, name: str) -> None:
     unchanged = known is not None and known.whole and state and known.state == state
     try:
         if known is not None and unchanged and _is_there(run, known):
-            run.copies[id_] = known
+            run.copies[id_] = _proved(run, known)
             run.unchanged += 1
             return
         with folder_held(source, shared=True, wait=True) as held:
@@ -202,17 +203,34 @@ def _copy_account(run: _Run, id_: AccountId, name: str) -> None:
 def _is_there(run: _Run, copy: AccountCopy) -> bool:
     """Tell whether the backup still has a copy, with all messages that it needs."""
     target = run.folder.account_folder(copy.id)
-    if not run.folder.has(target, copy.index):
+    octets = run.folder.octets(target, copy.index)
+    if not octets or (copy.kept and octets != copy.kept):
         return False
     try:
         needed = run.folder.needed(target, copy.index)
-    except Corrupt:
+        if _is_due(run, copy):
+            run.folder.prove(target, copy.index)
+    except (NotFound, Corrupt):
         return False
     pool = Pool(target, run.folder.files)
     try:
         return not pool.bad_lists() and all(digest in pool for digest in needed)
     finally:
         pool.close()
+
+
+def _is_due(run: _Run, copy: AccountCopy) -> bool:
+    """Tell whether the copy of a quiet account's index is to be read again.
+
+    A rolling part of all accounts, so that each run reads about as much: a copy that
+    rots is found while the store still has what it was made of.
+    """
+    own = int(copy.id[:8], 16) % _PROOF_SECONDS
+    return run.started - copy.proved > _PROOF_SECONDS + own
+
+
+def _proved(run: _Run, copy: AccountCopy) -> AccountCopy:
+    return replace(copy, proved=run.started) if _is_due(run, copy) else copy
 
 
 def _should_be_there(run: _Run, id_: AccountId) -> bool:
@@ -279,7 +297,17 @@ def _copy(
         written += run.folder.note_needed(target, index, sorted(digests))
     run.octets += written
     reached(CrashPoint.ACCOUNT_COPIED)
-    return AccountCopy(id_, name, index, messages, octets, state, missing)
+    return AccountCopy(
+        id_,
+        name,
+        index,
+        messages,
+        octets,
+        state,
+        missing,
+        kept=run.folder.octets(target, index),
+        proved=run.started,
+    )
 
 
 def _copy_messages(

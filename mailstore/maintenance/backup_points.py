@@ -60,7 +60,8 @@ class AccountCopy:
 
     ``index`` is the SHA-256 of its index; empty where it could not be copied, which
     ``failure`` tells. ``state`` are the sizes and times of the files that it was read
-    from: as long as they are the same nothing has changed.
+    from: as long as they are the same nothing has changed. ``kept`` are the octets of
+    the copy in the backup, ``proved`` is when it was compared with its digest.
     """
 
     id: str
@@ -71,6 +72,8 @@ class AccountCopy:
     state: tuple[int, ...] = ()
     missing: tuple[Missing, ...] = ()
     failure: str = ""
+    kept: int = 0
+    proved: int = 0
 
     @property
     def whole(self) -> bool:
@@ -272,11 +275,12 @@ class BackupFolder:
     def keep(self, database: Path, folder: Path) -> tuple[str, int]:
         """Keep a copy of a database; gives its SHA-256 and the octets written.
 
-        Nothing is written when it is there already. Raises `Unavailable`, `DiskFull`.
+        Nothing is written when it is there already, and whole. Raises `Unavailable`,
+        `DiskFull`.
         """
         digest = _digest(database)
         target = _database(folder, digest)
-        if target.exists():
+        if self._is_whole(folder, digest):
             return digest, 0
         self.need(folder)
         compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
@@ -302,9 +306,19 @@ class BackupFolder:
         for _ in _proved(folder, digest):
             pass
 
-    def has(self, folder: Path, digest: str) -> bool:
-        """Tell whether a database is kept, with the list of what it needs."""
-        return _database(folder, digest).exists() and _refs(folder, digest).exists()
+    def _is_whole(self, folder: Path, digest: str) -> bool:
+        try:
+            self.prove(folder, digest)
+        except (NotFound, Corrupt):
+            return False
+        return True
+
+    def octets(self, folder: Path, digest: str) -> int:
+        """Give the octets of a kept database; 0 when there is none."""
+        try:
+            return _database(folder, digest).stat().st_size
+        except OSError:
+            return 0
 
     def note_needed(self, folder: Path, index: str, digests: Sequence[bytes]) -> int:
         """Keep the list of the messages that an index needs; gives its octets."""

@@ -93,3 +93,34 @@ def test_a_damaged_list_of_a_pack_is_told_and_made_anew(site):
     )
     assert site.take().whole
     assert verify(site.path).whole
+
+
+def test_a_copy_that_rots_in_a_quiet_account_is_found_in_time(site):
+    """Nothing is written to it for months: no run would ever read it."""
+    first = site.take()
+    flip(next((site.path / "accounts").rglob("*.db.zst")), -3)
+    assert site.take().accounts == first.accounts  # not in each run
+    site.time += 14 * 86_400
+    assert site.take().whole
+    assert verify(site.path).whole
+    proved = site.take().account("ann").proved
+    site.time += 3 * 86_400
+    assert site.take().account("ann").proved == proved
+    site.time += 14 * 86_400
+    assert site.take().account("ann").proved > proved
+
+
+def test_a_copy_that_was_cut_is_found_at_once(site):
+    site.take()
+    path = next((site.path / "accounts").rglob("*.db.zst"))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert site.take().whole
+    assert verify(site.path).whole
+
+
+def test_a_damaged_copy_is_not_taken_for_there_when_the_same_is_kept_again(site):
+    site.take()
+    path = next((site.path / "directory").glob("*.db.zst"))
+    flip(path, 500)
+    assert site.take().whole  # the directory is copied each time, and is the same
+    assert verify(site.path).whole
