@@ -31,6 +31,7 @@ from imapd.config import (
     AuthSettings,
     Config,
     Listen,
+    NamespaceSettings,
     ServerSettings,
     StoreSettings,
     TlsSettings,
@@ -82,28 +83,40 @@ def server(
     limits: Limits | None = None,
     folder: Path | None = None,
     also: Sequence[Listen] = (),
+    namespaces: NamespaceSettings | None = None,
 ) -> Iterator[RunningServer]:
     """Run a server with one account for the length of a ``with`` block.
 
     ``folder`` keeps the store: a second server on it finds the mail of the first.
     Without it a temporary one is made, and removed afterwards. ``also`` are further
-    addresses to listen on, as for LMTP.
+    addresses to listen on, as for LMTP. ``namespaces`` says what others' and removed
+    mailboxes are called.
     """
+    wanted = _Wanted(
+        user, password, limits or Limits(), also, namespaces or NamespaceSettings()
+    )
     if folder is not None:
-        with _running(folder, user, password, limits or Limits(), also) as made:
+        with _running(folder, wanted) as made:
             yield made
         return
     with (
         tempfile.TemporaryDirectory(prefix="imapd-") as temporary,
-        _running(Path(temporary), user, password, limits or Limits(), also) as made,
+        _running(Path(temporary), wanted) as made,
     ):
         yield made
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    user: str
+    password: str = field(repr=False)
+    limits: Limits
+    also: Sequence[Listen]
+    namespaces: NamespaceSettings
+
+
 @contextmanager
-def _running(
-    folder: Path, user: str, password: str, limits: Limits, also: Sequence[Listen]
-) -> Iterator[RunningServer]:
+def _running(folder: Path, wanted: _Wanted) -> Iterator[RunningServer]:
     tls = TlsSettings(folder / "certificate.pem", folder / "key.pem")
     assert tls.certificate is not None
     assert tls.key is not None
@@ -114,24 +127,25 @@ def _running(
         listen=(
             Listen(address=("127.0.0.1", 0), tls="starttls"),
             Listen(address=("127.0.0.1", 0), tls="implicit"),
-            *also,
+            *wanted.also,
         ),
         tls=tls,
         # The least cost: a test does not wait for what guards stolen hashes.
         auth=AuthSettings(allow_plaintext_without_tls=True, bcrypt_cost=4),
-        limits=limits,
+        limits=wanted.limits,
+        namespaces=wanted.namespaces,
         server=ServerSettings(workers=1),
     )
     (endpoints,) = open_endpoints(config.listen)
-    thread = _ServerThread(config, endpoints, user, password)
+    thread = _ServerThread(config, endpoints, wanted.user, wanted.password)
     thread.begin()
     try:
         yield RunningServer(
             host="127.0.0.1",
             port=endpoints[0].bound[1],
             tls_port=endpoints[1].bound[1],
-            user=user,
-            password=password,
+            user=wanted.user,
+            password=wanted.password,
             certificate=tls.certificate,
             folder=folder,
             also=endpoints[2:],

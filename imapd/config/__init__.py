@@ -6,6 +6,7 @@
 from imapd.config.delivering import DeliverySettings
 from imapd.config.door_settings import Pop3Settings
 from imapd.config.login_settings import AuthSettings
+from imapd.config.namespaces import NamespaceSettings
 from imapd.config.reading import (
     ConfigError,
     Problem,
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureSettings",
     "Listen",
     "LogSettings",
+    "NamespaceSettings",
     "Pop3Settings",
     "Problem",
     "ServerSettings",

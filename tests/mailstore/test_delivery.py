@@ -224,11 +224,18 @@ def test_a_detail_names_a_mailbox_or_is_passed_over(office: Office):
     assert len(office.stored("ann", "lists/python")) == 1
 
 
-@pytest.mark.parametrize("detail", ["Shared", "Shared/Team", "Other Users/bob/x"])
+@pytest.mark.parametrize(
+    "detail",
+    ["Shared", "Shared/Team", "Other Users/bob/x", "Deleted", "Deleted/INBOX"],
+)
 def test_no_address_makes_a_mailbox_that_hides_somebody_elses(
     office: Office, detail: str
 ):
+    """Nor one in which what was removed is shown, and which can only be read."""
     office.choose(create_mailboxes=True)
+    options = office.store.options
+    shown = dataclasses.replace(options.namespaces, deleted="Deleted")
+    office.store.use(dataclasses.replace(options, namespaces=shown))
     (result,) = office.deliver(f"ann+{detail}")
     assert [one.mailbox for one in result.done] == ["INBOX"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import imapd.testing
+from imapd.config import NamespaceSettings
 from tests.support.transcript import MakeSession, SocketPeer, run_transcript
 
 FILES = sorted(Path(__file__).parent.glob("*.imap"))
@@ -24,11 +25,20 @@ NAMES = {
 }
 
 
+SHOWN = NamespaceSettings(deleted="Deleted")
+
+
 @contextmanager
-def socket_sessions() -> Iterator[MakeSession]:
-    """Give sessions with a fresh server over TCP."""
+def socket_sessions(file: Path) -> Iterator[MakeSession]:
+    """Give sessions with a fresh server over TCP.
+
+    Those of ``…-deleted.imap`` are shown what was removed.
+    """
     peers: list[SocketPeer] = []
-    with imapd.testing.server(user=USER, password=PASSWORD) as server:
+    namespaces = SHOWN if file.stem.endswith("-deleted") else None
+    with imapd.testing.server(
+        user=USER, password=PASSWORD, namespaces=namespaces
+    ) as server:
         server.add_account(OTHER, OTHER_PASSWORD)
 
         def make_session() -> SocketPeer:
@@ -45,5 +55,5 @@ def socket_sessions() -> Iterator[MakeSession]:
 @pytest.mark.net
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_transcript(file: Path):
-    with socket_sessions() as make_session:
+    with socket_sessions(file) as make_session:
         run_transcript(file, make_session, NAMES)
