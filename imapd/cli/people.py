@@ -12,6 +12,7 @@ import click
 
 from imapd.cli.exits import Exit
 from imapd.cli.settings import Settings, Stop
+from imapd.logs import escaped
 from imapd.syntax.mailbox import InvalidMailboxName, canonical_inbox, check_name
 
 if TYPE_CHECKING:
@@ -94,6 +95,23 @@ def mailbox_name(text: str) -> str:
 def leads_elsewhere(account: Account, name: str) -> bool:
     """Tell whether a name is for others' mailboxes: one's own would hide those."""
     return not account.public and account.options.namespaces.split(name) is not None
+
+
+def shared_with(store: Store, account: Account, name: str) -> dict[str, str]:
+    """Give who else has which rights to a mailbox."""
+    from mailstore.rights import write_rights
+    from mailstore.service.rights_lists import RightsLists
+
+    others = RightsLists(store, account).others(name)
+    return {one.identifier: write_rights(one.rights) for one in others}
+
+
+def in_words(shared: dict[str, str]) -> str:
+    """Say who has which rights, behind something else; nothing if nobody has any."""
+    if not shared:
+        return ""
+    rows = [f"{escaped(who)} {rights}" for who, rights in shared.items()]
+    return f", shared with {', '.join(rows)}"
 
 
 def new_mailbox_name(account: Account, text: str) -> str:

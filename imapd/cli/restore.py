@@ -13,8 +13,9 @@ import click
 
 from imapd.cli.backup import Progress, directory_argument
 from imapd.cli.exits import Exit
-from imapd.cli.people import mailbox_name
+from imapd.cli.people import mailbox_name, shared_with
 from imapd.cli.restore_damaged import Mending
+from imapd.cli.restore_told import line_of, row_of
 from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 from imapd.cli.undelete import Moment, Uids
 from imapd.logs import escaped
@@ -361,10 +362,15 @@ class _Work:
                         click.echo(_KEPT, err=True)
                     if surplus is not None:
                         run(Replacement(work).apply(surplus))
+            shared = {
+                one.plan.name: shared_with(store, account, one.plan.name)
+                for one in done
+                if one.plan.make
+            }
         finally:
             run(account.close())
         self._progress.end()
-        return self._told_mail(plans, done, surplus)
+        return self._told_mail(plans, done, surplus, shared)
 
     @contextmanager
     def _opened(
@@ -423,11 +429,18 @@ class _Work:
         )
 
     def _told_mail(
-        self, plans: list[Plan], done: list[MailRestored], surplus: Surplus | None
+        self,
+        plans: list[Plan],
+        done: list[MailRestored],
+        surplus: Surplus | None,
+        shared: dict[str, dict[str, str]],
     ) -> bool:
         by_name = {id(one.plan): one for one in done}
         dry = self._asked.dry_run
-        rows = [_row(plan, by_name.get(id(plan))) for plan in plans]
+        rows = [
+            row_of(plan, by_name.get(id(plan)), shared.get(plan.name, {}))
+            for plan in plans
+        ]
         lost = [(one.plan.was, uid, why) for one in done for uid, why in one.lost]
         passed = [] if surplus is None else surplus.passed
         if self._as_json:
@@ -450,7 +463,7 @@ class _Work:
         for was, uid, why in lost:
             click.echo(f"{escaped(was)}/;UID={uid}: {why}", err=True)
         for row in rows:
-            click.echo(_line(row, dry=dry))
+            click.echo(line_of(row, dry=dry))
         if not rows:
             click.echo("nothing to restore")
         if surplus is not None:
@@ -462,29 +475,3 @@ class _Work:
         for name in passed:
             click.echo(f"{escaped(name)}: changed meanwhile, left alone", err=True)
         return not lost and not passed
-
-
-def _row(plan: Plan, done: MailRestored | None) -> dict[str, Any]:
-    return {
-        "mailbox": plan.name,
-        "was": plan.was,
-        "made": plan.make,
-        "restored": len(plan.missing) if done is None else done.restored,
-        "there": plan.there,
-        "moved": plan.elsewhere,
-    }
-
-
-def _line(row: dict[str, Any], *, dry: bool) -> str:
-    notes = [
-        text
-        for text, given in (
-            (f"{row['there']} were there", row["there"]),
-            (f"{row['moved']} were moved since", row["moved"]),
-            ("made again", row["made"]),
-        )
-        if given
-    ]
-    more = f" ({', '.join(notes)})" if notes else ""
-    verb = "would be restored" if dry else "restored"
-    return f"{escaped(row['mailbox'])}: {row['restored']} messages {verb}{more}"

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imapd.cli.people import account_option, open_account, when
+from imapd.cli.people import (
+    account_option,
+    in_words,
+    open_account,
+    open_with_store,
+    shared_with,
+    when,
+)
 from imapd.cli.settings import Settings, json_option, pass_settings
 from imapd.logs import escaped
 
@@ -150,15 +157,26 @@ def restore(settings: Settings, /, account: str, as_json: bool, **wanted: Any) -
     given = (which.mailbox, which.since, which.until, which.session)
     if all(one is None for one in given):
         raise click.UsageError("say which: --mailbox, --since, --until or --session")
-    with _undelete(settings, account) as undelete:
-        done = settings.run(undelete.restore(which))
+    from mailstore.service.undelete import Undelete
+
+    with open_with_store(settings, account) as (store, opened):
+        done = settings.run(Undelete(opened).restore(which))
+        # Rights that come back do so in nobody's absence.
+        shared = {
+            one.mailbox: shared_with(store, opened, one.mailbox)
+            for one in done
+            if one.made
+        }
     if as_json:
-        settings.echo_json([_restored_data(one) for one in done])
+        settings.echo_json(
+            [_restored_data(one, shared.get(one.mailbox, {})) for one in done]
+        )
         return
     for one in done:
         made = ", made again" if one.made else ""
         name = escaped(one.mailbox)
-        click.echo(f"{name}: {len(one.uids)} messages restored{made}")
+        more = in_words(shared.get(one.mailbox, {}))
+        click.echo(f"{name}: {len(one.uids)} messages restored{made}{more}")
     if not done:
         click.echo("nothing to restore")
 
@@ -256,8 +274,9 @@ def _removed_data(one: Removed) -> dict[str, Any]:
     }
 
 
-def _restored_data(one: Restored) -> dict[str, Any]:
+def _restored_data(one: Restored, shared: dict[str, str]) -> dict[str, Any]:
     return {
+        "shared_with": shared,
         "mailbox": one.mailbox,
         "was": one.was,
         "made": one.made,

@@ -115,6 +115,24 @@ def character(database: Database, mailbox: MailboxId) -> Character:
     )
 
 
+def rights_since(
+    database: Database, mailbox: MailboxId, uidvalidity: int
+) -> Sequence[tuple[str, str]] | None:
+    """Give the rights of a mailbox that has, or had, this id and UIDVALIDITY.
+
+    It may be called otherwise now, or be deleted. None when nothing is known of it.
+    """
+    values = (mailbox, uidvalidity)
+    known = database.one(
+        "SELECT 1 FROM mailbox WHERE id = ? AND uidvalidity = ?", values
+    )
+    if known is None:
+        return None
+    return database.all(
+        "SELECT identifier, rights FROM acl WHERE mailbox = ?", (mailbox,)
+    )
+
+
 def give(database: Database, mailbox: MailboxId, what: Character, now: int) -> None:
     """Give a new mailbox what another one had; a use only if no other has it."""
     version = metadata.last_version(database) + 1

@@ -263,8 +263,11 @@ def _target(
     was, use = _name_and_use(database, line[-1])
     name = _free_name(database, was)
     made = mailboxes.create(database, name, use, now, most)
-    metadata.copy(database, MailboxId(line[0]), made.id, now)
-    acl.give(database, MailboxId(line[0]), made.id)
+    # What the last of them had when it was deleted: rights that were taken from it must
+    # not come back from one before it.
+    last = MailboxId(line[-1])
+    metadata.copy(database, last, made.id, now)
+    acl.give(database, last, made.id)
     for one in line:
         database.execute("UPDATE mailbox SET heir = ? WHERE id = ?", (made.id, one))
     return made.id, name, True

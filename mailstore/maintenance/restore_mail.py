@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from mailstore.blobs.pool import Pool
 from mailstore.errors import AlreadyExists, Corrupt, NotFound, StoreError, Unavailable
-from mailstore.index import annotate, comparing, entries, private
+from mailstore.index import annotate, comparing, entries, mailboxes, private
 from mailstore.index.comparing import EVERY, Message, WantedMessages
 from mailstore.index.database import Database
 from mailstore.index.keywords import flag_names
@@ -182,6 +182,8 @@ class MailRestore:
             what = comparing.character(self.index, plan.source)
             if self.me != account.id:
                 what = what.of_another(self.me, account.id)
+            else:
+                what = replace(what, rights=self._rights(plan, what.rights))
 
             def work(database: Database) -> Outcome[None]:
                 comparing.give(database, id_, what, now)
@@ -190,6 +192,20 @@ class MailRestore:
             await self.store.note_shares(account, what.identifiers)
             await account.lane.write(work, bounded=False)
             await self.store.note_shares(account, what.identifiers)
+
+    def _rights(
+        self, plan: Plan, then: Sequence[tuple[str, str]]
+    ) -> Sequence[tuple[str, str]]:
+        """Give what others may do in a mailbox that is made again.
+
+        Rights that were taken since the backup do not come back, as far as the account
+        still knows the mailbox: under another name, or as a deleted one.
+        """
+        row = mailboxes.mailbox_numbered(self.index, plan.source)
+        assert row is not None, "it is one of the backup's mailboxes"
+        with self.account.readers.take() as live:
+            since = comparing.rights_since(live, row.id, row.uidvalidity)
+        return then if since is None else since
 
     async def _append(
         self, done: MailRestored, some: Sequence[Message], names: tuple[str, ...]

@@ -154,6 +154,15 @@ class RightsLists:
                 found.append(Entry(written, one.rights | kept))
         return found
 
+    def others(self, name: str) -> Sequence[Entry]:
+        """Give who else has rights. Raises `NotFound`."""
+        found = []
+        for one in self._account.acls.of(self.row(name).id):
+            written = write_identifier(self._store.directory, one)
+            if written is not None and not self._is_owner(one):
+                found.append(Entry(written, one.rights))
+        return found
+
     def _owner(self) -> Grant:
         account = self._account
         return Grant(OWNER if account.public else of_user(account.id), ALL)

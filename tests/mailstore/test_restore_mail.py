@@ -303,3 +303,23 @@ def test_what_guests_had_read_is_read_again(site):
         )
     assert rows == [("INBOX", bob), ("Work/2026", bob)]
     assert check(site.store).whole
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed"])
+def test_rights_that_were_taken_since_the_backup_do_not_come_back(site, how):
+    home = site.home
+    home.store.directory.create("bob", b"secret")
+    carol = home.store.directory.create("carol", b"secret")
+    lists = RightsLists(home.store, home.account)
+    home.run(lists.change("Work/2026", "bob", Change.REPLACE, Right.READ))
+    site.take()
+    home.run(lists.drop("Work/2026", "bob"))
+    home.run(lists.change("Work/2026", "carol", Change.REPLACE, Right.READ))
+    if how == "deleted":
+        home.run(home.account.delete("Work/2026"))
+    else:
+        home.run(home.account.rename("Work/2026", "Old"))
+    site.restore(duplicates=True)
+    assert [one.identifier for one in lists.others("Work/2026")] == ["carol"]
+    assert of_user(carol) in home.store.directory.sharing.of(site.me)
+    assert check(site.store).whole

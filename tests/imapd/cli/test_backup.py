@@ -8,6 +8,9 @@ import pytest
 
 from imapd.cli import backup, restore
 from imapd.cli.exits import Exit
+from imapd.cli.restore_told import line_of, row_of
+from mailstore.maintenance.restore_mail import Plan
+from mailstore.model import MailboxId
 from tests.imapd.cli.test_mail import Shell, boxes, source
 
 
@@ -283,4 +286,28 @@ def test_a_point_stays_when_nothing_can_be_forgotten(shell):
     assert (bad["whole"], good["whole"]) == (False, True)
     assert (
         f"{bad['point']}  damaged\n" in shell.run("backup", "list", where(shell)).stdout
+    )
+
+
+def test_rights_that_come_back_are_told(shell):
+    shell.run("account", "add", "bob", "--password-stdin", text="pw\n")
+    shell.run("acl", "set", "INBOX", "bob", "lr", "--account", "ann")
+    shell.run("mailbox", "create", "Work", "--account", "ann")
+    shell.run("acl", "set", "Work", "bob", "lr", "--account", "ann")
+    shell.run("backup", where(shell))
+    shell.run("mailbox", "delete", "Work", "--account", "ann")
+    options = ("restore", where(shell), "--account", "ann")
+    said = shell.run(*options).stdout
+    assert "Work: 0 messages restored (made again, shared with bob lr)" in said
+    shell.run("mailbox", "delete", "Work", "--account", "ann")
+    again = ("undelete", "restore", "--account", "ann", "--mailbox", "Work")
+    both = shell.json(*again)  # the first one and its successor
+    assert [one["shared_with"] for one in both] == [{"bob": "lr"}] * 2
+
+
+def test_who_has_rights_is_told_in_one_line():
+    plan = Plan("a\nb", MailboxId(1), "b", make=True)
+    row = row_of(plan, None, {"x\x07": "l"})
+    assert line_of(row, dry=True) == (
+        '"a\\nb": 0 messages would be restored (made again, shared with "x\\u0007" l)'
     )

@@ -477,3 +477,25 @@ def test_who_shared_a_deleted_mailbox_shares_it_again(home):
     home.later(OPTIONS.retention + 1)
     home.run(home.account.purge())
     assert home.account.readers.event.one("SELECT count(*) FROM acl") == (1,)
+
+
+def test_rights_that_were_taken_from_who_came_after_do_not_come_back(tmp_path):
+    """A mailbox is restored, shared with less people, deleted, and restored again.
+
+    By a message that the first one had lost before: it leads there by its successor.
+    """
+    home = Lost(tmp_path)
+    home.store.directory.create("bob", b"secret")
+    lists = RightsLists(home.store, home.account)
+    home.run(home.account.create("Work"))
+    home.append("Work", b"one", b"two")
+    home.run(lists.change("Work", "bob", Change.REPLACE, parse_rights("lr")))
+    home.expunge("Work", 1)
+    home.run(home.account.delete("Work"))
+    home.run(home.undelete.restore(WantedRemovals(mailbox="Work", uids=[(2, 2)])))
+    assert [one.identifier for one in lists.others("Work")] == ["bob"]
+    home.run(lists.drop("Work", "bob"))
+    home.run(home.account.delete("Work"))
+    home.run(home.undelete.restore(WantedRemovals(mailbox="Work", uids=[(1, 1)])))
+    assert lists.others("Work") == []
+    home.close()
