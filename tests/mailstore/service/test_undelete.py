@@ -480,10 +480,7 @@ def test_who_shared_a_deleted_mailbox_shares_it_again(home):
 
 
 def test_rights_that_were_taken_from_who_came_after_do_not_come_back(tmp_path):
-    """A mailbox is restored, shared with less people, deleted, and restored again.
-
-    By a message that the first one had lost before: it leads there by its successor.
-    """
+    """A message of a deleted mailbox leads to its successor, which is deleted too."""
     home = Lost(tmp_path)
     home.store.directory.create("bob", b"secret")
     lists = RightsLists(home.store, home.account)
