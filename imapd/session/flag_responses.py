@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -81,32 +82,30 @@ class FlagTexts:
         return found
 
 
+@lru_cache(maxsize=1_024)
+def _line(fetch: bytes, flags: bytes, *, uid: bool, modseq: bool) -> bytes:
+    """Give the template of a FETCH response; without ``flags`` these are left out."""
+    items = [
+        b"UID %d" if uid else b"",
+        b"FLAGS " + flags.replace(b"%", b"%%") if flags else b"",
+        b"MODSEQ (%d)" if modseq else b"",
+    ]
+    return b"* %%d %b (%b)\r\n" % (fetch, b" ".join(filter(None, items)))
+
+
 class _Lines:
     """FETCH responses of flags, in the form that the session is told them in."""
 
     def __init__(self, view: View, *, with_uid: bool) -> None:
         self._view = view
         self._telling = telling = view.telling
-        # RFC 7162 §3.2.4: UID and MODSEQ go together.
-        self._with_uid = (
-            with_uid or telling.modseqs or telling.uids
-        ) and not telling.uid_only
-        self._loud = FlagTexts(view, self._loudly)
+        self._with_uid = telling.with_uid(with_uid)
+        self._loud = FlagTexts(view, self._line)
         self._silent = self._line(b"")
 
-    def _loudly(self, flags: bytes) -> bytes:
-        return self._line(b"FLAGS " + flags.replace(b"%", b"%%"))
-
     def _line(self, flags: bytes) -> bytes:
-        items = [
-            b"UID %d" if self._with_uid else b"",
-            flags,
-            b"MODSEQ (%d)" if self._telling.modseqs else b"",
-        ]
-        return b"* %%d %b (%b)\r\n" % (
-            self._telling.fetch,
-            b" ".join(filter(None, items)),
-        )
+        telling = self._telling
+        return _line(telling.fetch, flags, uid=self._with_uid, modseq=telling.modseqs)
 
     def render(
         self,
@@ -170,6 +169,23 @@ class Quietly:
         return frozenset(loud)
 
 
+def _render_one(view: View, uid: int, *, with_uid: bool) -> bytes:
+    """Render one message, as clients change one at a time; nothing if it is gone."""
+    mailbox, telling = view.mailbox, view.telling
+    mask, number = mailbox.flags(uid), view.number(uid)
+    if mask is None or number is None:
+        return b""
+    flags = flag_list(mask, mailbox.keywords, recent=view.is_recent(uid))
+    by_uid = telling.with_uid(with_uid)
+    numbers = [uid if telling.uid_only else number]
+    if by_uid:
+        numbers.append(uid)
+    if telling.modseqs:
+        numbers += mailbox.modseqs((uid,))
+    line = _line(telling.fetch, flags, uid=by_uid, modseq=telling.modseqs)
+    return line % tuple(numbers)
+
+
 async def tell_flags(
     view: View,
     reply: Reply,
@@ -186,9 +202,13 @@ async def tell_flags(
     without them nothing is. The view notes what was told, so that the client doesn't
     hear it twice, unless that is ``known`` otherwise.
     """
-    lines = _Lines(view, with_uid=with_uid)
     if not known:
         view.note_told(uids, view.mailbox.modseq)
+    if len(uids) == 1 and quietly is None:
+        reply.write(_render_one(view, uids[0], with_uid=with_uid))
+        await reply.pace()
+        return
+    lines = _Lines(view, with_uid=with_uid)
     for at in range(0, len(uids), _BATCH):
         some, masks = view.mailbox.masks(uids[at : at + _BATCH])
         modseqs = view.mailbox.modseqs(some) if view.telling.modseqs else ()

@@ -58,3 +58,10 @@ class Telling:
     def fetch(self) -> bytes:
         """The name of the response that tells a message's items."""
         return b"UIDFETCH" if self.uid_only else b"FETCH"
+
+    def with_uid(self, asked: bool) -> bool:
+        """Tell whether FETCH responses of flags carry the UID, ``asked`` for or not.
+
+        It goes together with MODSEQ (RFC 7162 §3.2.4).
+        """
+        return (asked or self.modseqs or self.uids) and not self.uid_only

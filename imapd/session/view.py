@@ -19,6 +19,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import compress
+from operator import itemgetter
 from typing import Protocol
 
 from imapd.session.faults import Bad
@@ -193,6 +194,11 @@ class View:
     def recent(self) -> Sequence[tuple[int, int]]:
         """UID ranges that are \\Recent in this session, ascending."""
         return self._recent
+
+    def is_recent(self, uid: int) -> bool:
+        """Tell whether a message carries \\Recent here (RFC 3501 §2.3.2)."""
+        at = bisect_left(self._recent, uid, key=itemgetter(1))
+        return at < len(self._recent) and self._recent[at][0] <= uid
 
     def count_recent(self) -> int:
         """Count the \\Recent messages of the view."""

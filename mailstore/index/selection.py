@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,11 @@ class Selection:
         ``among`` is every UID that the mailbox may have up to the last of ``uids``,
         ascending; those of ``uids`` that it lacks are left out.
         """
+        if len(uids) == 1:
+            (uid,) = uids
+            at = bisect_left(among, uid)
+            there = at < len(among) and among[at] == uid
+            return cls(((uid, uid),) if there else ())
         ranges: list[tuple[int, int]] = []
         end = -1  # position in `among` behind the last range
         for start, stop, at in runs(uids, among):

@@ -73,6 +73,8 @@ async def stored(
 
 def _there(state: MailboxState, uids: Sequence[int]) -> Sequence[int]:
     """Give those of ascending UIDs that a mailbox has."""
+    if len(uids) == 1:
+        return uids if state.position(uids[0]) is not None else ()
     found = array("I")
     for start, stop, _ in runs(uids, state.uids):
         if stop - start == len(uids):

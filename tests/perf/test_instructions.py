@@ -80,3 +80,10 @@ def test_lists_of_names(bench):
     assert cost(bench, b'LIST "" "box%%" RETURN (STATUS%b)' % ITEMS) / NAMES < 900
     # Names that don't match are passed over.
     assert cost(bench, b'LIST "" "other%"') / NAMES < 130
+
+
+def test_changes_of_flags(bench):
+    one = [b"STORE 7 +FLAGS (\\Seen)", b"STORE 7 -FLAGS (\\Seen)"]
+    assert cost(bench, *one) < 7_600
+    quiet = [b"STORE 7 +FLAGS.SILENT (\\Seen)", b"STORE 7 -FLAGS.SILENT (\\Seen)"]
+    assert cost(bench, *quiet) < 7_300

@@ -199,6 +199,9 @@ class MemoryMailbox:
         rows = self.box.rows
         return [rows[u].modseq if u in rows else self.box.modseq for u in uids]
 
+    def flags(self, uid: int) -> int | None:
+        return self.box.rows[uid].mask if uid in self.box.rows else None
+
     def masks(self, uids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         rows = [self.box.rows[uid] for uid in uids if uid in self.box.rows]
         return [row.uid for row in rows], [row.mask for row in rows]

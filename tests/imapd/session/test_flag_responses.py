@@ -2,8 +2,11 @@
 
 from typing import Any, cast
 
+import pytest
+
 from imapd.session.flag_responses import FlagTexts, tell_flags
 from imapd.session.reply import Reply
+from imapd.session.telling import Telling
 from imapd.session.view import View
 from mailstore.lanes import InlineRuntime
 from mailstore.model import FLAGGED, SEEN
@@ -68,6 +71,33 @@ def test_a_keyword_is_no_template():
     InlineRuntime().run(tell_flags(view, reply, [1], with_uid=True))
     reply.flush()
     assert wire.writes == [b"* 1 FETCH (UID 1 FLAGS (100%d))\r\n"]
+
+
+@pytest.mark.parametrize("with_uid", [False, True])
+@pytest.mark.parametrize(
+    "switches",
+    [{}, {"modseqs": True}, {"uids": True}, {"uid_only": True, "modseqs": True}],
+)
+def test_one_message_is_told_as_several_are(with_uid, switches):
+    made = World()
+    box = made.box("INBOX")
+    for _ in range(4):
+        box.add(b"x")
+    box.claimed = 2  # the others are \\Recent here
+    view = View(cast("Any", MemoryMailbox(made, box)), Telling(**switches, recent=True))
+    box.rows[2].mask, box.rows[4].mask = SEEN, FLAGGED
+
+    def told(*uids: int) -> bytes:
+        wire = Wire()
+        reply = Reply(cast("Any", wire))
+        InlineRuntime().run(tell_flags(view, reply, uids, with_uid=with_uid))
+        reply.flush()
+        return b"".join(wire.writes)
+
+    assert told(1) + told(2) + told(3) + told(4) == told(1, 2, 3, 4)
+    del box.rows[2]
+    assert told(2) == b""
+    assert told(1, 2, 3) == told(1) + told(3)
 
 
 def test_keywords_that_came_in_between_are_known():
