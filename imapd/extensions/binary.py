@@ -37,7 +37,7 @@ from imapd.session.registry import Capability, Feature, Registry
 from imapd.syntax.section import Partial, Section
 from imapd.wire import framing
 from imapd.wire.cursor import Cursor
-from mailstore.mime.sections import contains_nul, encoding, locate, media_type
+from mailstore.mime.sections import contains_nul, encoded
 from mailstore.mime.transfer import IDENTITY, decode_exactly
 from mailstore.model import Arrival, Batch, Column
 
@@ -86,12 +86,11 @@ class BinarySection:
         return map(self._value, refs, parts)
 
     def _value(self, ref: str, parts: bytes) -> Value:
-        place = locate(parts, self.path)
+        place = encoded(parts, self.path)
         if place is None:
             # A number can't be NIL, and this is the size of what is none.
             return b"0" if self.size else b"NIL"
-        start, length = place
-        name = _encoding(parts, self.path)
+        start, length, name = place
         if name not in IDENTITY:
             offset, count = self._window()
             convert = partial(_decode, name)
@@ -110,14 +109,6 @@ class BinarySection:
         if self.partial is None:
             return 0, None
         return self.partial.offset, self.partial.count
-
-
-def _encoding(parts: bytes, path: tuple[int, ...]) -> bytes:
-    """Give a section's encoding; what is made of parts has none (RFC 2045 §6.4)."""
-    media = media_type(parts, path)
-    if not path or (media is not None and media.startswith(b"multipart/")):
-        return b"binary"
-    return encoding(parts, path) or b""
 
 
 def _decode(name: bytes, octets: Iterable[bytes]) -> Iterator[bytes]:

@@ -27,6 +27,7 @@ Locator = Callable[[bytes], tuple[int, int] | None]
 _HEAD = struct.Struct("<BBHH")
 _RECORD = struct.Struct("<IIIHBBH")
 _ROOT = struct.Struct("<III")  # where the root's header, body and end are
+_SUBTREE, _KIND, _ENCODING, _MEDIA = 3, 4, 5, 6  # places in a record
 _VERSION = 1
 _HAS_NUL = 1
 _LEAF, _MULTIPART, _MESSAGE = range(3)
@@ -132,19 +133,20 @@ def locate(
     """
     if not path:
         return _OF_MESSAGE.get(text, _nowhere)(packed)
-    node = _find(packed, path)
-    if node is None:
+    found = _find(packed, path)
+    if found is None:
         return None
+    index, (header, body, end, _, kind, _, _) = found
     if text == "MIME":
-        return node.header, node.body - node.header
+        return header, body - header
     if text is not None:
         # RFC 3501 §6.4.5: HEADER and TEXT of a part are those of its message.
-        if node.kind != _MESSAGE:
+        if kind != _MESSAGE:
             return None
-        node = _Node(packed, node.index + 1)
+        header, body, end, *_ = _node(packed, index + 1)
     if text == "HEADER":
-        return node.header, node.body - node.header
-    return node.body, node.end - node.body
+        return header, body - header
+    return body, end - body
 
 
 def locator(path: tuple[int, ...], text: str | None) -> Locator:
@@ -185,81 +187,84 @@ def encoding(packed: bytes, path: tuple[int, ...]) -> bytes | None:
 
     Empty: one that RFC 2045 §6.1 doesn't know. None: there is no such part.
     """
-    node = _find(packed, path)
-    return None if node is None else _ENCODINGS[node.encoding]
+    found = _find(packed, path)
+    return None if found is None else _ENCODINGS[found[1][_ENCODING]]
 
 
 def media_type(packed: bytes, path: tuple[int, ...]) -> bytes | None:
     """Give a part's ``type/subtype``, in lower case; None: there is no such part."""
-    node = _find(packed, path)
-    if node is None:
+    found = _find(packed, path)
+    return None if found is None else _media(packed, found[1][_MEDIA])
+
+
+def encoded(packed: bytes, path: tuple[int, ...]) -> tuple[int, int, bytes] | None:
+    """Give (start, length, encoding) of a part, as `locate` and `encoding` do.
+
+    What is made of parts has none: ``binary`` (RFC 2045 §6.4).
+    """
+    if not path:
+        return *_whole(packed), b"binary"
+    found = _find(packed, path)
+    if found is None:
         return None
-    _, _, parts, _ = _HEAD.unpack_from(packed)
-    at = _HEAD.size + parts * _RECORD.size
-    for _ in range(node.media):
+    _, (_, body, end, _, _, code, media) = found
+    made_of_parts = _media(packed, media).startswith(b"multipart/")
+    return body, end - body, b"binary" if made_of_parts else _ENCODINGS[code]
+
+
+def _media(packed: bytes, number: int) -> bytes:
+    at = _HEAD.size + _HEAD.unpack_from(packed)[2] * _RECORD.size
+    for _ in range(number):
         at += 1 + packed[at]
     return packed[at + 1 : at + 1 + packed[at]]
 
 
-class _Node:
-    """One record, read when it is needed."""
-
-    __slots__ = (
-        "body",
-        "encoding",
-        "end",
-        "header",
-        "index",
-        "kind",
-        "media",
-        "subtree",
-    )
-
-    def __init__(self, packed: bytes, index: int) -> None:
-        self.index = index
-        (
-            self.header,
-            self.body,
-            self.end,
-            self.subtree,
-            self.kind,
-            self.encoding,
-            self.media,
-        ) = _RECORD.unpack_from(packed, _HEAD.size + index * _RECORD.size)
+# header, body, end, parts in its subtree, kind, encoding, number of its media type
+_Node = tuple[int, int, int, int, int, int, int]
 
 
-def _find(packed: bytes, path: tuple[int, ...]) -> _Node | None:
-    """Follow part numbers (RFC 3501 §6.4.5).
+def _node(packed: bytes, index: int) -> _Node:
+    """Read one record."""
+    found: _Node = _RECORD.unpack_from(packed, _HEAD.size + index * _RECORD.size)
+    return found
+
+
+def _find(packed: bytes, path: tuple[int, ...]) -> tuple[int, _Node] | None:
+    """Follow part numbers (RFC 3501 §6.4.5); gives a record and its place.
 
     A message that is no multipart has one part, number 1: its body. The next number
     enters a part that is a message.
     """
-    node = _Node(packed, 0)
+    index, node = 0, _node(packed, 0)
     is_message = True  # the node is a message itself, not yet one of its parts
     for number in path:
-        if not is_message and node.kind == _MESSAGE:
-            node, is_message = _Node(packed, node.index + 1), True
-        if node.kind == _MULTIPART:
-            child = _child(packed, node, number)
+        if not is_message and node[_KIND] == _MESSAGE:
+            index, is_message = index + 1, True
+            node = _node(packed, index)
+        if node[_KIND] == _MULTIPART:
+            child = _child(packed, index, node, number)
             if child is None:
                 return None
-            node, is_message = child, False
+            (index, node), is_message = child, False
         elif is_message and number == 1:
             is_message = False
         else:
             return None
-    return node
+    return index, node
 
 
-def _child(packed: bytes, node: _Node, number: int) -> _Node | None:
+def _child(
+    packed: bytes, index: int, node: _Node, number: int
+) -> tuple[int, _Node] | None:
     """Give the n-th part of a multipart."""
-    index, last = node.index + 1, node.index + node.subtree
+    last = index + node[_SUBTREE]
+    index += 1
     if number < 1:
         return None
     while index < last:
-        child = _Node(packed, index)
+        child = _node(packed, index)
         number -= 1
         if number == 0:
-            return child
-        index += child.subtree
+            return index, child
+        index += child[_SUBTREE]
     return None

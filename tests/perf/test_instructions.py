@@ -16,6 +16,7 @@ from tests.support.session import World
 
 ITEMS = b" (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)"
 NAMES = 100
+MANY = 256
 
 
 @pytest.fixture
@@ -73,6 +74,26 @@ def test_pipelined_commands(bench):
     assert cost(bench, *[b"NOOP"] * 100) < 2_000
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
     assert cost(bench, *polled) < 2_900
+
+
+def test_octets_of_one_message_after_the_other(bench):
+    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 5_100
+    one_by_one = [b"UID FETCH %d BODY.PEEK[]" % uid for uid in range(1, 11)]
+    assert cost(bench, *one_by_one) < 4_600
+
+
+def test_octets_of_many_messages(bench):
+    texts = [HEAD % number + b"text\r\n" * 50 for number in range(MANY)]
+    bench.world.deliver(*texts, to="box01")
+    bench.say(b"SELECT box01")
+    bench.say(b"FETCH 1:* BODY.PEEK[]")  # which proves them
+    for item, most in (
+        (b"BODY.PEEK[]", 530),
+        (b"BODY.PEEK[HEADER]", 530),
+        (b"BODY.PEEK[1]", 620),
+        (b"BINARY.PEEK[1]", 670),
+    ):
+        assert cost(bench, b"FETCH 1:* " + item) / MANY < most, item
 
 
 def test_lists_of_names(bench):

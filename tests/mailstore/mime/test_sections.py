@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 
 from mailstore.mime.scanner import MimeLimits, Part, scan
-from mailstore.mime.sections import contains_nul, encoding, locate, media_type, pack
+from mailstore.mime.sections import (
+    contains_nul,
+    encoded,
+    encoding,
+    locate,
+    locator,
+    media_type,
+    pack,
+)
 from tests.mailstore.mime.corpus import OWN, own
 from tests.mailstore.mime.strategies import messages
 
@@ -113,6 +121,8 @@ def check(data: bytes) -> None:
     root = scan(data)
     packed = pack(root)
     assert locate(packed, (), None) == (0, len(data))
+    assert encoded(packed, ()) == (0, len(data), b"binary")
+    assert encoded(packed, (0,)) is None
     header, text = locate(packed, (), "HEADER"), locate(packed, (), "TEXT")
     assert header is not None
     assert text is not None
@@ -120,6 +130,7 @@ def check(data: bytes) -> None:
     assert sum(header) + text[1] == len(data)
     for path, part in paths(root):
         assert locate(packed, path) == (part.body, part.size)
+        assert locator(path, "MIME")(packed) == locate(packed, path, "MIME")
         assert locate(packed, path, "MIME") == (part.header, part.body - part.header)
         assert media_type(packed, path) == part.type + b"/" + part.subtype
         known = part.encoding in (b"7bit", b"8bit", b"binary", b"base64")
@@ -127,6 +138,9 @@ def check(data: bytes) -> None:
             assert encoding(packed, path) == part.encoding
         else:
             assert encoding(packed, path) == b""
+        # RFC 2045 §6.4: what is made of parts is not encoded.
+        name = b"binary" if part.type == b"multipart" else encoding(packed, path)
+        assert encoded(packed, path) == (part.body, part.size, name)
         inner = part.message
         if inner is None:
             assert locate(packed, path, "HEADER") is None
