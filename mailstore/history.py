@@ -15,6 +15,8 @@ from functools import reduce
 from operator import itemgetter
 
 _MOST_STEPS = 512
+_FEW = 32  # UIDs that a commit is about on average, when all are sorted
+_SORTED = 4_096  # and how many of them at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
     filled = [part for part in parts if part]
     if len(filled) < 2:
         return filled[0] if filled else ()
+    if sum(map(len, filled)) <= min(_FEW * len(filled), _SORTED):
+        # A message or two each, as clients change them: none is worth a look by itself.
+        return array("I", sorted(set().union(*filled)))
     first, *rest = sorted([array("I", part) for part in filled], key=itemgetter(0))
     return reduce(_joined, rest, first)
 
