@@ -243,7 +243,8 @@ class Connection:
                     await self._take_literal(event)
                 else:
                     await self._answer(event)
-                    await self._turns.share()
+                    if self._framer.buffered:
+                        await self._turns.share()
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:

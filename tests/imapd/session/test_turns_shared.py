@@ -6,6 +6,7 @@ these are being made.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -137,3 +138,12 @@ def test_a_turn_ends_when_it_has_lasted(world, packets, monkeypatch):
     costs = turns.each(lambda: packets.after(many))
     assert max(costs) < 60_000_000 * shared.SECONDS + 2 * one
     assert lines(packets.all[-1])[-1] == b"29"
+
+
+def test_who_has_sent_nothing_more_needs_no_other_turn(world, packets, monkeypatch):
+    turns = Turns(world)
+    times = itertools.count()
+    monkeypatch.setattr(world.runtime, "monotonic", lambda: next(times))
+    costs = turns.each(lambda: packets.after(b"a NOOP\r\n"))
+    assert len(costs) == 1
+    assert lines(packets.all[0]) == [b"a"]
