@@ -260,6 +260,11 @@ class Sessions:
         self.commands = commands
         self._count = count
 
+    def count(self, kind: str) -> None:
+        """Count one event without its facts."""
+        if self._count is not None:
+            self._count(kind, {})
+
     def event(self, kind: str, **facts: object) -> None:
         """Count and log one event; commands are logged only when they are wanted."""
         if self._count is not None:

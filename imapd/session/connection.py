@@ -341,7 +341,7 @@ class Connection:
         if not frame.text and frame.poison is None:
             return  # an empty line; some clients send one after a literal
         self._commands += 1
-        before = self.session.state
+        stranger = self.session.account is None
         began = self._services.runtime.monotonic()
         octets = self.reply.octets
         head = read_head(frame.text)
@@ -355,7 +355,7 @@ class Connection:
         if frame.poison is not None and frame.poison.fatal:
             raise Bye(frame.poison.text)
         self._count_bad(head, outcome)
-        if self.session.state is not before:
+        if (self.session.account is None) is not stranger:
             self._framer.limits = _frame_limits(
                 self._services.limits(), logged_in=self.session.account is not None
             )
@@ -383,7 +383,11 @@ class Connection:
     def _log_command(
         self, head: Head | None, outcome: str, began: float, octets: int
     ) -> None:
-        self._services.log.event(
+        log = self._services.log
+        if not log.commands:
+            log.count("command")
+            return
+        log.event(
             "command",
             id=self.session.id,
             user=self.session.user,

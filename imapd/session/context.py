@@ -54,7 +54,16 @@ class Services:
 
 
 class SessionLog(Protocol):
-    """Takes what an administrator may want to know; never a secret."""
+    """Takes what an administrator may want to know; never a secret.
+
+    ``commands``: whether facts of each command are wanted; else they are counted.
+    """
+
+    commands: bool
+
+    def count(self, kind: str) -> None:
+        """Count one event whose facts nobody wants."""
+        ...
 
     def event(self, kind: str, **facts: object) -> None:
         """Log one event of one session with its facts."""

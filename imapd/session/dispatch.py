@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from imapd.session.context import Context
@@ -51,13 +52,18 @@ def read_head(text: bytes) -> Head | None:
     word = _WORD.match(text, tag.end() + 1)
     if word is None:
         return Head(tag[0], "", tag.end())
-    name, end = word[0].upper().decode("ascii"), word.end()
+    name, end = _name(word[0]), word.end()
     if name == "UID" and text[end : end + 1] == b" ":
         second = _WORD.match(text, end + 1)
         if second is not None:
-            name = f"UID {second[0].upper().decode('ascii')}"
             end = second.end()
+            name = _name(text[word.start() : end])
     return Head(tag[0], name, end)
+
+
+@lru_cache(maxsize=512)
+def _name(written: bytes) -> str:
+    return written.upper().decode("ascii")
 
 
 def find_spec(registry: Registry, head: Head) -> CommandSpec:

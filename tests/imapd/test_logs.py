@@ -166,3 +166,12 @@ def test_notes_of_other_parts_of_the_program_are_logged_too():
     logs.LOGGER.warning("a %s", "note\n")
     writer.stop()
     assert 'note text="a note\\n"' in stream.getvalue()
+
+
+def test_what_is_not_logged_is_counted_all_the_same():
+    counted: list[str] = []
+    sessions = logs.Sessions(count=lambda kind, _: counted.append(kind))
+    assert not sessions.commands
+    sessions.count("command")
+    assert counted == ["command"]
+    logs.Sessions().count("command")

@@ -45,6 +45,10 @@ class Log:
     """What was logged; a defect fails the test at once."""
 
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    commands: bool = True
+
+    def count(self, kind: str) -> None:
+        raise AssertionError(f"{kind}: its facts are wanted")
 
     def event(self, kind: str, **facts: object) -> None:
         self.events.append((kind, facts))

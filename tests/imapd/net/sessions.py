@@ -16,6 +16,10 @@ class ListLog:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, object]]] = []
+        self.commands = True
+
+    def count(self, kind: str) -> None:
+        self.events.append((kind, {}))
 
     def event(self, kind: str, **facts: object) -> None:
         self.events.append((kind, facts))
