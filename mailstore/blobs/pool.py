@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import struct
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem, store_error
+from mailstore.blobs.pool_list import Entries, Entry, Places, read_list, write_list
 from mailstore.blobs.port import StoredBlob
 from mailstore.blobs.reader import BlobReader, OpenFile
 from mailstore.blobs.segment import (
@@ -43,25 +43,7 @@ _ROLL = 64 * 2**20
 _DEAD_SHARE = 0.4
 _PIECE = 2**20
 _NAME = re.compile(r"(\d{8})\.(pack|list)")
-_LIST_HEAD = struct.Struct("<4sIQQ")  # magic, version, entries, where the pack ends
-_ENTRY = struct.Struct("<32sQQ")
-_CRC = struct.Struct("<I")
-_LIST_MAGIC, _LIST_VERSION = b"IMPL", 1
 _REAL = FileSystem()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where in its pack a message is; ``size`` in octets, without the record's head."""
-
-    digest: bytes
-    start: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """Where the next record begins."""
-        return self.start + RECORD_SIZE + self.size
 
 
 @dataclass(slots=True)
@@ -72,7 +54,7 @@ class _Pack:
     """
 
     number: int
-    entries: list[Entry] = field(default_factory=list)
+    entries: Entries = field(default_factory=Entries)
     end: int = HEAD.size
     listed: int = HEAD.size
     fd: int | None = None  # open for writing
@@ -101,30 +83,30 @@ class Pool:
         self._files = files
         self._roll = roll
         self._packs: dict[int, _Pack] = {}
-        self._places: dict[bytes, tuple[int, int]] = {}
         self._open: tuple[int, OpenFile] | None = None
         self._writing: _Pack | None = None
         self.octets = 0
         try:
             for number in self._numbers("pack"):
-                self._take(self._read(number))
+                self._packs[number] = self._read(number)
         except OSError as error:
             raise store_error(error) from error
+        self._entries = {n: pack.entries for n, pack in self._packs.items()}
+        self._places = Places(self._entries)
 
     def __contains__(self, digest: bytes) -> bool:
         """Whether it has a message."""
-        return digest in self._places
+        return self._places.get(digest) is not None
 
     def __len__(self) -> int:
-        """How many messages it has."""
-        return len(self._places)
+        """How many messages it has; finds each of them."""
+        return sum(
+            self._places.get(entry.digest) == (number, entry.start)
+            for number, entries in self._entries.items()
+            for entry in entries
+        )
 
     # -- reading
-
-    def _take(self, pack: _Pack) -> None:
-        self._packs[pack.number] = pack
-        for entry in pack.entries:
-            self._places[entry.digest] = (pack.number, entry.start)
 
     def _read(self, number: int) -> _Pack:
         """Read what a pack holds, from its list if that can be used."""
@@ -137,7 +119,7 @@ class Pool:
             pack.end = pack.listed = max(pack.end, size)
         elif size < pack.end:
             # Cut short by something: the rest is to be copied again.
-            pack.entries = [entry for entry in pack.entries if entry.end <= size]
+            pack.entries = Entries(one for one in pack.entries if one.end <= size)
         return pack
 
     def _walk(self, pack: _Pack, start: int) -> None:
@@ -156,17 +138,11 @@ class Pool:
             data = self._path(number, "list").read_bytes()
         except OSError:
             return None
-        if len(data) < _LIST_HEAD.size + _CRC.size:
+        found = read_list(data)
+        if found is None:
             return None
-        magic, version, count, end = _LIST_HEAD.unpack_from(data)
-        body = data[: -_CRC.size]
-        if (magic, version) != (_LIST_MAGIC, _LIST_VERSION) or (
-            len(body) != _LIST_HEAD.size + count * _ENTRY.size
-            or _CRC.unpack(data[-_CRC.size :])[0] != zlib.crc32(body)
-        ):
-            return None
-        entries = _ENTRY.iter_unpack(body[_LIST_HEAD.size :])
-        return _Pack(number, [Entry(*values) for values in entries], end, end)
+        entries, end = found
+        return _Pack(number, entries, end, end)
 
     def open(self, digest: bytes) -> tuple[BlobReader, InternalDate]:
         """Open a message; its octets are not proved yet, its head is.
@@ -220,7 +196,7 @@ class Pool:
             listed = self._listed(pack.number) or pack
             for entry in listed.entries:
                 place = pack.number, entry.start
-                if self._places.get(entry.digest, place) != place:
+                if self._places.get(entry.digest) not in (None, place):
                     continue  # it was copied again
                 why = self._why(pack.number, entry)
                 if why is not None:
@@ -283,7 +259,7 @@ class Pool:
         self._files.write(pack.fd, sealed(head, crc), entry.start)
         pack.entries.append(entry)
         pack.end = entry.end
-        self._places[digest] = (pack.number, entry.start)
+        self._places.add(digest, pack.number, entry.start)
         self.octets += RECORD_SIZE + source.size
         reached(CrashPoint.PACK_WRITTEN)
 
@@ -306,8 +282,9 @@ class Pool:
             return None
         before = len(pack.entries)
         self._walk(pack, pack.end)  # what a killed run has left
-        for entry in pack.entries[before:]:
-            self._places[entry.digest] = (pack.number, entry.start)
+        for index in range(before, len(pack.entries)):
+            entry = pack.entries[index]
+            self._places.add(entry.digest, pack.number, entry.start)
         pack.fd = self._files.reopen(path)
         self._files.truncate(pack.fd, pack.end)
         return pack
@@ -320,6 +297,7 @@ class Pool:
         assert pack.fd is not None, "nobody else writes here"
         self._files.write(pack.fd, file_head(), 0)
         self._packs[pack.number] = pack
+        self._entries[pack.number] = pack.entries
         return pack
 
     def sync(self) -> None:
@@ -361,25 +339,17 @@ class Pool:
         pack.walked = False
 
     def _write_list(self, pack: _Pack) -> None:
-        head = _LIST_HEAD.pack(_LIST_MAGIC, _LIST_VERSION, len(pack.entries), pack.end)
-        body = head + b"".join(
-            _ENTRY.pack(one.digest, one.start, one.size) for one in pack.entries
-        )
-        write_whole(
-            self._files,
-            self._path(pack.number, "list"),
-            (body, _CRC.pack(zlib.crc32(body))),
-        )
+        data = write_list(pack.entries, pack.end)
+        write_whole(self._files, self._path(pack.number, "list"), (data,))
 
     def forget(self, damaged: Collection[bytes]) -> None:
         """Take damaged messages off the lists, so that they are copied again."""
         for pack in self._packs.values():
-            kept = [entry for entry in pack.entries if entry.digest not in damaged]
+            kept = Entries(one for one in pack.entries if one.digest not in damaged)
             if len(kept) < len(pack.entries):
-                pack.entries = kept
+                self._entries[pack.number] = pack.entries = kept
                 self._write_list(pack)
-        for digest in damaged:
-            self._places.pop(digest, None)
+        self._places = Places(self._entries)
 
     def sweep(self, needed: Collection[bytes]) -> int:
         """Give up what is not needed; gives the octets that were set free.
@@ -414,19 +384,17 @@ class Pool:
     def _copy(self, live: Sequence[Entry]) -> bool:
         if self._writing is None:
             self._writing = self._begin()
-        places = {entry.digest: self._places[entry.digest] for entry in live}
         try:
             for entry in live:
                 reader, date = self.open(entry.digest)
                 with reader:
                     self.add(entry.digest, date, reader)
         except (NotFound, Corrupt):
-            self._places |= places
-            return False
+            return False  # what was copied is there twice
         return True
 
     def _drop(self, number: int) -> None:
-        del self._packs[number]
+        del self._packs[number], self._entries[number]
         if self._open is not None and self._open[0] == number:
             self._open = None
         # In this order: a list without its pack is waste, the other way round damage.

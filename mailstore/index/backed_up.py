@@ -39,6 +39,13 @@ def needed(database: Database) -> Iterator[Needed]:
             yield Needed(message, blob, size, digest, date)
 
 
+def digests(database: Database) -> Iterator[bytes]:
+    """Give the digests of all messages, each once, ascending."""
+    with database.rows("SELECT DISTINCT digest FROM message ORDER BY digest") as rows:
+        for (digest,) in rows:
+            yield digest
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Where a message is; without a mailbox where only a tombstone has it."""

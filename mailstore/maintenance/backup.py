@@ -285,7 +285,7 @@ def _copy(
     blobs = open_blobs(source / "blobs", "packs")
     pool = Pool(target, run.folder.files)
     try:
-        missing, digests = _copy_messages(run, name, database, blobs, pool)
+        missing, nowhere = _copy_messages(run, name, database, blobs, pool)
         run.removed |= backed_up.removed_since(database, run.started)
         messages, octets = backed_up.counts(database)
     finally:
@@ -294,7 +294,7 @@ def _copy(
         database.close()
     index, written = run.folder.keep(copy, target)
     if written or not run.folder.has_needed(target, index):
-        written += run.folder.note_needed(target, index, sorted(digests))
+        written += _note_needed(run.folder, target, index, copy, nowhere)
     run.octets += written
     reached(CrashPoint.ACCOUNT_COPIED)
     return AccountCopy(
@@ -310,13 +310,29 @@ def _copy(
     )
 
 
+def _note_needed(
+    folder: BackupFolder, target: Path, index: str, copy: Path, nowhere: set[bytes]
+) -> int:
+    """Keep the list of what an index needs; gives its octets."""
+    database = Database.open(copy, writer=False)
+    try:
+        needed = (one for one in backed_up.digests(database) if one not in nowhere)
+        return folder.note_needed(target, index, needed)
+    finally:
+        database.close()
+
+
 def _copy_messages(
     run: _Run, name: str, database: Database, blobs: BlobStore, pool: Pool
 ) -> tuple[tuple[Missing, ...], set[bytes]]:
-    """Copy what the pool lacks; gives what could not be copied, and all digests."""
+    """Copy what the pool lacks; gives what could not be copied.
+
+    And the digests of what a repair has told of, and nobody has any more.
+    """
     aside = damage.known(database)
     missing: list[Missing] = []
-    digests: set[bytes] = set()
+    lost: set[bytes] = set()
+    told: set[bytes] = set()
     done = run.octets
     for at, one in enumerate(backed_up.needed(database), 1):
         if one.digest not in pool:
@@ -324,14 +340,16 @@ def _copy_messages(
                 _copy_message(run, one, blobs, pool)
             except (NotFound, Corrupt) as error:
                 if one.message in aside:
-                    continue  # a repair has told of it, and moved it out of the way
+                    told.add(one.digest)  # and moved it out of the way
+                    continue
+                lost.add(one.digest)
                 missing += [Missing(one.message, str(error))][: _MOST - len(missing)]
-        digests.add(one.digest)
         if run.progress is not None and at % _TOLD_EACH == 0:
             run.progress(name, at, done + pool.octets)
     pool.sync()
     run.octets += pool.octets
-    return tuple(missing), digests
+    nowhere = {one for one in told - lost if one not in pool}
+    return tuple(missing), nowhere
 
 
 def _copy_message(run: _Run, one: Needed, blobs: BlobStore, pool: Pool) -> None:

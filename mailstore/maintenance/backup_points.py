@@ -21,7 +21,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -320,14 +320,13 @@ class BackupFolder:
         except OSError:
             return 0
 
-    def note_needed(self, folder: Path, index: str, digests: Sequence[bytes]) -> int:
+    def note_needed(self, folder: Path, index: str, digests: Iterable[bytes]) -> int:
         """Keep the list of the messages that an index needs; gives its octets."""
-        body = b"".join(sorted(digests))
-        proof = hashlib.sha256(body).digest()
-        write_whole(self.files, _refs(folder, index), (body, proof))
-        return len(body) + len(proof)
+        target = _refs(folder, index)
+        write_whole(self.files, target, _with_proof(digests))
+        return target.stat().st_size
 
-    def needed(self, folder: Path, index: str) -> set[bytes]:
+    def needed(self, folder: Path, index: str) -> Iterator[bytes]:
         """Give the messages that an index needs. Raises `NotFound`, `Corrupt`."""
         try:
             data = _refs(folder, index).read_bytes()
@@ -338,7 +337,7 @@ class BackupFolder:
         body = data[:-_DIGEST]
         if hashlib.sha256(body).digest() != data[-_DIGEST:] or len(body) % _DIGEST:
             raise Corrupt("a list of messages of the backup is damaged")
-        return {body[at : at + _DIGEST] for at in range(0, len(body), _DIGEST)}
+        return (body[at : at + _DIGEST] for at in range(0, len(body), _DIGEST))
 
     def has_needed(self, folder: Path, index: str) -> bool:
         """Tell whether the list of what an index needs is there, and whole."""
@@ -365,6 +364,19 @@ class BackupFolder:
 
 
 # -- parts
+
+
+def _with_proof(digests: Iterable[bytes]) -> Iterator[bytes]:
+    """Give digests in pieces, and behind them what proves them."""
+    proof, piece = hashlib.sha256(), bytearray()
+    for digest in digests:
+        piece += digest
+        if len(piece) >= _PIECE:
+            proof.update(piece)
+            yield bytes(piece)
+            piece.clear()
+    proof.update(piece)
+    yield bytes(piece) + proof.digest()
 
 
 def _name_of(moment: float) -> str:

@@ -167,7 +167,7 @@ class _Verification:
         if not self._prove(folder, index, name):
             return set()
         try:
-            needed = self._folder.needed(folder, index)
+            needed = set(self._folder.needed(folder, index))
         except (NotFound, Corrupt) as error:
             self._problems.append(f"{name}: {error}")
             needed = needed_by(self._folder, folder, index)
@@ -198,7 +198,7 @@ def needed_by(backup: BackupFolder, folder: Path, index: str) -> set[bytes]:
     Raises `NotFound`, `Corrupt`, `Unavailable`.
     """
     try:
-        return backup.needed(folder, index)
+        return set(backup.needed(folder, index))
     except (NotFound, Corrupt):
         with opened_index(backup, folder, index) as database:
             aside = damage.known(database)
