@@ -19,8 +19,17 @@ from imapd.config import (
 )
 from imapd.control import ControlSocket, control_folder, open_control
 from imapd.logins import auth_options, directory_options, elsewhere
-from imapd.metrics import CONNECTIONS, STRANGERS, TELL_SECONDS, Metrics
+from imapd.metrics import (
+    CONNECTIONS,
+    KEPT_HITS,
+    KEPT_MISSES,
+    KEPT_OCTETS,
+    STRANGERS,
+    TELL_SECONDS,
+    Metrics,
+)
 from imapd.protocols import load_protocols, protocols, spoken
+from imapd.session.kept_lines import KeptLines
 from mailstore.model import SYSTEM_FLAGS
 from mailstore.quotas import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
@@ -241,17 +250,21 @@ class Application:
             contact=config.server.contact,
             referrals={n.lower(): place for n, place in config.server.referrals},
             downgrade_headers=config.mail.downgrade_headers,
+            kept_lines=KeptLines(config.store.answer_cache),
             run=run,
         )
         door = self._make_door(services, admission)
-        self._measure(admission)
+        self._measure(admission, services.kept_lines)
         self.server = self._make_server(loop, door)
         self._control = self._make_control(loop, door)
         self._control_socket: ControlSocket | None = None
 
-    def _measure(self, admission: ConnectionAdmission) -> None:
+    def _measure(self, admission: ConnectionAdmission, kept: KeptLines) -> None:
         self._metrics.gauge(CONNECTIONS, lambda: admission.connections)
         self._metrics.gauge(STRANGERS, lambda: admission.strangers)
+        self._metrics.gauge(KEPT_OCTETS, lambda: kept.octets)
+        self._metrics.gauge(KEPT_HITS, lambda: kept.hits)
+        self._metrics.gauge(KEPT_MISSES, lambda: kept.misses)
 
     def _make_door(self, services: Services, admission: ConnectionAdmission) -> Door:
         from imapd.net.door import Door

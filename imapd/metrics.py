@@ -57,7 +57,35 @@ STRANGERS = MetricSpec(
     "",
     "those that are not logged in; without those of an MTA",
 )
-METRICS = (EVENTS, LOGINS, DELIVERIES, SESSIONS, CONNECTIONS, STRANGERS)
+KEPT_OCTETS = MetricSpec(
+    "imapd_answer_cache_octets",
+    "gauge",
+    "",
+    "octets of answers to FETCH that are kept for another time",
+)
+KEPT_HITS = MetricSpec(
+    "imapd_answer_cache_hits_total",
+    "counter",
+    "",
+    "messages that were listed from what is kept",
+)
+KEPT_MISSES = MetricSpec(
+    "imapd_answer_cache_misses_total",
+    "counter",
+    "",
+    "messages that were listed and had to be read",
+)
+METRICS = (
+    EVENTS,
+    LOGINS,
+    DELIVERIES,
+    SESSIONS,
+    CONNECTIONS,
+    STRANGERS,
+    KEPT_OCTETS,
+    KEPT_HITS,
+    KEPT_MISSES,
+)
 
 _Key = tuple[str, str]  # metric, value of its label
 

@@ -283,6 +283,21 @@ class Forest:
     degrees: array[int] = field(default_factory=lambda: array("I"))
 
 
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """As of when something is known of the messages of a mailbox.
+
+    While it is equal, a UID together with the store's own number of its message stands
+    for the same octets, size and date, and for all that follows from them. ``version``
+    is another one when a repair has written something anew.
+    """
+
+    account: AccountId
+    mailbox: MailboxId
+    uidvalidity: int
+    version: int
+
+
 class FlagOperation(enum.Enum):
     """What STORE does with its flags (RFC 3501 §6.4.6)."""
 
@@ -395,6 +410,11 @@ class Batch:
     uids: Sequence[int]
     columns: Mapping[Column, Sequence[Any]] = field(default_factory=dict)
     messages: Sequence[int] = ()
+
+    def part(self, some: slice) -> Batch:
+        """Give some of the messages."""
+        columns = {name: values[some] for name, values in self.columns.items()}
+        return Batch(self.uids[some], columns, self.messages[some])
 
 
 class Depth(enum.Enum):

@@ -105,6 +105,12 @@ class StoreSettings:
         Whole(0, 1 << 40),
         "octets of text indexes kept in memory in each worker, for all accounts",
     )
+    answer_cache: int = _setting(
+        64 << 20,
+        Whole(0, 1 << 40),
+        "octets of answers to FETCH kept in memory in each worker, for all accounts: "
+        "of lists that were asked for before; 0: none",
+    )
     open_accounts: int = _setting(
         256, Whole(8, 100_000), "accounts kept open in each worker after their last use"
     )

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from imapd.session.at_work import AtWork
 from imapd.session.credentials import Authenticator, Client
 from imapd.session.faults import Bad
+from imapd.session.kept_lines import KeptLines
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
@@ -50,6 +51,7 @@ class Services:
     referrals: Mapping[str, str] = field(default_factory=dict)  # names to servers
     downgrade_headers: bool = True  # for clients that have not asked for UTF-8
     at_work: AtWork = field(default_factory=AtWork)
+    kept_lines: KeptLines = field(default_factory=KeptLines)
     run: int = 0  # which of the processes that the supervisor started this is
 
 

@@ -26,7 +26,8 @@ class Attribute:
     """An item that is a name and nothing else, as FLAGS.
 
     ``asked`` is told when a client asks for it, before any answer. With ``common``
-    nothing that ``make`` gives depends on the session.
+    nothing that ``make`` gives depends on the session; ``lasting`` is what never
+    changes of a message (`Rendering`).
     """
 
     name: str
@@ -35,6 +36,7 @@ class Attribute:
     conversion: bytes = field(default=b"%b", repr=False)
     asked: Callable[[Context], None] | None = field(default=None, repr=False)
     common: bool = field(default=False, repr=False)
+    lasting: bool = field(default=False, repr=False)
 
     @property
     def sets_seen(self) -> bool:
@@ -51,7 +53,13 @@ class Attribute:
             self.asked(environment.context)
         values = self.make(environment)
         common = self.common and self.asked is None
-        return Rendering(self.unparse(), values, self.conversion, common=common)
+        return Rendering(
+            self.unparse(),
+            values,
+            self.conversion,
+            common=common,
+            lasting=self.lasting,
+        )
 
     def spec(self, rfc: str) -> FetchItemSpec:
         """Give its spec."""
@@ -82,5 +90,5 @@ def _uids(_: FetchEnvironment) -> Values:
     return lambda batch: batch.uids
 
 
-UID = Attribute("UID", (), _uids, b"%d", common=True)
+UID = Attribute("UID", (), _uids, b"%d", common=True, lasting=True)
 """The one that others than FETCH tell too."""

@@ -28,6 +28,7 @@ from mailstore.model import ROW_COLUMNS, SEEN, Batch, Column
 from mailstore.service import Mailbox
 
 Piece = bytes | Literal | Derived | Converted
+_BYTES = frozenset({bytes})
 
 
 class Environment(NamedTuple):
@@ -55,16 +56,17 @@ class Answers(NamedTuple):
 class Plan:
     """What a FETCH asks of the store, and how it answers. Build it with `of`."""
 
+    items: tuple[FetchItem, ...]  # each once
     columns: frozenset[Column]
     sets_seen: bool
-    renderings: tuple[Rendering, ...] = field(repr=False)
+    renderings: tuple[Rendering, ...] = field(repr=False)  # of the items
     start: bytes = field(repr=False)  # with %d for what names the message
-    items: bytes = field(repr=False)
+    end: bytes = field(repr=False)
 
     @property
     def template(self) -> bytes:
         """One response, for ``%``."""
-        return self.start + self.items
+        return self.start + self.end
 
     @property
     def quick(self) -> bool:
@@ -92,7 +94,7 @@ class Plan:
     @classmethod
     def _compiled(
         cls,
-        unique: Sequence[FetchItem],
+        unique: tuple[FetchItem, ...],
         environment: FetchEnvironment,
         *,
         sets_seen: bool,
@@ -103,11 +105,12 @@ class Plan:
             columns.add(Column.FLAGS)
         names = b" ".join([rendering.template for rendering in renderings])
         return cls(
+            items=unique,
             columns=frozenset(columns),
             sets_seen=sets_seen,
             renderings=renderings,
             start=b"* %%d %b (" % environment.view.telling.fetch,
-            items=names + b")\r\n",
+            end=names + b")\r\n",
         )
 
     def batches(
@@ -115,38 +118,56 @@ class Plan:
     ) -> AsyncIterator[Batch]:
         """Have the columns of messages read, as this client can read them.
 
-        Who hasn't asked for UTF-8 gets headers in ASCII (RFC 6855 §8, RFC 6858 §3),
-        unless an administrator wants all to have mail as it came.
+        Raises `NotPermitted`.
+        """
+        ascii_headers = self.ascii_headers(environment)
+        return environment.mailbox.fetch(
+            uids, self.columns, ascii_headers=ascii_headers
+        )
+
+    @staticmethod
+    def ascii_headers(environment: FetchEnvironment) -> bool:
+        """Tell whether this client gets headers in ASCII.
+
+        Who hasn't asked for UTF-8 does (RFC 6855 §8, RFC 6858 §3), unless an
+        administrator wants all to have mail as it came.
         """
         context = environment.context
         downgrades = context.services.downgrade_headers
-        return environment.mailbox.fetch(
-            uids,
-            self.columns,
-            ascii_headers=downgrades and not context.session.telling.utf8,
-        )
+        return downgrades and not context.session.telling.utf8
 
     def render(self, batch: Batch, names: Sequence[int]) -> Answers:
         """Make the answers for messages; ``names`` are aligned with the batch.
 
         A message is named by its number, or in some sessions by its UID.
         """
-        columns: list[Iterable[object]] = [names]
-        ready = True
-        for rendering in self.renderings:
-            values = rendering.values(batch)
-            if rendering.reads_blobs:
-                values = list(values)
-                ready = ready and all(type(value) is bytes for value in values)
-            columns.append(values)
-        if not ready:
-            return Answers(messages=self._pieces(columns))
+        values = self.values(batch)
+        columns = [names, *values]
+        if not self.at_hand(values):
+            return Answers(messages=self.pieces(columns))
         rows = zip(*columns, strict=True)
         template = self.template
         if self.quick:
             flat = tuple(chain.from_iterable(rows))
             return Answers(rows=((template * len(names)) % flat,))
         return Answers(rows=map(template.__mod__, rows))
+
+    def values(self, batch: Batch) -> list[Iterable[object]]:
+        """Give the values of each rendering; those that may read blobs as a list."""
+        return [
+            list(rendering.values(batch))
+            if rendering.reads_blobs
+            else rendering.values(batch)
+            for rendering in self.renderings
+        ]
+
+    def at_hand(self, values: Sequence[Iterable[object]]) -> bool:
+        """Tell whether no blob has to be read for them."""
+        return all(
+            set(map(type, found)) <= _BYTES
+            for rendering, found in zip(self.renderings, values, strict=True)
+            if rendering.reads_blobs
+        )
 
     def unseen(self, batch: Batch, left_out: Container[int]) -> list[int]:
         """Give the UIDs that are to get \\Seen, ascending.
@@ -162,8 +183,11 @@ class Plan:
             if not mask & SEEN and place not in left_out
         ]
 
-    def _pieces(self, columns: Sequence[Iterable[Any]]) -> Iterator[tuple[Piece, ...]]:
-        """Put each message together: ready octets, between them what blobs have."""
+    def pieces(self, columns: Sequence[Iterable[Any]]) -> Iterator[tuple[Piece, ...]]:
+        """Put each message together: ready octets, between them what blobs have.
+
+        Its name is in the first column.
+        """
         streams: list[Iterable[Piece]] = []
         template, ready = self.start, [columns[0]]
         for rendering, values in zip(self.renderings, columns[1:], strict=True):

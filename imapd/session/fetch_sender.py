@@ -27,7 +27,8 @@ from mailstore.model import Batch
 
 Readers = dict[str, BlobReader]
 Read = Callable[[str, int, int], Buffer | None]
-_AT_ONCE = 64  # messages that are more than columns of memory
+AT_ONCE = 64
+"""Messages that one turn renders which are more than columns of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ class Sender:
         self, plan: Plan, batch: Batch, names: Sequence[int]
     ) -> frozenset[int]:
         """Send what a plan tells of a batch, in turns; as `send`."""
-        if len(batch.uids) <= _AT_ONCE or plan.quick:
+        if len(batch.uids) <= AT_ONCE or plan.quick:
             return await self.send(plan.render(batch, names))
         left_out: set[int] = set()
         start = 0
-        for part in _parts(batch):
+        for part in parts_of(batch):
             await self._context.reply.stand_aside()
             end = start + len(part.uids)
             places = await self.send(plan.render(part, names[start:end]))
@@ -72,10 +73,16 @@ class Sender:
         """
         if answers.rows:
             await self._send_rows(answers.rows)
+        return await self.send_messages(answers.messages)
+
+    async def send_messages(
+        self, messages: Iterable[Sequence[Piece]]
+    ) -> frozenset[int]:
+        """Send responses in pieces; as `send`."""
         left_out: list[int] = []
         reply = self._context.reply
         read = self._context.selected.mailbox.octets
-        for place, message in enumerate(answers.messages):
+        for place, message in enumerate(messages):
             ready = _at_hand(read, message)
             if ready is None:
                 if not await self._send_message(message):
@@ -83,7 +90,7 @@ class Sender:
                 continue
             size = sum(map(len, ready))
             if size > CHUNK:
-                await self._write(b"".join(ready))
+                await self.send_bytes(b"".join(ready))
                 continue
             reply.write_all(ready, size)
             self._written += size
@@ -100,14 +107,14 @@ class Sender:
             gathered.append(row)
             size += len(row)
             if size >= CHUNK:
-                await self._write(b"".join(gathered))
+                await self.send_bytes(b"".join(gathered))
                 gathered.clear()
                 size = 0
         if gathered:
-            await self._write(b"".join(gathered))
+            await self.send_bytes(b"".join(gathered))
 
-    async def _write(self, data: bytes) -> None:
-        """Add bytes, waiting for room once a chunk."""
+    async def send_bytes(self, data: bytes) -> None:
+        """Send ready bytes, waiting for room once a chunk. Raises `ConnectionGone`."""
         reply = self._context.reply
         for start in range(0, len(data), CHUNK):
             piece = data[start : start + CHUNK] if len(data) > CHUNK else data
@@ -187,29 +194,29 @@ class Sender:
         for piece in message:
             match piece:
                 case bytes():
-                    await self._write(piece)
+                    await self.send_bytes(piece)
                 case Derived():
-                    await self._write(await self._derive(readers, piece))
+                    await self.send_bytes(await self._derive(readers, piece))
                 case Converted():
                     raise AssertionError("it was measured")
                 case _Measured():
                     await self._send_measured(readers, piece)
                 case Literal():
-                    await self._write(b"{%d}\r\n" % piece.length)
+                    await self.send_bytes(b"{%d}\r\n" % piece.length)
                     for start in range(0, piece.length, CHUNK):
                         count = min(CHUNK, piece.length - start)
                         data = _read(readers, piece, piece.start + start, count)
-                        await self._write(data)
+                        await self.send_bytes(data)
 
     async def _send_measured(self, readers: Readers, piece: _Measured) -> None:
-        await self._write(_literal_head(piece.size, piece.has_nul))
+        await self.send_bytes(_literal_head(piece.size, piece.has_nul))
         pieces = piece.value.pieces(_octets(readers, piece.value))
         # The way to the first octet that is told may be long.
         runtime = self._context.services.runtime
         data = await in_pool(runtime, Pool.READ, lambda: next(pieces, b""))
-        await self._write(data)
+        await self.send_bytes(data)
         for data in pieces:
-            await self._write(data)
+            await self.send_bytes(data)
 
     async def _derive(self, readers: Readers, piece: Derived) -> bytes:
         """Make a value of octets; of many, beside the sessions of others."""
@@ -225,12 +232,10 @@ class Sender:
         self._context.services.log.event("store", error=str(error), id=session.id)
 
 
-def _parts(batch: Batch) -> Iterator[Batch]:
+def parts_of(batch: Batch) -> Iterator[Batch]:
     """Cut a batch into what one turn of the event loop can render."""
-    for start in range(0, len(batch.uids), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        columns = {name: values[some] for name, values in batch.columns.items()}
-        yield Batch(batch.uids[some], columns, batch.messages[some])
+    for start in range(0, len(batch.uids), AT_ONCE):
+        yield batch.part(slice(start, start + AT_ONCE))
 
 
 def _at_hand(read: Read, message: Iterable[Piece]) -> list[Buffer] | None:

@@ -125,7 +125,9 @@ class Rendering:
     message of a batch, aligned with its UIDs: what ``conversion`` (``%b``, ``%d`` or
     ``(%d)``) takes, or, with ``reads_blobs``, `Literal`, `Derived` and `Converted`.
     With ``large`` values are made while they are sent, message by message. ``common``
-    is what knows nothing of a session: another command may use it too.
+    is what knows nothing of a session: another command may use it too. ``lasting`` are
+    values that never change and that differ only from message to message, and by what a
+    `mailstore.service.Mailbox.fetch` is asked for and `Telling` says.
     """
 
     name: bytes
@@ -134,6 +136,7 @@ class Rendering:
     reads_blobs: bool = False
     large: bool = False
     common: bool = False
+    lasting: bool = False
 
     def __post_init__(self) -> None:
         if self.conversion not in (b"%b", b"%d", b"(%d)"):

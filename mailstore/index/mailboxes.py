@@ -50,7 +50,10 @@ def _row(values: tuple[Any, ...]) -> MailboxRow:
 
 
 def names_version(database: Database) -> int:
-    """Give the number that grows whenever the list of names changes."""
+    """Give the number that grows whenever the list of names changes.
+
+    It grows too when a repair writes anew what follows from a message's octets.
+    """
     row = database.one("SELECT names_version FROM account")
     return int(row[0]) if row else 0
 
@@ -458,5 +461,5 @@ def _make_selectable(
 
 
 def touch_names(database: Database) -> None:
-    """Note that LIST would answer otherwise than before."""
+    """Note that LIST would answer otherwise, or FETCH by what a repair has written."""
     database.execute("UPDATE account SET names_version = names_version + 1")

@@ -73,7 +73,7 @@ def lost_mailboxes(database: Database, now: int) -> list[str]:
         told.append(f"mailbox {mailbox} had messages and no row: it is {name!r} now")
     if told:
         identities(database, now)
-        database.execute("UPDATE account SET names_version = names_version + 1")
+        mailboxes.touch_names(database)
     return told
 
 
@@ -342,7 +342,10 @@ def columns_of(
 def set_columns(
     database: Database, message: int, values: dict[str, int | str | bytes | None]
 ) -> None:
-    """Write columns of a message; their names are the program's own."""
+    """Write columns of a message; their names are the program's own.
+
+    Whoever writes what clients are told calls `mailboxes.touch_names` too.
+    """
     names = ", ".join(f"{name} = ?" for name in values)
     database.execute(
         f"UPDATE message SET {names} WHERE id = ?", (*values.values(), message)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mailstore.blobs import BlobReader
 from mailstore.errors import Corrupt, NotFound, StoreError
-from mailstore.index import audit, belongings, damage, mending
+from mailstore.index import audit, belongings, damage, mailboxes, mending
 from mailstore.index.audit import BlobRow
 from mailstore.index.database import Database
 from mailstore.index.records import Delta
@@ -150,6 +150,8 @@ class Repair:
                     continue  # purged, or moved by a compaction: looked at next time
                 told += self._set_right(database, one)
                 deltas += self._move(database, one, now, most, told)
+            if told:
+                mailboxes.touch_names(database)
             return Outcome(told, deltas)
 
         if any(self._matters(one) for one in some):

@@ -89,7 +89,7 @@ class Account:
         self.lane = self._open_lane()
         self.lane.recover()
         self.readers = Readers(folder / "index.db", lambda: runtime.turn)
-        versions = Versions(self.readers)
+        self.versions = versions = Versions(self.readers)
         self.acls = Acls(runtime, self.readers, versions)
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)
         self.object_ids = ObjectIds(upkeep.token(self.readers.event), id_)

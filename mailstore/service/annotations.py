@@ -31,6 +31,7 @@ from mailstore.model import (
     Stored,
 )
 from mailstore.patterns import EntryPattern
+from mailstore.rights import Operation
 from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class MailboxAnnotations:
         state: MailboxState,
         me: str,
         *,
-        check: Callable[[Sequence[AnnotationChange]], None],
+        check: Callable[[Operation], None],
         stored: Callable[[Sequence[int], FlagsStored], Awaitable[Stored]],
         parts: Callable[[Sequence[int]], AsyncIterator[Batch]],
     ) -> None:
@@ -178,7 +179,9 @@ class MailboxAnnotations:
         returns they are durable. Raises `ReadOnly`, `NotPermitted`, `NotFound` when the
         mailbox is gone, `NoSuchPart`, `AnnotationTooBig`, `TooManyAnnotations`.
         """
-        self._check(changes)
+        # RFC 5257 §3.4: one's own are part of reading.
+        private = all(change.name.private for change in changes)
+        self._check(Operation.READ if private else Operation.ANNOTATE_MESSAGES)
         state, options = self._state, self._account.options
         check_sizes(changes, options)
         await self.check_parts(uids, parts_of(changes))

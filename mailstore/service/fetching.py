@@ -29,6 +29,9 @@ _TEXT = {
     Column.THREAD: "thread",
     **{column: name for column, (name, _, _) in LATE.items()},
 }
+_SIZED = frozenset(
+    {Column.ENVELOPE, Column.BODYSTRUCTURE, Column.HEADER, Column.PARTS, Column.BLOB}
+)  # of text that is always there
 
 _OF_ONE = ROW_COLUMNS | _TEXT.keys()
 
@@ -146,24 +149,38 @@ def _with_text(
     """Join rows with their text; gives the last UID too if the batch was cut."""
     names = [_TEXT[column] for column in text]
     found = entries.texts(reader, rows.messages, names)
-    kept: list[int] = []
-    values: list[list[Any]] = []
-    octets, at, cut = 0, 0, None
-    for message, *row in found:
-        while rows.messages[at] != message:
-            at += 1  # its text was purged
-        kept.append(at)
+    values: list[tuple[Any, ...]] = []
+    sized = [place for place, column in enumerate(text, 1) if column in _SIZED]
+    octets = 0
+    for row in found:
         values.append(row)
-        octets += sum([len(value) for value in row if isinstance(value, bytes | str)])
-        at += 1
-        if octets > _MOST_OCTETS and at < len(rows.messages):
-            cut = rows.uids[at - 1]
+        for place in sized:
+            octets += len(row[place])
+        if octets > _MOST_OCTETS:
             break
     _end(found)
+    nothing = [()] * (1 + len(text))
+    messages, *columns_of_text = zip(*values, strict=True) if values else nothing
+    kept = _places(messages, rows.messages)
     batch = rows.batch([c for c in columns if c not in text], kept)
-    by_column = zip(*values, strict=True) if values else [()] * len(text)
-    joined = {**batch.columns, **dict(zip(text, by_column, strict=True))}
-    return Batch(batch.uids, joined, batch.messages), cut
+    joined = {**batch.columns, **dict(zip(text, columns_of_text, strict=True))}
+    if octets <= _MOST_OCTETS or kept[-1] + 1 == len(rows.messages):
+        return Batch(batch.uids, joined, batch.messages), None
+    return Batch(batch.uids, joined, batch.messages), rows.uids[kept[-1]]
+
+
+def _places(found: Sequence[int], messages: array[int]) -> Sequence[int]:
+    """Give the places of messages whose text was found; of the others it was purged."""
+    if array("Q", found) == messages[: len(found)]:
+        return range(len(found))
+    kept: list[int] = []
+    at = 0
+    for message in found:
+        while messages[at] != message:
+            at += 1
+        kept.append(at)
+        at += 1
+    return kept
 
 
 def _end(rows: Iterator[Any]) -> None:

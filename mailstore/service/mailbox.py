@@ -23,13 +23,13 @@ from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import (
     MAX_KEYWORDS,
-    AnnotationChange,
     Appended,
     Arrival,
     Batch,
     Changes,
     Column,
     Copied,
+    Edition,
     FlagChange,
     Forest,
     MailboxId,
@@ -146,6 +146,11 @@ class Mailbox:
         when some vanish: with its length at some moment it never changes.
         """
         return self._state.uids
+
+    @property
+    def edition(self) -> Edition | None:
+        """What `fetch` tells of a message's octets is as of this; None: as of now."""
+        return self._opened.edition(self._account.id, self._account.versions)
 
     @property
     def keywords(self) -> tuple[str, ...]:
@@ -365,7 +370,7 @@ class Mailbox:
             self._account,
             self._state,
             self._me,
-            check=self._check_annotating,
+            check=self._check,
             stored=self._stored,
             parts=partial(self.fetch, columns=(Column.PARTS,)),
         )
@@ -381,11 +386,6 @@ class Mailbox:
         return MailboxLabels(self._account, self._state, check, self._caught_up)
 
     # -- writing
-
-    def _check_annotating(self, changes: Sequence[AnnotationChange]) -> None:
-        """Refuse who may not annotate messages so (RFC 5257 §3.4)."""
-        private = all(change.name.private for change in changes)
-        self._check(Operation.READ if private else Operation.ANNOTATE_MESSAGES)
 
     def _check(self, operation: Operation) -> None:
         self._permit.check(operation)

@@ -27,10 +27,11 @@ from mailstore.index.records import (
 )
 from mailstore.index.removed import removed_id
 from mailstore.lanes import Pool, Runtime, in_pool
-from mailstore.model import MailboxId
+from mailstore.model import AccountId, Edition, MailboxId
 from mailstore.personal_state import PersonalState
 from mailstore.search.table import SortTable
 from mailstore.service.readers import Readers
+from mailstore.service.versions import Versions
 from mailstore.state import MailboxState
 from mailstore.writer import Lane
 
@@ -65,6 +66,14 @@ class Opened:
     noticed: bool = False  # again, meanwhile
     sorting: SortTable = field(default_factory=SortTable)
     keeper: Keeper | None = None
+
+    def edition(self, account: AccountId, versions: Versions) -> Edition | None:
+        """Give as of when its messages are known; None where it has none of its own."""
+        if self.keeper is not None:
+            return None
+        versions.look()
+        state = self.state
+        return Edition(account, state.id, state.uidvalidity, versions.names)
 
     def forget(self) -> None:
         """Drop the history that every session knows."""

@@ -18,7 +18,7 @@ class Versions:
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
         self._seen = -1
-        self.names = -1  # of the list of names
+        self.names = -1  # of the list of names, and of what repairs have renewed
         self.acls = 0  # of the lists of rights; 0: there never was one
 
     def look(self) -> None:

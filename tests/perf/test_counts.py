@@ -184,6 +184,23 @@ def test_texts_are_one_statement(bench):
     )
 
 
+def test_a_list_that_was_asked_for_before_is_no_statement(bench):
+    """The first time tells that somebody wants it, the second keeps it."""
+    for items in (
+        b"(UID FLAGS ENVELOPE BODYSTRUCTURE)",
+        b"(UID FLAGS BODY.PEEK[HEADER.FIELDS (From Subject Date)])",
+    ):
+        command = b"UID FETCH 1:* " + items
+        assert bench.cost(command) == Cost(looks=2, reads=1)
+        assert bench.cost(command) == Cost(looks=2, reads=1)
+        assert bench.cost(command) == Cost()
+    # Also of some of them, by number, and behind a change of flags.
+    bench.say(b"STORE 7 +FLAGS.SILENT (\\Flagged)")
+    bench.say(b"NOOP")
+    assert bench.cost(b"FETCH 3:9,80 " + items.replace(b"UID ", b"")).reads == 1
+    assert bench.cost(b"FETCH 3:9,80 " + items) == Cost()
+
+
 def test_one_message_is_one_statement_and_no_other_thread(bench):
     assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost(reads=1)
     assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost(reads=1)

@@ -24,6 +24,7 @@ from imapd.session.bounds import cut, with_code
 from imapd.session.context import Context
 from imapd.session.faults import No, fault_of
 from imapd.session.fetch_attribute import UID
+from imapd.session.fetch_lines import Listed
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
 from imapd.session.parameters import (
@@ -124,15 +125,13 @@ async def run(context: Context, node: Fetch) -> Completed:
             await item.check(environment, uids)
     plan = Plan.of(_all_items(node, view), environment)
     sender = Sender(context)
-    unseen: list[int] = []
-    found = 0
-    async for batch in plan.batches(environment, uids):
-        found += len(batch.uids)
-        left_out = await sender.send_all(plan, batch, view.names(batch.uids))
-        unseen += plan.unseen(batch, left_out)
-        context.progress(found, len(uids))
-    if unseen:
-        await _set_seen(context, unseen, with_uid=by_uid)
+    listed = Listed.of(plan, environment, sender, len(uids))
+    if listed is not None:
+        found = await listed.send(uids)
+    else:
+        found, unseen = await _send(plan, environment, sender, uids)
+        if unseen:
+            await _set_seen(context, unseen, with_uid=by_uid)
     if sender.failure is not None:
         raise fault_of(sender.failure)
     if found < len(uids):
@@ -140,6 +139,20 @@ async def run(context: Context, node: Fetch) -> Completed:
         return with_code(context, gone, code)
     done = Completed("UID FETCH completed" if by_uid else "FETCH completed")
     return with_code(context, done, code)
+
+
+async def _send(
+    plan: Plan, environment: Environment, sender: Sender, uids: Sequence[int]
+) -> tuple[int, list[int]]:
+    """Answer for messages; gives how many there were, and which are to be \\Seen."""
+    found, unseen = 0, list[int]()
+    async for batch in plan.batches(environment, uids):
+        found += len(batch.uids)
+        names = environment.view.names(batch.uids)
+        left_out = await sender.send_all(plan, batch, names)
+        unseen += plan.unseen(batch, left_out)
+        environment.context.progress(found, len(uids))
+    return found, unseen
 
 
 async def _messages(context: Context, node: Fetch) -> Sequence[int]:

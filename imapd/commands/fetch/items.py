@@ -70,16 +70,31 @@ def _structures(environment: FetchEnvironment) -> Values:
 
 FLAGS = Attribute("FLAGS", (Column.FLAGS,), _flags)
 INTERNALDATE = Attribute(
-    "INTERNALDATE", (Column.INTERNALDATE,), _internal_dates, common=True
+    "INTERNALDATE",
+    (Column.INTERNALDATE,),
+    _internal_dates,
+    common=True,
+    lasting=True,
 )
 RFC822_SIZE = Attribute(
-    "RFC822.SIZE", (Column.SIZE,), column(Column.SIZE), b"%d", common=True
+    "RFC822.SIZE",
+    (Column.SIZE,),
+    column(Column.SIZE),
+    b"%d",
+    common=True,
+    lasting=True,
 )
 ENVELOPE = Attribute(
-    "ENVELOPE", (Column.ENVELOPE,), column(Column.ENVELOPE), common=True
+    "ENVELOPE",
+    (Column.ENVELOPE,),
+    column(Column.ENVELOPE),
+    common=True,
+    lasting=True,
 )
-BODY = Attribute("BODY", (Column.BODYSTRUCTURE,), _bodies)
-BODYSTRUCTURE = Attribute("BODYSTRUCTURE", (Column.BODYSTRUCTURE,), _structures)
+BODY = Attribute("BODY", (Column.BODYSTRUCTURE,), _bodies, lasting=True)
+BODYSTRUCTURE = Attribute(
+    "BODYSTRUCTURE", (Column.BODYSTRUCTURE,), _structures, lasting=True
+)
 ATTRIBUTES = (UID, FLAGS, INTERNALDATE, RFC822_SIZE, ENVELOPE, BODYSTRUCTURE)
 
 # -- items of a message's octets
@@ -169,7 +184,8 @@ def _is_listing(section: Section) -> bool:
 
 def _compile_section(name: bytes, section: Section, part: Partial | None) -> Rendering:
     if section.text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
-        return Rendering(name, _FieldValues(section, part), reads_blobs=True)
+        fields = _FieldValues(section, part)
+        return Rendering(name, fields, reads_blobs=True, lasting=fields.at_hand)
     text = None if section.text is None else section.text.value
     values = partial(_octets, locator(section.path, text), part)
     return Rendering(name, values, reads_blobs=True, common=True)
@@ -205,6 +221,11 @@ class _FieldValues:
         self._part = part
         packed = PackedFields(self._names) if _is_listing(section) else None
         self._packed = packed if packed is not None and packed.possible else None
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether most messages need not be read for it."""
+        return self._packed is not None
 
     def __call__(self, batch: Batch) -> list[Value]:
         columns = batch.columns

@@ -217,6 +217,8 @@ class MemoryMailbox:
             vanished=sorted(u for u, (m, r) in dead if r.born <= since < m),
         )
 
+    edition = None  # nothing of it is kept
+
     async def fetch(
         self,
         uids: Sequence[int],
