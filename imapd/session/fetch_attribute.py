@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from imapd.session.plugs import FetchEnvironment, FetchItem, FetchItemSpec, Rendering
 from imapd.wire.cursor import Cursor
+from imapd.wire.decimals import decimals
 from mailstore.model import Batch, Column
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def column(column: Column) -> Callable[[FetchEnvironment], Values]:
 
 
 def _uids(_: FetchEnvironment) -> Values:
-    return lambda batch: batch.uids
+    return lambda batch: decimals(batch.uids)
 
 
-UID = Attribute("UID", (), _uids, b"%d", common=True, lasting=True)
+UID = Attribute("UID", (), _uids, common=True, lasting=True)
 """The one that others than FETCH tell too."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from imapd.session.context import Context
@@ -24,6 +24,7 @@ from imapd.session.plugs import (
     Rendering,
 )
 from imapd.session.view import View
+from imapd.wire.decimals import decimals
 from mailstore.model import ROW_COLUMNS, SEEN, Batch, Column
 from mailstore.service import Mailbox
 
@@ -141,16 +142,33 @@ class Plan:
 
         A message is named by its number, or in some sessions by its UID.
         """
+        if self.quick:
+            return Answers(rows=(self._joined(batch, names),))
         values = self.values(batch)
         columns = [names, *values]
         if not self.at_hand(values):
             return Answers(messages=self.pieces(columns))
         rows = zip(*columns, strict=True)
-        template = self.template
-        if self.quick:
-            flat = tuple(chain.from_iterable(rows))
-            return Answers(rows=((template * len(names)) % flat,))
-        return Answers(rows=map(template.__mod__, rows))
+        return Answers(rows=map(self.template.__mod__, rows))
+
+    def _joined(self, batch: Batch, names: Sequence[int]) -> bytes:
+        """Make the answers of memory by one join: a number is a text already, often."""
+        before, _, head = self.start.partition(b"%d")
+        pieces = [before, b"", head % ()]
+        columns: list[Sequence[bytes]] = [decimals(names)]
+        for rendering in self.renderings:
+            values, conversion = rendering.values(batch), rendering.conversion
+            if conversion != b"%b":
+                values = map(conversion.__mod__, values)
+            columns.append(list(values))
+            pieces[-1] += rendering.name + b" "
+            pieces += [b"", b" "]
+        pieces[-1] = b")\r\n"
+        width = len(pieces)
+        pieces *= len(names)
+        for place, column in enumerate(columns):
+            pieces[2 * place + 1 :: width] = column
+        return b"".join(pieces)
 
     def values(self, batch: Batch) -> list[Iterable[object]]:
         """Give the values of each rendering; those that may read blobs as a list."""
