@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from array import array
 from functools import lru_cache
+from itertools import compress
 from sys import byteorder
 
 _WIDTH = 8  # octets of a number, planes of a column
 _OCTET = 0xFF
+_FEW = 16
 
 
 def change_bits(column: array[int], clears: int, sets: int) -> tuple[array[int], bytes]:
@@ -80,6 +82,17 @@ def at_least(column: array[int], *limits: int) -> list[bytes]:
             elif not equal[plane[0]]:
                 reached[one] = 0
     return [marks.to_bytes(count, "little") for marks in reached]
+
+
+def marked(values: array[int], marks: bytes) -> array[int]:
+    """Give the marked ones; few of many are found by C."""
+    if marks.count(1) * _FEW > len(marks):
+        return array(values.typecode, compress(values, marks))
+    found, at = array(values.typecode), marks.find(1)
+    while at >= 0:
+        found.append(values[at])
+        at = marks.find(1, at + 1)
+    return found
 
 
 @lru_cache(maxsize=512)

@@ -144,6 +144,8 @@ class MailboxState:
 
     def masks(self, start: int, stop: int) -> list[int]:
         """Give the flags of the messages from one index up to another."""
+        if stop - start == 1:
+            return [self.mask(start)]
         if not self.keyword_names:
             return list(self.system[start:stop])
         if self.more:

@@ -40,6 +40,19 @@ def vanished_ranges(
     return union([*ranges, *join(sorted([uid for (uid,) in dead]))])
 
 
+def is_short(database: Database, mailbox: MailboxId, modseq: int, most: int) -> bool:
+    """Tell whether `vanished_ranges` has to read no more than some rows."""
+    row = database.one(
+        "SELECT forgotten <= ?2 AND"
+        " (SELECT count(*) FROM (SELECT 1 FROM expunged WHERE mailbox = ?1"
+        " AND modseq > ?2 LIMIT ?3)) + (SELECT count(*) FROM (SELECT 1 FROM vanished"
+        " WHERE mailbox = ?1 AND modseq > ?2 LIMIT ?3)) < ?3"
+        " FROM mailbox WHERE id = ?1",
+        (mailbox, modseq, most + 1),
+    )
+    return row is not None and bool(row[0])
+
+
 def remember(database: Database, purged: Iterable[tuple[int, int, int]]) -> None:
     """Keep (mailbox, modseq, uid) of purged tombstones as ranges, and bound them.
 

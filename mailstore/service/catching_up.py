@@ -1,8 +1,8 @@
 """What a client missed while it was away: changed and removed messages.
 
 RFC 7162 §3.1.4.1, §3.2.6. Nothing newer than what the client knows costs nothing;
-else it is one look at the mod-sequences in memory and one thread hop for what was
-removed, however many messages there are.
+else it is one look at the mod-sequences in memory, and for what was removed a read of
+what is remembered of that: on a thread if it is much.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from array import array
 from collections.abc import Sequence
 from itertools import compress
 
+from mailstore.columns import at_least, marked
 from mailstore.index.database import Database
-from mailstore.index.vanished import vanished_ranges
+from mailstore.index.vanished import is_short, vanished_ranges
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.ranges import Range, intersection, without
 from mailstore.runs import runs
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 
-_AT_ONCE = 10_000  # messages that are looked at on the event thread
+_AT_ONCE = 40_000  # messages that are looked at on the event thread
+_ROWS_AT_ONCE = 1_000  # of what was removed, that are read there
+_SIDE_BY_SIDE = 256  # messages from which on their columns are looked at as planes
 
 
 async def changed_among(
@@ -36,7 +39,10 @@ async def changed_among(
     def find() -> Sequence[int]:
         found = array("I")
         for some, modseqs in pieces:
-            found.extend(compress(some, map(since.__lt__, modseqs)))
+            if len(some) < _SIDE_BY_SIDE:
+                found.extend(compress(some, map(since.__lt__, modseqs)))
+            else:
+                found += marked(some, *at_least(modseqs, since + 1))
         return found
 
     if len(uids) <= _AT_ONCE:
@@ -61,6 +67,9 @@ async def vanished_among(
             known = vanished_ranges(database, state.id, since)
         # What is here can't have vanished, whatever was remembered of it.
         return without(asked if known is None else intersection(asked, known), there)
+
+    if is_short(readers.event, state.id, since, _ROWS_AT_ONCE):
+        return look(readers.event)
 
     def run() -> Sequence[Range]:
         with readers.take() as database:

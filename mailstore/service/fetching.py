@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from functools import lru_cache
 from typing import Any
 
@@ -136,7 +143,7 @@ def _single(
     row = found[0][1:]
     made: dict[Column, Sequence[Any]] = dict(zip(of_row, zip(row), strict=True))
     for column in of_memory:
-        made[column] = _slice(state, column, at, at + 1)
+        made[column] = list(_reader(state, column)(at, at + 1))
     return Batch((uid,), made, (message,))
 
 
@@ -263,8 +270,9 @@ class _Rows:
 
     def _column(self, column: Column) -> Sequence[Any]:
         values: list[Any] = []
+        read = _reader(self._state, column)
         for start, stop, _ in self._pieces:
-            values += _slice(self._state, column, start, stop)
+            values += read(start, stop)
         if not self._dead:
             return values
         alive = [uid for uid in self.uids if uid not in self._dead]
@@ -274,17 +282,18 @@ class _Rows:
         return [by_uid[uid] for uid in self.uids]
 
 
-def _slice(state: MailboxState, column: Column, start: int, stop: int) -> Sequence[Any]:
+def _reader(state: MailboxState, column: Column) -> Callable[[int, int], Iterable[Any]]:
+    """Give what reads a column of messages from one index up to another."""
     match column:
         case Column.FLAGS:
-            return state.masks(start, stop)
+            return state.masks
         case Column.SIZE:
-            return state.sizes[start:stop].tolist()
+            return lambda start, stop: state.sizes[start:stop]
         case Column.MODSEQ:
-            return state.modseqs[start:stop].tolist()
+            return lambda start, stop: state.modseqs[start:stop]
         case Column.INTERNALDATE:
-            return list(
-                zip(state.dates[start:stop], state.zones[start:stop], strict=True)
+            return lambda start, stop: zip(
+                state.dates[start:stop], state.zones[start:stop], strict=True
             )
         case _:
             raise ValueError(f"{column} is not in memory")

@@ -22,7 +22,10 @@ def modseqs_of(state: MailboxState, uids: Sequence[int]) -> list[int]:
     """Give mod-sequences, as `Mailbox.modseqs` does."""
     found = [state.modseq] * len(uids)
     for start, stop, at in runs(uids, state.uids):
-        found[at : at + stop - start] = state.modseqs[start:stop].tolist()
+        if stop - start == 1:  # as scattered messages are
+            found[at] = state.modseqs[start]
+        else:
+            found[at : at + stop - start] = state.modseqs[start:stop].tolist()
     return found
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore import columns
-from mailstore.columns import at_least, change_bits, either, lift, tables
+from mailstore.columns import at_least, change_bits, either, lift, marked, tables
 
 words = st.integers(0, 2**64 - 1) | st.integers(0, 300)
 numbers = st.lists(words, max_size=20)
@@ -75,3 +75,10 @@ def test_octets_are_changed_by_tables(clears, sets):
     after, differs = tables(clears, sets)
     assert list(after[:128]) == [octet & ~clears | sets for octet in range(128)]
     assert list(differs) == [octet != new for octet, new in enumerate(after)]
+
+
+@given(st.lists(st.tuples(words, st.booleans()), max_size=20), st.integers(0, 100))
+def test_the_marked_ones_are_found_be_they_few_or_many(pairs, others):
+    values = array("Q", [value for value, _ in pairs] + [7] * others)
+    marks = bytes([mark for _, mark in pairs] + [0] * others)
+    assert list(marked(values, marks)) == [value for value, mark in pairs if mark]

@@ -96,8 +96,8 @@ COMMANDS = [
     (b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)", 0),
     (b"UID SEARCH MODSEQ 2", 0),
     (b"NOOP", 0),
-    # One look for what vanished, on another thread.
-    (b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)", 1),
+    # One look for what vanished, on another thread only if that is much.
+    (b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)", 0),
     # Changed in one statement each, where it is small enough at once.
     (b"STORE 1:* +FLAGS.SILENT (\\Seen)", 1),
     (b"STORE 1:* (UNCHANGEDSINCE 1) +FLAGS.SILENT (\\Flagged)", 1),

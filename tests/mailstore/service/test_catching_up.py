@@ -191,9 +191,10 @@ def hops(home, work):
     return pools
 
 
-@pytest.mark.parametrize("count", [10, 400])
-def test_the_cost_does_not_grow_with_the_messages(home, count):
-    """One hop and three statements for what vanished, none for what changed."""
+@pytest.mark.parametrize(("count", "pools"), [(10, []), (400, [Pool.READ])])
+def test_the_cost_does_not_grow_with_the_messages(home, monkeypatch, count, pools):
+    """What vanished is read at once if it is little; what changed is in memory."""
+    monkeypatch.setattr("mailstore.service.catching_up._ROWS_AT_ONCE", 100)
     fill(home, count)
     mailbox = home.open()
     since = mailbox.modseq
@@ -201,12 +202,27 @@ def test_the_cost_does_not_grow_with_the_messages(home, count):
     uids = list(mailbox.uids)
     with Statements(home.account.readers.event) as statements:
         assert hops(home, mailbox.changed(uids, since)) == []
-        assert hops(home, mailbox.vanished(EVERYTHING, since, known=())) == [Pool.READ]
         assert hops(home, mailbox.vanished(EVERYTHING, mailbox.modseq, known=())) == []
     assert statements == []
+    with Statements(home.account.readers.event) as statements:
+        assert hops(home, mailbox.vanished(EVERYTHING, since, known=())) == pools
+    assert len([sql for sql in statements if sql.startswith("SELECT")]) == (
+        1 if pools else 4
+    )
     with home.account.readers.take() as reader, Statements(reader) as statements:
         vanished.vanished_ranges(reader, mailbox.id, since)
     assert len(statements) == 3
+
+
+def test_what_was_forgotten_is_looked_for_on_another_thread(home):
+    """Then every UID that is missing is told: that is one look at each that is not."""
+    fill(home, 5)
+    mailbox = home.open()
+    remove(home, mailbox, [2, 3])
+    forget = "UPDATE mailbox SET forgotten = highestmodseq"
+    home.account.lane._database.execute(forget)
+    work = mailbox.vanished(EVERYTHING, 1, known=())
+    assert hops(home, work) == [Pool.READ]
 
 
 def test_a_huge_mailbox_is_looked_through_on_another_thread(home, monkeypatch):
