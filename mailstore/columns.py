@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import compress
 from sys import byteorder
 
+from mailstore.model import FIRST_KEYWORD_BIT
+
 _WIDTH = 8  # octets of a number, planes of a column
 _OCTET = 0xFF
 _FEW = 16
@@ -31,6 +33,18 @@ def change_bits(column: array[int], clears: int, sets: int) -> tuple[array[int],
         octets[plane::_WIDTH] = before.translate(after)
         marks = either(marks, before.translate(differs))
     return _column(octets), marks
+
+
+def joined(lowest: bytes | bytearray, column: array[int]) -> array[int]:
+    """Give a column of numbers behind their lowest seven bits, which are given apart.
+
+    What is in the column has at most 57 bits, so that nothing goes over the edge.
+    """
+    low = bytearray(len(column) * _WIDTH)
+    low[0 if byteorder == "little" else _WIDTH - 1 :: _WIDTH] = lowest
+    high = int.from_bytes(bytes(column), byteorder) << FIRST_KEYWORD_BIT
+    both = high | int.from_bytes(low, byteorder)
+    return _column(bytearray(both.to_bytes(len(low), byteorder)))
 
 
 def either(one: bytes | bytearray, other: bytes | bytearray) -> bytes:

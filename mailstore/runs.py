@@ -10,6 +10,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
+_SHORT = 512
+
 
 def runs(uids: Sequence[int], table: array[int]) -> Iterator[tuple[int, int, int]]:
     """Find ascending UIDs in an ascending table, piece by piece.
@@ -48,6 +50,11 @@ def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> in
     it at their end: linear in the length of the piece.
     """
     longest = min(len(wanted) - at, len(table) - start)
+    if (
+        longest <= _SHORT
+        and wanted[at : at + longest] == table[start : start + longest]
+    ):
+        return longest  # as most batches are
     length, stride = 1, 1
     while length < longest:
         stride = min(stride, longest - length)

@@ -20,7 +20,7 @@ from itertools import compress
 from operator import lt
 from typing import overload
 
-from mailstore.columns import change_bits, either, lift, tables
+from mailstore.columns import change_bits, either, joined, lift, tables
 from mailstore.history import History, Step
 from mailstore.index.entries import Loaded
 from mailstore.index.records import (
@@ -156,12 +156,7 @@ class MailboxState:
             return list(
                 map((first << FIRST_KEYWORD_BIT).__or__, self.system[start:stop])
             )
-        return [
-            system | keywords << FIRST_KEYWORD_BIT
-            for system, keywords in zip(
-                self.system[start:stop], self.keywords[start:stop], strict=True
-            )
-        ]
+        return joined(self.system[start:stop], self.keywords[start:stop]).tolist()
 
     def visible(self, mask: int) -> int:
         """Give what is seen here of the flags that a message had for all."""

@@ -93,6 +93,16 @@ def _zone_text(zone: int) -> bytes:
     return b"%b%02d%02d" % (b"-" if zone < 0 else b"+", hours, minutes)
 
 
+_MINUTES = [b"%02d:%02d:" % divmod(minute, 60) for minute in range(1_440)]
+_SECONDS = [b"%02d" % second for second in range(60)]
+
+
+@lru_cache(maxsize=4096)
+def _around(day: int, zone: int) -> tuple[bytes, bytes]:
+    """Give what stands before and behind the time of a day."""
+    return b'"%b ' % _day_text(day), b' %b"' % _zone_text(zone)
+
+
 def render_date_time(epoch: int, zone: int) -> bytes:
     """Render a ``date-time`` with its quotes.
 
@@ -100,10 +110,5 @@ def render_date_time(epoch: int, zone: int) -> bytes:
     which have four digits, becomes the nearest one inside.
     """
     day, rest = divmod(epoch + zone * 60, 86_400)
-    return b'"%b %02d:%02d:%02d %b"' % (
-        _day_text(day),
-        rest // 3600,
-        rest // 60 % 60,
-        rest % 60,
-        _zone_text(zone),
-    )
+    before, behind = _around(day, zone)
+    return before + _MINUTES[rest // 60] + _SECONDS[rest % 60] + behind

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore import columns
-from mailstore.columns import at_least, change_bits, either, lift, marked, tables
+from mailstore.columns import (
+    at_least,
+    change_bits,
+    either,
+    joined,
+    lift,
+    marked,
+    tables,
+)
 
 words = st.integers(0, 2**64 - 1) | st.integers(0, 300)
 numbers = st.lists(words, max_size=20)
@@ -82,3 +90,9 @@ def test_the_marked_ones_are_found_be_they_few_or_many(pairs, others):
     values = array("Q", [value for value, _ in pairs] + [7] * others)
     marks = bytes([mark for _, mark in pairs] + [0] * others)
     assert list(marked(values, marks)) == [value for value, mark in pairs if mark]
+
+
+@given(st.lists(st.tuples(st.integers(0, 127), st.integers(0, 2**57 - 1)), max_size=20))
+def test_low_bits_are_joined_with_the_others(pairs):
+    low, high = bytes(low for low, _ in pairs), array("Q", [high for _, high in pairs])
+    assert list(joined(low, high)) == [high << 7 | low for low, high in pairs]
