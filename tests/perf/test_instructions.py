@@ -108,3 +108,20 @@ def test_changes_of_flags(bench):
     assert cost(bench, *one) < 7_600
     quiet = [b"STORE 7 +FLAGS.SILENT (\\Seen)", b"STORE 7 -FLAGS.SILENT (\\Seen)"]
     assert cost(bench, *quiet) < 7_300
+
+
+def test_lists_of_messages(bench):
+    """Of 100 messages: what is kept, flags, and what has changed."""
+    bench.world.deliver(*[HEAD % number + b"text\r\n" for number in range(90)])
+    bench.say(b"NOOP")
+    bench.say(b"STORE 1:100 +FLAGS (x)")
+    told = bench.session.ok(b"STATUS INBOX (HIGHESTMODSEQ)").raw
+    since = int(told.partition(b"(HIGHESTMODSEQ ")[2].partition(b")")[0])
+    bench.say(b"STORE 10,20,30,40,50 +FLAGS (\\Seen)")
+    listed = b"UID FETCH 1:* (UID FLAGS RFC822.SIZE ENVELOPE)"
+    bench.say(listed)
+    bench.say(listed)
+    assert cost(bench, listed) < 8_200
+    assert cost(bench, b"FETCH 1:* (UID FLAGS)") < 6_900
+    changed = b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE %d)" % since
+    assert cost(bench, changed) < 8_900
