@@ -13,6 +13,7 @@ to keep (RFC 3501 §7, RFC 7162 §3.2) are asserted here:
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,14 @@ class Kind(enum.Enum):
     @property
     def comes_back(self) -> bool:
         return self in (Kind.QRESYNC, Kind.UIDONLY)
+
+
+def comparable(flags: Iterable[str]) -> frozenset[str]:
+    """Give flags as they are compared: in lower case (RFC 9051 §9), without \\Recent.
+
+    Which spelling of a keyword is told depends on who was the first to set it.
+    """
+    return frozenset([flag.lower() for flag in flags]) - {"\\recent"}
 
 
 @dataclass(eq=False)
@@ -173,7 +182,7 @@ class Mirror:
             assert known == sorted(set(known))
         flags = told.items.get("FLAGS")
         if isinstance(flags, frozenset):
-            slot.flags = flags - {"\\Recent"}
+            slot.flags = comparable(flags)
             self.loud.append(slot)
         self._modseq(slot, told, asked=asked)
 
@@ -265,7 +274,7 @@ class Mirror:
         for fetch in answer.of(Fetch):
             uid = fetch.number if isinstance(fetch, UidFetch) else fetch.uid
             assert uid not in gone
-            there[uid] = fetch.flags - {"\\Recent"}
+            there[uid] = comparable(fetch.flags)
         (exists,) = answer.of(Exists)
         new = exists.number - len(there)
         assert new >= 0, "it has messages that are gone"
