@@ -5,15 +5,20 @@ And the text index of a `Home`, filled by hand.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mailstore.mime.folding import fold
 from mailstore.mime.header import fields
 from mailstore.mime.scanner import scan
 from mailstore.mime.text import all_header_text, body_texts, header_text
+from mailstore.model import FlagChange, FlagOperation
 from mailstore.query import BodyContains, HeaderContains, TextContains
+from mailstore.search.textdb import Segment, TextDatabase
 from tests.mailstore.stores import Home
 
+DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 TextTerm = HeaderContains | BodyContains | TextContains
 
 
@@ -42,6 +47,24 @@ class Said:
                 return needle in self.body
             case TextContains():
                 return needle in self.body or needle in self.header
+
+
+def bodies(*words: str) -> list[bytes]:
+    """Give messages with these bodies, numbered in their subjects."""
+    return [
+        b"Subject: %d\r\n\r\n%b" % (n, word.encode()) for n, word in enumerate(words)
+    ]
+
+
+@contextmanager
+def segments(home: Home) -> Iterator[tuple[TextDatabase, list[Segment]]]:
+    """Open the text index, and give its segments."""
+    with (
+        home.account.readers.take() as index,
+        home.account.indexing.reading(index) as text,
+    ):
+        assert text is not None
+        yield text, text.segments()
 
 
 def fill(home: Home, most: int = 1_000) -> int:

@@ -6,35 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from mailstore.model import FlagChange, FlagOperation
 from mailstore.query import BodyContains, HeaderContains, TextContains
 from mailstore.search import indexer, joining, segment, textdb
-from tests.mailstore.search.said import fill, found
-from tests.mailstore.stores import Home
-
-DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
-
-
-@pytest.fixture
-def home(tmp_path):
-    made = Home(tmp_path)
-    yield made
-    made.close()
-
-
-def bodies(*words: str) -> list[bytes]:
-    return [
-        b"Subject: %d\r\n\r\n%b" % (n, word.encode()) for n, word in enumerate(words)
-    ]
-
-
-@contextmanager
-def segments(home):
-    with (
-        home.account.readers.take() as index,
-        home.account.indexing.reading(index) as text,
-    ):
-        yield text, text.segments()
+from tests.mailstore.search.said import DELETE, bodies, fill, found, segments
 
 
 def test_many_small_segments_are_joined(home):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailstore.errors import Corrupt
-from mailstore.model import Arrival, FlagChange, FlagOperation
+from mailstore.model import Arrival
 from mailstore.query import (
     All,
     And,
@@ -28,7 +28,7 @@ from mailstore.search import extract, indexed, indexer, joining, segment, textdb
 from mailstore.search.kept import Kept
 from mailstore.search.proof import prove
 from tests.mailstore.mime import corpus
-from tests.mailstore.search.said import Said, fill, found
+from tests.mailstore.search.said import DELETE, Said, bodies, fill, found, segments
 from tests.mailstore.stores import OPTIONS, Home
 
 NAMES = ["from", "Subject", "TO", "cc", "bcc", "message-id", "x-odd", "list-id", "é"]
@@ -212,21 +212,7 @@ def test_real_mail(tmp_path):
 
 # -- what happens to messages
 
-DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 FILES = ("text.db", "text.db-wal", "text.db-shm")
-
-
-@pytest.fixture
-def home(tmp_path):
-    made = Home(tmp_path)
-    yield made
-    made.close()
-
-
-def bodies(*words: str) -> list[bytes]:
-    return [
-        b"Subject: %d\r\n\r\n%b" % (n, word.encode()) for n, word in enumerate(words)
-    ]
 
 
 def test_what_arrived_since_is_found_all_the_same(home):
@@ -287,16 +273,6 @@ def test_a_segment_whose_messages_are_all_purged_goes(home):
     home.append("INBOX", *bodies("fish"))
     fill(home)
     assert found(home, mailbox, BodyContains("fish")) == [2]
-
-
-@contextmanager
-def segments(home):
-    """Read the text index and its segments."""
-    with (
-        home.account.readers.take() as index,
-        home.account.indexing.reading(index) as text,
-    ):
-        yield text, text.segments()
 
 
 # -- what happens to the index
