@@ -48,7 +48,8 @@ def folded(text: str) -> bytes:
     if not changes:
         return octets.lower()
     if len(changes) > _FEW:
-        return encode("".join([_FOLDINGS[char] or "" for char in text]))
+        lower = decode(octets.lower())
+        return encode("".join([foldings.get(char) or char for char in lower]))
     for char, new in changes:
         text = text.replace(char, new or "")
     return encode(text).lower()  # of octets: of ASCII alone
@@ -74,8 +75,9 @@ class _Foldings(dict[str, str | None]):
         new: str | None = _fold(char)
         if _begins_marked(char):
             new = None
-        if len(self) < _MOST_FOLDINGS:
-            self[char] = new
+        if len(self) >= _MOST_FOLDINGS:
+            self.clear()  # so that nobody fills it for good with what is never met
+        self[char] = new
         return new
 
 

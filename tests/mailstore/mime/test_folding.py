@@ -80,4 +80,20 @@ def test_what_is_remembered_of_characters_is_bounded(monkeypatch):
     monkeypatch.setattr(folding, "_MOST_FOLDINGS", 10)
     text = "".join(map(chr, range(0xC0, 0x180)))
     assert folded(text) == encode(by_the_book(text))
-    assert len(folding._FOLDINGS) == 10
+    assert 0 < len(folding._FOLDINGS) <= 10
+
+
+def test_each_character_of_a_text_is_folded_once(monkeypatch):
+    """However full the memory is of what others sent."""
+    met = []
+
+    def fold_one(text):
+        met.append(text)
+        return by_the_book(text)
+
+    monkeypatch.setattr(folding, "_fold", fold_one)
+    monkeypatch.setattr(folding, "_FOLDINGS", folding._Foldings())
+    monkeypatch.setattr(folding, "_MOST_FOLDINGS", 10)
+    syllables = "".join(map(chr, range(0xAC00, 0xAC80)))
+    assert folded(f"Ab{syllables * 3}") == encode(by_the_book(f"ab{syllables * 3}"))
+    assert sorted(met) == list(syllables)
