@@ -156,7 +156,8 @@ class Reply:
             self.flush()
 
     def release(self) -> None:
-        """Send the answers that wait for others."""
+        """Send the answers that wait for others, and gather no more."""
+        self.gathers = False
         if self._whole:
             self.flush()
 

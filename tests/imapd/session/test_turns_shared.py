@@ -90,6 +90,17 @@ def test_an_answer_does_not_wait_for_the_store(world, packets, monkeypatch):
     assert lines(sent) == [b"b", b"c", b"d"]
 
 
+@pytest.mark.parametrize("behind", [b"c NO", b"c APPEND INBOX {3+}\r\nabc\r\n"])
+def test_who_was_waited_for_is_answered_at_once(world, packets, monkeypatch, behind):
+    """What comes behind it is half a command, or has to wait for the store too."""
+    waiting = parked(world, monkeypatch)
+    packets.after(b"a NOOP\r\nb APPEND INBOX {3+}\r\nabc\r\n" + behind)
+    while b"b OK" not in b"".join(packets.all):
+        assert waiting, packets.all
+        waiting.pop(0)()
+    assert b"c OK" not in b"".join(packets.all)
+
+
 def test_nothing_is_encrypted_that_was_said_before_tls(world, monkeypatch):
     session = world.connect(secure=False, starttls=True)
     packets = Packets(session)
