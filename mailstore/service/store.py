@@ -217,13 +217,13 @@ class Store:
         record = self.directory.by_id(id_)
         if record is None:
             raise NotFound("no such account")
-        folder = self.folder(id_)
-        if record.entered and not (folder / "index.db").exists():
-            # An empty one in its place would take in mail that nobody finds again.
-            raise Unavailable("the account's mail is missing", detail=str(folder))
         self._opening[id_] = []
+        folder = self.folder(id_)
 
         def make() -> Account:
+            if record.entered and not (folder / "index.db").exists():
+                # An empty one in its place would take in mail that nobody finds again.
+                raise Unavailable("the account's mail is missing", detail=str(folder))
             return Account(id_, record.name, folder, self._around, public=record.public)
 
         try:

@@ -5,10 +5,14 @@ What is put right is what the directory knows for certain.
 
 from __future__ import annotations
 
+import imaplib
 import shutil
+import smtplib
 
 import pytest
 
+import imapd.testing
+from imapd.config import Listen
 from mailstore.errors import Unavailable
 from mailstore.index import presence
 from mailstore.maintenance.check import check_directory
@@ -45,6 +49,37 @@ def test_nobody_gets_an_empty_account_in_place_of_his_own(home):
     shutil.move(path / "away", path / "accounts")
     home.__init__(path)
     assert check_directory(path) == []
+
+
+@pytest.mark.net
+def test_logins_and_mail_are_put_off_until_it_is_there(tmp_path):
+    path = tmp_path / "store"
+    also = (Listen(address=("127.0.0.1", 0), protocol="lmtp", tls="none"),)
+    with imapd.testing.server(folder=tmp_path) as server:
+        assert login(server)[0] == "OK"
+    shutil.move(path / "accounts", path / "away")
+    with imapd.testing.server(folder=tmp_path, also=also) as server:
+        kind, text = login(server)
+        assert (kind, text) == ("NO", "[UNAVAILABLE] the account's mail is missing")
+        port = server.also[0].bound[1]
+        with (
+            smtplib.LMTP(server.host, port) as mta,
+            pytest.raises(smtplib.SMTPRecipientsRefused) as refused,
+        ):
+            mta.sendmail("ann@example.org", [server.user], "Subject: x\r\n\r\nx\r\n")
+        ((code, _),) = refused.value.recipients.values()
+        assert code == 451
+        assert not (path / "accounts").exists()
+        shutil.move(path / "away", path / "accounts")
+        assert login(server)[0] == "OK"
+
+
+def login(server) -> tuple[str, str]:
+    with imaplib.IMAP4(server.host, server.port, timeout=20) as client:
+        try:
+            return client.login(server.user, server.password)[0], ""
+        except imaplib.IMAP4.error as error:
+            return "NO", error.args[0].decode()
 
 
 def test_an_account_whose_index_is_missing_is_not_entered(home):
