@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 _SHORT = 512
+_STRIDE = 64  # from which on it doubles
 
 
 def runs(uids: Sequence[int], table: array[int]) -> Iterator[tuple[int, int, int]]:
@@ -55,7 +56,7 @@ def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> in
         and wanted[at : at + longest] == table[start : start + longest]
     ):
         return longest  # as most batches are
-    length, stride = 1, 1
+    length, stride = 1, _STRIDE
     while length < longest:
         stride = min(stride, longest - length)
         here, there = at + length, start + length
