@@ -395,7 +395,7 @@ class Access:
         self, account: Account, local: str, name: str, *, readonly: bool
     ) -> Mailbox:
         # Asked first: what is hidden from somebody isn't loaded for him.
-        row = mailboxes.mailbox_named(account.readers.event, local)
+        row = account.opened.row(local)
         permit = self.permit(account, row.id)
         permit.check(Operation.READ)
         opened = await account.opened.open(local, whose_flags(self.own, account), row)

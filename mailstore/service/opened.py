@@ -39,6 +39,7 @@ T = TypeVar("T")
 _Key = tuple[MailboxId, Private | None]
 
 _AT_ONCE = 2_000  # rows that may be read on the event thread (about 2 ms)
+_ROWS = 64  # that are remembered
 _KEPT = 200_000  # messages of mailboxes that stay in memory while nobody looks
 
 
@@ -89,6 +90,8 @@ class OpenMailboxes:
         self._readers = readers
         self._lane = lane
         self._states: OrderedDict[_Key, Opened] = OrderedDict()
+        self._rows: dict[str, MailboxRow] = {}
+        self._rows_version = -1  # of the database, at which they were read
 
     def get(self, mailbox: MailboxId) -> Opened | None:
         """Give an open mailbox with the flags that are shared."""
@@ -98,6 +101,21 @@ class OpenMailboxes:
         """Give the states of an open mailbox, also those of persons."""
         return [o for (id_, _), o in self._states.items() if id_ == mailbox]
 
+    def row(self, name: str) -> MailboxRow:
+        """Give a mailbox's row, as it is by the last commit. Raises `NotFound`.
+
+        Clients go to and fro between few mailboxes, in which little happens.
+        """
+        # In this order: what is read then may be newer than the version, not older.
+        version = self._readers.look()
+        if version != self._rows_version or len(self._rows) >= _ROWS:
+            self._rows, self._rows_version = {}, version
+        row = self._rows.get(name)
+        if row is None:
+            row = mailboxes.mailbox_named(self._readers.event, name)
+            self._rows[name] = row
+        return row
+
     async def open(
         self, name: str, whose: Private | None = None, row: MailboxRow | None = None
     ) -> Opened:
@@ -105,7 +123,7 @@ class OpenMailboxes:
 
         ``row`` is what was just read of it. Raises `NotFound`.
         """
-        row = row or mailboxes.mailbox_named(self._readers.event, name)
+        row = row or self.row(name)
         if not row.selectable:
             raise NotFound("that name has no mailbox, only inferior names")
         key = (row.id, whose)
