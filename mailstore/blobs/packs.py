@@ -318,10 +318,27 @@ class Packs:
     def remove_dead(self, live: frozenset[str], before: float) -> int:
         """Remove the segments without a living record; gives how many."""
         dead = [n for n, _ in self._settled(before) if not self._live(n, live)]
+        last = max(self._numbers(), default=0)
+        if last in dead and not self._keep_number(last):
+            dead.remove(last)
         for number in dead:
             self.drop(number)
             reached(CrashPoint.SEGMENT_DROPPED)
         return len(dead)
+
+    def _keep_number(self, last: int) -> bool:
+        """Have an empty segment behind the last one, which is to go; False: it is that.
+
+        A number is never given anew: another process that still has the segment open
+        would take its records for those of the new one.
+        """
+        path = self._path(last)
+        if not path.exists() or not path.stat().st_size:
+            return False
+        fd = self._files.create(self._path(last + 1))
+        if fd is not None:
+            self._files.close(fd)
+        return True
 
     def _settled(self, before: float) -> Iterator[tuple[int, int]]:
         """Give (number, size) of segments that nobody writes to any more."""

@@ -325,6 +325,29 @@ def test_a_segment_in_use_is_not_compacted(tmp_path):
     other.close()
 
 
+def test_a_number_is_never_given_anew(tmp_path):
+    """Another process may have a segment open that was removed.
+
+    It would read what was in it, a message that is gone, in place of a new one.
+    """
+    writer, other = open_blobs(tmp_path, "packs"), open_blobs(tmp_path, "packs")
+    old = add(writer, b"secret", b"more")
+    known, _ = other.packs.verified(old[0])
+    writer.close()
+    writer = open_blobs(tmp_path, "packs")
+    for _ in range(3):
+        assert writer.packs.remove_dead(frozenset(), 2**40) <= 1
+    assert writer.packs.remove_dead(frozenset(), 2**40) == 0, "nothing is left to go"
+    assert [path.stat().st_size for path in tmp_path.glob("*.pack")] == [0]
+    (new,) = add(writer, b"public")
+    assert new not in old
+    assert other.packs.verified(new)[1] == b"public"
+    assert other.packs.read(known, 0, 6) == b"secret", "its own message still"
+    assert writer.packs.remove_dead(frozenset([new]), 2**40) == 1
+    for blobs in (writer, other):
+        blobs.close()
+
+
 def test_a_damaged_live_record_stops_compaction(tmp_path):
     old = open_blobs(tmp_path, "packs")
     (ref, *_) = add(old, b"abc" * 10, b"dead" * 100)
