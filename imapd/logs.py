@@ -132,10 +132,12 @@ class _ReopenedFile(logging.FileHandler):
     """A log file that can be moved away: `reopen` begins the next one."""
 
     def reopen(self) -> None:
+        """Raise `OSError` when that cannot be; the old one is written on then."""
         self.acquire()
         try:
+            begun = self._open()
             self.close()
-            self.stream = self._open()
+            self.stream = begun
         finally:
             self.release()
 
@@ -202,9 +204,15 @@ class LogWriter:
         LOGGER.setLevel(_LEVELS[level])
 
     def reopen(self) -> None:
-        """Begin a new file, after the old one was moved away."""
+        """Begin a new file, after the old one was moved away.
+
+        Never raises: nobody stops serving because the log's folder is full or gone.
+        """
         if isinstance(self._out, _ReopenedFile):
-            self._out.reopen()
+            try:
+                self._out.reopen()
+            except OSError as error:
+                event("reload-failed", error=f"[log] file: {error.strerror}")
 
     def stop(self) -> None:
         """Write what is queued, then end."""

@@ -156,6 +156,23 @@ def test_a_log_file_is_begun_anew_after_it_was_moved(tmp_path):
     assert "id=2" in path.read_text()
 
 
+@pytest.mark.parametrize("threaded", [True, False])
+def test_a_log_file_that_cannot_be_begun_anew_is_written_on(tmp_path, threaded):
+    """Neither a worker nor who keeps them may end, or be deaf, for that."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    writer = logs.LogWriter(file=folder / "imapd.log", threaded=threaded)
+    writer.start()
+    folder.rename(tmp_path / "moved")
+    writer.reopen()
+    logs.event("login", id=1)
+    writer.stop()
+    lines = (tmp_path / "moved" / "imapd.log").read_text().splitlines()
+    assert "ERROR reload-failed" in lines[0]
+    assert "No such file" in lines[0]
+    assert "id=1" in lines[1]
+
+
 def test_a_log_file_that_cannot_be_opened_is_an_error(tmp_path):
     with pytest.raises(OSError, match="No such file"):
         logs.LogWriter(file=tmp_path / "no" / "imapd.log")
