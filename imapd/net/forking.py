@@ -16,7 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from imapd.net.workers import WorkerSpec
 
@@ -59,8 +59,7 @@ def fork_worker(
     """
     # What is there now is kept by both: no collection is to write to its pages.
     gc.freeze()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    _flush()
     with _no_signals():
         pid = os.fork()
         if not pid:
@@ -86,13 +85,23 @@ def _be_worker(
         signal.set_wakeup_fd(-1)
         for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+        # SIGHUP waits until there is somebody who reads the configuration again.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(_HANDLED) - {signal.SIGHUP})
         for descriptor in foreign:
             os.close(descriptor)
         code = work(spec)
     except BaseException:  # noqa: BLE001 - there is nobody above to tell
         traceback.print_exc()
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        try:
+            _flush()
+        finally:
+            os._exit(code)
+
+
+def _flush() -> None:
+    """Write what is in buffers: in both processes it would be written twice."""
+    for stream in (sys.stdout, sys.stderr):
+        # Who reads it may be gone; that is no reason to have no worker.
+        with suppress(OSError, ValueError):
             stream.flush()
-        os._exit(code)

@@ -28,6 +28,8 @@ class Signals:
         self._before = {
             number: signal.signal(number, lambda *_: None) for number in calls
         }
+        # One that had to wait for this is heard now: see `imapd.net.forking`.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, calls)
 
     def fileno(self) -> int:
         """The descriptor to watch."""

@@ -78,6 +78,55 @@ os.kill(os.getpid(), signal.SIGTERM)  # as before, here
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_hangup_waits_until_a_worker_hears_it():
+    done = run("""
+from imapd.net.signals import Signals
+
+def work(_):
+    theirs.recv(1)
+    heard = []
+    signals = Signals({signal.SIGHUP: lambda: heard.append(1)})
+    while not heard:
+        signals.doRead()
+    return 5
+
+worker = start(work)
+worker.send_signal(signal.SIGHUP)
+ours.send(b"x")
+assert ended(worker) == 5
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_worker_never_becomes_a_second_supervisor():
+    """Also when what it writes to is gone, or what it has to say cannot be said."""
+    done = run("""
+class Gone:
+    def flush(self):
+        raise BrokenPipeError
+
+class Deaf:
+    def write(self, _):
+        raise MemoryError
+    flush = write
+
+def work(_):
+    sys.stdout = sys.stderr = Deaf()
+    raise ValueError
+
+me, codes = os.getpid(), []
+sys.stdout = Gone()
+try:
+    codes.append(ended(start(lambda _: 3)))
+    codes.append(ended(start(work)))
+finally:
+    who = "here" if os.getpid() == me else "there"
+    os.write(2, f"{who} {codes}".encode())
+    os._exit(0)
+""")
+    assert done.stderr == "here [3, 1]"
+
+
 def test_a_worker_notices_the_end_of_its_parent():
     """Nobody else has the other end of its control socket."""
     done = run("""
