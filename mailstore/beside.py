@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from mailstore.lanes import Pool, Runtime
 
@@ -20,7 +21,8 @@ class Beside:
         self._free = threading.Lock()  # who can lock it does the work
         self._undone = threading.Lock()
         self._undone.acquire()
-        runtime.start(Pool.READ, self._take)
+        with suppress(RuntimeError):  # there can be no thread: `finish` does it
+            runtime.start(Pool.READ, self._take)
 
     def _take(self) -> None:
         if self._free.acquire(blocking=False):

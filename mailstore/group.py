@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mailstore.changes import actor
-from mailstore.errors import DiskFull
+from mailstore.errors import DiskFull, Unavailable
 from mailstore.lanes import Future
 
 if TYPE_CHECKING:
@@ -60,3 +60,21 @@ class Group:
         for one in which:
             if one.error is None:
                 one.error, one.outcome = error, None
+
+    def outcomes(self) -> list[Outcome[Any]]:
+        """Give what the jobs did, each with who wanted it."""
+        return [
+            one.outcome if one.by is None else replace(one.outcome, by=one.by)
+            for one in self.waiting
+            if one.outcome is not None
+        ]
+
+    def answer(self) -> None:
+        """Tell those who wait how it ended. On the event thread."""
+        for one in self.waiting:
+            if one.error is not None:
+                one.future.fail(one.error)
+            elif one.outcome is not None and self.committed:
+                one.future.succeed(one.outcome.value)
+            else:
+                one.future.fail(Unavailable(detail="the group was not committed"))

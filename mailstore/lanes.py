@@ -64,7 +64,10 @@ class Runtime(Protocol):
         ...
 
     def start(self, pool: Pool, work: Callable[[], None]) -> None:
-        """Run ``work`` on a thread of the pool; it must not raise."""
+        """Run ``work`` on a thread of the pool; it must not raise.
+
+        Raises `RuntimeError` when there can be no thread.
+        """
         ...
 
     def deliver(self, call: Callable[[], None]) -> None:

@@ -196,8 +196,19 @@ class Lane:
             start = not self._working
             self._working = True
         if start:
-            self._runtime.start(Pool.WRITE, self._work)
+            try:
+                self._runtime.start(Pool.WRITE, self._work)
+            except RuntimeError as error:
+                self._refuse(error)
         return future
+
+    def _refuse(self, error: RuntimeError) -> None:
+        """There can be no thread now: who comes next may have better luck."""
+        with self._idle:
+            group, self._queue, self._working = Group(self._queue), [], False
+            self._idle.notify_all()
+        group.fail(group.waiting, Unavailable(detail=str(error)))
+        group.answer()
 
     def write(
         self,
@@ -461,25 +472,15 @@ class Lane:
     # -- event thread again
 
     def _finish(self, group: Group) -> None:
-        outcomes = [
-            one.outcome if one.by is None else replace(one.outcome, by=one.by)
-            for one in group.waiting
-            if one.outcome is not None
-        ]
         if group.committed:
+            outcomes = group.outcomes()
             with self._lock:
                 for outcome in outcomes:
                     for delta in outcome.deltas:
                         self.committing.arrived(delta)
             self._deliver(outcomes)
             reached(CrashPoint.PUBLISHED)
-        for one in group.waiting:
-            if one.error is not None:
-                one.future.fail(one.error)
-            elif one.outcome is not None and group.committed:
-                one.future.succeed(one.outcome.value)
-            else:
-                one.future.fail(Unavailable(detail="the group was not committed"))
+        group.answer()
         if self._unsynced and not self._sync_planned and not self.closed:
             self._sync_planned = True
             self._runtime.later(_SYNC_AFTER, self._sync)

@@ -50,7 +50,7 @@ class Threads:
     def start(self, work: Work) -> None:
         """Run ``work`` on one of the threads, soon. From any thread.
 
-        Raises `RuntimeError` once they were closed.
+        Raises `RuntimeError` once they were closed, and when there can be none.
         """
         with self._lock:
             if self._closed:
@@ -58,9 +58,18 @@ class Threads:
             if self._resting:
                 self._resting.pop().give(work)
             elif len(self._threads) < self._most:
-                self._begin(work)
+                self._begin_or_wait(work)
             else:
                 self._waiting.append(work)
+
+    def _begin_or_wait(self, work: Work) -> None:
+        try:
+            self._begin(work)
+        except RuntimeError:
+            # The system grants no more threads: those that are there do it.
+            if not self._threads:
+                raise
+            self._waiting.append(work)
 
     def _begin(self, work: Work) -> None:
         name = f"{self._name}_{len(self._threads)}"

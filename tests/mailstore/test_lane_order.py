@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailstore.errors import Unavailable
 from mailstore.writer import Outcome
 from tests.mailstore.test_writer import Bench, result
 
@@ -44,3 +45,17 @@ def test_what_waits_for_no_sync_goes_first_but_passes_over_nobody_twice(bench):
     assert done[3:] == ["last"]
     bench.runtime.go()
     assert done[4:] == ["durable too"]
+
+
+def test_a_lane_goes_on_after_there_was_no_thread_for_it(bench, monkeypatch):
+    def refused(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.runtime, "start", refused)
+        first = bench.lane.write(lambda _: Outcome("first"))
+        with pytest.raises(Unavailable):
+            result(first)
+    second = bench.lane.write(lambda _: Outcome("second"))
+    bench.runtime.go()
+    assert result(second) == "second"

@@ -94,6 +94,25 @@ def test_what_finds_no_thread_waits_in_its_order(threads):
         one.go.set()
 
 
+def test_work_waits_when_the_system_grants_no_more_threads(threads, monkeypatch):
+    busy = Busy()
+    threads.start(busy)
+
+    def refused(_):
+        raise RuntimeError("can't start new thread")
+
+    done = threading.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        threads.start(done.set)
+        busy.go.set()
+        assert done.wait(10)
+        none = Threads(1, "none")
+        with pytest.raises(RuntimeError, match="new thread"):
+            none.start(done.set)
+    rest(threads, 1)
+
+
 def test_closing_waits_for_all_that_was_given():
     threads = Threads(1, "one")
     busy = Busy()
