@@ -27,6 +27,7 @@ LONGEST = 8_192  # octets of a line
 _SHIFT = 9  # UIDs in a block, as a power of two
 _LINE = 300  # octets that a line costs besides its text, about
 _BLOCK = 1_000  # the same of a block
+_ASKED = 24  # what an octet of a listing costs: each short name is an object
 
 Line = tuple[int | bytes, ...]
 """The number of a message in its store, and the parts of its response that last."""
@@ -89,7 +90,7 @@ class KeptLines:
             return block, False
         block = self._blocks[key] = _Block({}, 0)
         shelf.blocks += 1
-        self.grow(block, _BLOCK + shelf.listing.octets)
+        self.grow(block, _BLOCK + _ASKED * shelf.listing.octets)
         return block, True
 
     def grow(self, block: _Block, octets: int) -> None:

@@ -1,9 +1,16 @@
 """What is kept of answers: found again for the same messages alone, and bounded."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imapd.commands.fetch import handler
+from imapd.features import ALL
 from imapd.session.kept_lines import LONGEST, KeptLines, Listing
+from imapd.session.registry import Registry
+from imapd.syntax.sequence import SequenceSet
+from imapd.wire.cursor import Cursor
 
 ONE, OTHER = Listing("one", 10), Listing("other", 10)
 UIDS = [3, 511, 512, 900]
@@ -80,6 +87,27 @@ def test_nothing_is_kept_in_no_room():
     for _ in range(3):
         assert listed(kept) == [None] * 4
     assert kept.octets == 0
+
+
+def test_what_was_asked_for_counts_by_what_it_takes_of_memory():
+    registry, kept = Registry.of(ALL), KeptLines(200_000)
+
+    def ask(number: int) -> None:
+        fields = b" ".join(b"%02x" % other for other in range(256))
+        name = b"BODY.PEEK[HEADER.FIELDS (a%d-%%d %b)]" % (number, fields)
+        text = b" 1:2 (%b)" % b" ".join([name % at for at in range(6)])
+        items = handler.parse(SequenceSet, Cursor(text), registry).items
+        kept.reading(Listing(items, len(text))).find(UIDS[:1], MESSAGES[:1])
+
+    ask(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 9):
+            ask(number)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < kept.most
 
 
 asked = st.lists(st.integers(1, 2_000), min_size=1, max_size=8, unique=True).map(sorted)
