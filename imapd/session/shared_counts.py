@@ -96,6 +96,9 @@ class SharedCounts:
 
     def _again(self) -> None:
         self._note_all([[*key, n] for key, n in self._own.items()])
+        # The others know these by now: what undoes them must be told.
+        again = self._own.keys() & self._waiting.keys()
+        self._waiting.update({key: self._own[key] for key in again})
         since = self._runtime.monotonic() - _HOLD_SECONDS
         for key, told in list(self._others.items()):
             for who in [who for who, one in told.items() if one.at < since]:

@@ -165,3 +165,20 @@ def test_guessing_from_everywhere_is_slowed_down():
     assert throttle.delay("ann", "10.99.0.1") > 0
     assert throttle.delay("bob", "10.99.0.1") == 0
     assert throttle.delay("ann", "203.0.113.5") == 0  # its owner is there
+
+
+def test_what_was_told_once_more_meanwhile_is_taken_back():
+    runtime, notes = SteppingRuntime(), list[bytes]()
+    mine = SharedCounts(runtime, notes.append)
+    others = SharedCounts(runtime, lambda _: None)
+    mine.set("address", "a", 1)
+    runtime.advance(59.99)
+    mine.set("address", "a", 2, soon=True)
+    mine.set("address", "b", 1, soon=True)
+    runtime.advance(0.011)  # the minute is over: all is told again
+    mine.set("address", "a", 1, soon=True)
+    mine.set("address", "b", 0, soon=True)
+    runtime.advance(1)
+    for note in notes:
+        others.hear(note)
+    assert (others.count("address", "a"), others.count("address", "b")) == (1, 0)
