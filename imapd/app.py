@@ -105,6 +105,24 @@ def renewed(held: StoreOptions, config: Config) -> StoreOptions:
     )
 
 
+def reread(held: Config, config: Config) -> Config:
+    """Give what holds in a running server when its configuration is read again.
+
+    Limits, quotas, how much is logged, and certificates where there were some. A worker
+    that begins then is like the others: it has the same store, it speaks what its
+    sockets are for, and it says that it lives as often as its supervisor wants.
+    """
+    tls = config if certificate_pairs(held) and certificate_pairs(config) else held
+    return replace(
+        held,
+        limits=config.limits,
+        quota=config.quota,
+        log=replace(held.log, level=config.log.level, commands=config.log.commands),
+        tls=tls.tls,
+        certificate=tls.certificate,
+    )
+
+
 def load_checked(path: Path) -> Config:
     """Read a configuration and try what it names: features, certificate and key.
 
@@ -367,10 +385,10 @@ class Application:
         except (ConfigError, CertificateError) as error:
             logs.event("reload-failed", error=str(error))
         else:
+            self.config = config = reread(self.config, config)
             self._limits = config.limits
             self.store.use(renewed(self.store.options, config))
             self.log.commands = config.log.commands
-            self.config = config
             logs.event("reload")
         return self.config
 

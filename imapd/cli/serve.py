@@ -141,7 +141,7 @@ class _Held:
 
     def renew(self) -> None:
         """Read the file again. The workers log what is wrong with it."""
-        from imapd.app import load_checked
+        from imapd.app import load_checked, reread
         from imapd.config import ConfigError
 
         self.writer.reopen()
@@ -150,8 +150,8 @@ class _Held:
             config = load_checked(self._path)
         except ConfigError:
             return
-        self.config = config
-        self.writer.set_level(config.log.level)
+        self.config = reread(self.config, config)
+        self.writer.set_level(self.config.log.level)
 
 
 def _first_home() -> Settings:

@@ -138,7 +138,10 @@ def test_a_worker_is_replaced_though_the_configuration_was_broken(tmp_path: Path
         until(lambda: server.log.count('"reload-failed"') == 2)
         replace_worker(server)
         # And what is right again holds for who comes next.
-        server.config.write_text(right.replace("[server]\n", "") + "\n[limits]\n")
+        # What needs a restart does not: another store would take their mail.
+        text = right.replace("[server]\n", "").replace('path = "', 'path = "no/')
+        assert 'path = "no/store"' in text
+        server.config.write_text(text + "\n[limits]\n")
         with server.config.open("a") as file:
             file.write("connections_per_account = 1\n")
         before = server.log.count('"reload"')
@@ -149,6 +152,7 @@ def test_a_worker_is_replaced_though_the_configuration_was_broken(tmp_path: Path
             password = server.accounts["bob"].password.encode()
             assert second.command("LOGIN bob {}", password).code == "LIMIT"
         server.log_file.write_text("")
+        server.config.write_text(right)
 
 
 def test_the_supervisor_begins_a_new_log_file_too(tmp_path: Path):
