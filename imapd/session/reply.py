@@ -109,6 +109,11 @@ class Reply:
         """How many were said so far."""
         return self._handed_over + self._size
 
+    @property
+    def crowded(self) -> bool:
+        """Whether `room` would wait."""
+        return self._transport.crowded()
+
     def write(self, data: bytes) -> None:
         """Add ready bytes: whole response lines, or pieces of one in order."""
         self._pending.append(data)

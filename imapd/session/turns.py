@@ -4,8 +4,9 @@ A client may send thousands of commands at once. Their answers are gathered as l
 the turn lasts and leave together; then others have the loop. A turn ends after so many
 commands or so much time, behind the command during which it did.
 
-Invariant: a whole answer waits for nothing but the next commands of its turn. When one
+Invariants: a whole answer waits for nothing but the next commands of its turn. When one
 of them has to wait, for the store or for its client, what was gathered leaves at once.
+No command begins that came ahead while the client takes nothing.
 """
 
 from __future__ import annotations
@@ -51,8 +52,14 @@ class Turns:
         self._reply.gathers = more and self._within
 
     async def share(self) -> None:
-        """Let others have the loop, if the turn is over."""
-        if self._left > 0 and self._runtime.monotonic() < self._until:
+        """Let others have the loop, if the turn is over.
+
+        A client that doesn't read waits, and its commands with it: each may have a long
+        answer. Raises `ConnectionGone`.
+        """
+        if self._reply.crowded:
+            await self._reply.room()
+        elif self._left > 0 and self._runtime.monotonic() < self._until:
             return
         self._left = COMMANDS
         self._reply.release()

@@ -65,6 +65,12 @@ async def run_much(context: Context, _: Bare) -> Completed:
     return Completed("that was much")
 
 
+async def run_some(context: Context, _: Bare) -> Completed:
+    """Answer with 60 KB, which is too little to wait for room."""
+    context.reply.write(b"* " + b"x" * 60_000 + b"\r\n")
+    return Completed("that was some")
+
+
 TRIAL = Feature(
     name="TRIAL",
     rfc=(),
@@ -72,6 +78,7 @@ TRIAL = Feature(
         bare("SECURE", run_secure, States.ANY, "RFC 3501 §6.2.1"),
         bare("SQUEEZE", run_squeeze, States.ANY, "RFC 4978 §3"),
         bare("MUCH", run_much, States.ANY, "RFC 3501 §7"),
+        bare("SOME", run_some, States.ANY, "RFC 3501 §7"),
     ),
 )
 

@@ -232,6 +232,21 @@ def test_a_slow_reader_is_answered_in_full(files):
     assert bytes(tcp.sent[-22:]) == b"a2 OK NOOP completed\r\n"
 
 
+def test_who_reads_nothing_has_few_of_his_commands_answered(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    tcp.sent.clear()
+    tcp.kernel = 0
+    commands = [b"a%d SOME\r\n" % number for number in range(1_000)]
+    protocol.dataReceived(b"".join(commands))
+    for _ in range(500):
+        house.loop.advance(0)
+    assert house.log.kinds.count("command") < 10
+    tcp.settle()
+    told = [line for line in bytes(tcp.sent).split(b"\r\n") if line.startswith(b"a")]
+    assert told == [b"a%d OK that was some" % number for number in range(1_000)]
+
+
 def test_a_door_wants_a_certificate_for_tls(files):
     house = House(files)
     with pytest.raises(ValueError, match="certificate"):
