@@ -153,9 +153,10 @@ def reference_page() -> str:
         "on this page is refused, with its line and the nearest name. `imapd config",
         "check` tells everything that is wrong, `imapd config show` what holds.",
         "",
-        "On SIGHUP the server reads `[limits]`, `[quota]`, `[log]` and the files of",
-        "`[tls]` again; everything else needs a restart. A file that is wrong by then",
-        "is logged, and what held goes on holding.",
+        "On SIGHUP the server reads `[limits]`, `[quota]`, `level` and `commands` of",
+        "`[log]` and the files of `[tls]` and `[[certificate]]` again; everything else",
+        "needs a restart, also in a worker that is replaced. A file that is wrong by",
+        "then is logged, and what held goes on holding.",
         "",
         "This page is made by `python -m imapd.config`.",
     ]

@@ -74,7 +74,10 @@ class Threads:
     def _begin(self, work: Work) -> None:
         name = f"{self._name}_{len(self._threads)}"
         hand = _Hand(work)
-        thread = threading.Thread(target=self._run, args=(hand,), name=name)
+        # A program that fails before it comes to `close` must end all the same.
+        thread = threading.Thread(
+            target=self._run, args=(hand,), name=name, daemon=True
+        )
         thread.start()
         self._threads.append(thread)
 

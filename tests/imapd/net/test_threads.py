@@ -1,5 +1,7 @@
 """Threads: work runs in its order, wakes one of them, and is never lost."""
 
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -134,6 +136,19 @@ def test_closing_ends_threads_that_rest():
     run(threads)
     threads.close()
     assert not any(thread.is_alive() for thread in threads._threads)
+
+
+def test_a_program_that_fails_ends_though_nobody_has_closed_them():
+    program = """
+import sys, threading
+from imapd.net.threads import Threads
+threads, done = Threads(2, "two"), threading.Event()
+threads.start(done.set)
+done.wait(10)
+sys.exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=20, check=False)
+    assert done.returncode == 3
 
 
 def test_work_that_was_done_is_not_kept(threads):
