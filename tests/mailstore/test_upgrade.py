@@ -225,17 +225,17 @@ def test_facts_that_an_older_program_did_not_keep_are_found(tmp_path):
     wanted = (Column.PREVIEW_READY, Column.PREVIEW, Column.SHA1, Column.SAVED)
     (batch,) = home.fetch(mailbox, [1], *wanted)
     digest = hashlib.sha1(b"Subject: a\r\n\r\nfirst").hexdigest().encode()
-    assert [batch.columns[column] for column in wanted] == [
+    assert [list(batch.columns[column]) for column in wanted] == [
         [None],
         [b'"first"'],
         [digest],
         [home.runtime.now()],
     ]
     (batch,) = home.fetch(mailbox, [1], Column.PREVIEW_READY)
-    assert batch.columns[Column.PREVIEW_READY] == [b'"first"']
+    assert list(batch.columns[Column.PREVIEW_READY]) == [b'"first"']
     home.append("INBOX", b"Subject: c\r\n\r\nthird")
     (batch,) = home.fetch(mailbox, [3], Column.PREVIEW_READY)
-    assert batch.columns[Column.PREVIEW_READY] == [b'"third"']
+    assert list(batch.columns[Column.PREVIEW_READY]) == [b'"third"']
     assert watching.uidnext == 3
     home.close()
 
