@@ -434,7 +434,7 @@ class Lane:
     def _reopen(self) -> None:
         path = self._database.path
         self._database.close()
-        self._database = Database.open(path)
+        self._database = Database.open(path, create=False)
 
     def _heal(self) -> None:
         """Make durable anew what a failed sync may have taken.

@@ -72,16 +72,24 @@ class Database:
         self.wal_pages = 0  # written since the last complete checkpoint
 
     @classmethod
-    def open(cls, path: Path, *, writer: bool = True, schema: str = "mail") -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        writer: bool = True,
+        schema: str = "mail",
+        create: bool = True,
+    ) -> Self:
         """Connect; a writer creates and migrates the file where needed.
 
-        ``schema`` names the family of migrations: ``mail`` or ``directory``.
+        ``schema`` names the family of migrations: ``mail`` or ``directory``. Without
+        ``create`` the file must be there.
 
         Raises `Unavailable`, `Busy` or `Corrupt`.
         """
         check_sqlite()
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
-        if writer:
+        if writer and create:
             flags |= apsw.SQLITE_OPEN_CREATE
         try:
             database = cls(path, apsw.Connection(str(path), flags=flags))

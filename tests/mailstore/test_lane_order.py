@@ -59,3 +59,16 @@ def test_a_lane_goes_on_after_there_was_no_thread_for_it(bench, monkeypatch):
     second = bench.lane.write(lambda _: Outcome("second"))
     bench.runtime.go()
     assert result(second) == "second"
+
+
+def test_a_lane_makes_no_empty_index_in_place_of_one_that_is_gone(bench):
+    """After a fault of a disk it opens its index anew."""
+    path = bench.database.path
+    bench.lane._wounded = True
+    for one in path.parent.glob("index.db*"):
+        one.unlink()
+    future = bench.lane.write(lambda _: Outcome("lost"))
+    bench.runtime.go()
+    with pytest.raises(Unavailable):
+        result(future)
+    assert not path.exists()
