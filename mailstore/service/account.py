@@ -106,7 +106,7 @@ class Account:
             runtime, self.readers, self.blobs, self.indexing, turns, around.kept
         )
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
-        self.surrogates = Surrogates(self.readers.event)
+        self.surrogates = Surrogates(self.readers.event, versions)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(runtime, self.readers, versions)
         self._statuses = Statuses(runtime, self.readers, self.opened, self._told)

@@ -1,8 +1,9 @@
 """Surrogates in place of messages, for sessions that read ASCII alone (RFC 6858).
 
 A mailbox whose messages are ordinary pays one comparison of ids a batch: which
-messages have a surrogate is kept in memory, read once. Ids are given in ascending order
-and a surrogate comes with its message, so that what is known below an id stays so.
+messages have a surrogate is kept in memory, read once, a block of ids at a time. Ids
+are given in ascending order and a surrogate comes with its message, so that what is
+known below an id stays so, until a repair makes another one: that is a new version.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from mailstore.index import surrogates
 from mailstore.index.database import Database
 from mailstore.mime.downgrade import unpack_edits
 from mailstore.model import Batch, Column
+from mailstore.service.versions import Versions
 
+_BLOCK = 12  # ids that are read at once, as a power of two
+_NEAR = 8  # blocks that are all of interest, as those of neighbours are
 _MARK = "ascii:"
 _TEXT = {
     Column.ENVELOPE: "envelope",
@@ -31,16 +35,18 @@ _CHANGED = frozenset({Column.SIZE, Column.BLOB, *_TEXT})
 class Surrogates:
     """The surrogates of one account. For the event thread."""
 
-    def __init__(self, reader: Database) -> None:
+    def __init__(self, reader: Database, versions: Versions) -> None:
         self._reader = reader
+        self._versions = versions
+        self._version = -1  # as of which they are known
         self._sizes: dict[int, int] = {}  # by message
-        self._upto = 0  # messages up to here are known
+        self._known: dict[int, int] = {}  # by block: the highest id that was read
 
     def put_into(self, batch: Batch) -> Batch:
         """Give the batch with surrogates in place of the messages that have one."""
         if not _CHANGED & batch.columns.keys() or not batch.messages:
             return batch
-        self._learn(max(batch.messages))
+        self._learn(batch.messages)
         if not self._sizes:
             return batch
         sizes = self._sizes
@@ -49,10 +55,24 @@ class Surrogates:
             return batch
         return Batch(batch.uids, self._columns(batch, places), batch.messages)
 
-    def _learn(self, upto: int) -> None:
-        if upto > self._upto:
-            self._sizes.update(surrogates.sizes(self._reader, self._upto, upto))
-            self._upto = upto
+    def _learn(self, messages: Sequence[int]) -> None:
+        self._versions.look()
+        if self._version != self._versions.names:
+            self._version = self._versions.names
+            self._sizes.clear()
+            self._known.clear()
+        most = max(messages)
+        first, last = min(messages) >> _BLOCK, most >> _BLOCK
+        near = last - first < _NEAR
+        for block in (
+            range(first, last + 1) if near else {m >> _BLOCK for m in messages}
+        ):
+            start = block << _BLOCK
+            upto = min(most, start + (1 << _BLOCK) - 1)
+            known = self._known.get(block, start - 1)
+            if known < upto:
+                self._sizes.update(surrogates.sizes(self._reader, known, upto))
+                self._known[block] = upto
 
     def _columns(
         self, batch: Batch, places: Sequence[int]

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
+from mailstore.maintenance.healing import Wish, heal_account
 from mailstore.mime.downgrade import downgraded, edits
 from tests.support.responses import Fetch, SearchResult
-from tests.support.session import Session, World
+from tests.support.session import OPTIONS, Session, World
 
 MAIL = (
     "From: José <josé@example.com>\r\nSubject: grüße\r\nMIME-Version: 1.0\r\n"
@@ -132,3 +134,19 @@ def test_a_large_one_is_read_through_its_edits(tmp_path):
     assert found.items["BODY[]<10>"] == expected[10:40]
     assert found.size == len(expected)
     world.close()
+
+
+def test_a_surrogate_that_a_repair_makes_is_told(world):
+    """`imapd check --repair` works beside a running server."""
+    found = world.store.directory.find("ann")
+    assert found is not None
+    folder = world.store.folder(found.id)
+    elsewhere = apsw.Connection(str(folder / "index.db"))
+    elsewhere.execute("DELETE FROM surrogate")
+    elsewhere.close()
+    old = world.session(mailbox=b"INBOX")
+    command = b"FETCH 1:* (RFC822.SIZE ENVELOPE)"
+    for _ in range(3):
+        assert fetch(old, command)[1].size == len(MAIL)
+    assert heal_account(folder, OPTIONS, Wish(repair=True)).done
+    assert fetch(old, command)[1].size == len(ASCII)

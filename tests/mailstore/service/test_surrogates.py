@@ -93,9 +93,26 @@ def test_it_learns_of_others_in_the_order_of_their_ids(home):
     fetch(home, mailbox, Column.SIZE)
     home.append("INBOX", MAIL)
     assert fetch(home, mailbox, Column.SIZE)[Column.SIZE][1] == len(ASCII)
-    own = Surrogates(home.account.readers.event)
+    own = Surrogates(home.account.readers.event, home.account.versions)
     (batch,) = home.fetch(mailbox, [1, 2], *TOGETHER)
     assert own.put_into(batch).columns[Column.SIZE] == [
         batch.columns[Column.SIZE][0],
         len(ASCII),
     ]
+
+
+@pytest.mark.parametrize("near", [0, 8])
+def test_it_learns_of_each_block_that_is_asked_for(home, monkeypatch, near):
+    monkeypatch.setattr("mailstore.service.surrogates._BLOCK", 1)
+    monkeypatch.setattr("mailstore.service.surrogates._NEAR", near)
+    for number in range(8):
+        home.append("INBOX", b"Subject: a\r\n\r\n" if number % 3 else MAIL)
+    mailbox = home.open()
+    own = Surrogates(home.account.readers.event, home.account.versions)
+    for uids in ([7], [2, 4], [1, 7, 8], [5], list(range(1, 9))):
+        (batch,) = home.fetch(mailbox, uids, *TOGETHER)
+        sizes = own.put_into(batch).columns[Column.SIZE]
+        wanted = [uid for uid in uids if uid in (1, 4, 7)]
+        assert [
+            u for u, n in zip(uids, sizes, strict=True) if n == len(ASCII)
+        ] == wanted
