@@ -70,8 +70,13 @@ def parse_rights(letters: str) -> Right:
     return found
 
 
+@cache
 def write_rights(rights: Right, *, virtual: bool = False) -> str:
-    """Write rights in their order; with ``virtual`` "c" and "d" where they belong."""
+    """Write rights in their order; with ``virtual`` "c" and "d" where they belong.
+
+    Remembered: a flag's arithmetic is Python, and MYRIGHTS of a thousand names asks for
+    the same few sets; there are no more than 8,192.
+    """
     text = "".join([letter for letter, right in LETTERS.items() if right & rights])
     if virtual:
         text += "".join([letter for letter, any_ in VIRTUAL.items() if any_ & rights])
