@@ -48,7 +48,7 @@ from imapd.wire.encode import client_string, string
 from mailstore.errors import StoreError, UnknownEncoding
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.mime.bodystructure import leaves, of_part
-from mailstore.mime.sections import encoding, media_type
+from mailstore.mime.sections import encoded
 from mailstore.mime.transfer import IDENTITY, decode_exactly
 from mailstore.service import Access
 
@@ -359,11 +359,10 @@ async def _send_form(
 def _encoding(content: UrlContent, url: MessageUrl) -> bytes:
     """Give the encoding to be undone; what is made of parts has none."""
     path = url.section.path
-    media = media_type(content.parts, path)
-    whole = url.section.text in (None, SectionText.TEXT)
-    if not path or not whole or (media or b"").startswith(b"multipart/"):
+    if not path or url.section.text not in (None, SectionText.TEXT):
         return b"binary"
-    name = encoding(content.parts, path) or b""
+    place = encoded(content.parts, path)
+    name = b"" if place is None else place[2]
     return name if name not in IDENTITY else b"binary"
 
 
