@@ -162,9 +162,11 @@ class _Process:
         self._application.server.stop()
 
     def _reload(self) -> None:
+        # First of all: what is told of the reload belongs in the new file, and another
+        # thread writes it.
+        self._writer.reopen()
         held = self._application.reload()
         self._writer.set_level(held.log.level)
-        self._writer.reopen()
 
 
 def _bus_of(
