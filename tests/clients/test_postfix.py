@@ -12,7 +12,7 @@ import pytest
 import imapd.testing
 from imapd.config import Listen
 from imapd.testing import RunningServer
-from tests.support.postfix import Postfix, running_postfix
+from tests.support.postfix import Postfix, prepared_postfix
 
 pytestmark = [pytest.mark.net, pytest.mark.mta]
 
@@ -33,7 +33,7 @@ smtpd_forbid_bare_newline_exclusions =
 
 @pytest.fixture(scope="module")
 def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postfix]:
-    with running_postfix() as made:
+    with prepared_postfix() as made:
         yield made
 
 
@@ -45,9 +45,7 @@ def server(postfix: Postfix) -> Iterator[RunningServer]:
     )
     with imapd.testing.server(user="ann@example.org", also=[unix]) as made:
         made.add_account("bob@example.org", "secret")
-        main = postfix.config / "main.cf"
-        main.write_text(main.read_text() + CONFIG.format(socket=path))
-        postfix.command("postfix", "reload")
+        postfix.start(CONFIG.format(socket=path))
         yield made
 
 
@@ -138,7 +136,9 @@ def test_a_message_of_sendmail_arrives(server: RunningServer, postfix: Postfix):
     assert b"Subject: local\r\n" in watching.new()
 
 
-def test_the_page_of_the_howto_is_what_postfix_takes(postfix: Postfix):
+def test_the_page_of_the_howto_is_what_postfix_takes(
+    server: RunningServer, postfix: Postfix
+):
     page = Path(__file__).parents[2] / "docs" / "howto" / "mta.md"
     text = page.read_text("utf-8").partition("## Postfix")[2]
     block = text.partition("```text\n")[2].partition("```")[0]

@@ -13,7 +13,7 @@ from imapd.config import Listen
 from imapd.testing import RunningServer
 from mailstore.lanes import InlineRuntime
 from mailstore.service import Store
-from tests.support.postfix import Postfix, running_postfix
+from tests.support.postfix import Postfix, prepared_postfix
 
 pytestmark = pytest.mark.net
 
@@ -41,7 +41,7 @@ smtpd_recipient_restrictions =
 
 @pytest.fixture(scope="module")
 def postfix() -> Iterator[Postfix]:
-    with running_postfix() as made:
+    with prepared_postfix() as made:
         yield made
 
 
@@ -70,9 +70,7 @@ def server(postfix: Postfix) -> Iterator[RunningServer]:
             certificate=made.certificate,
             key=made.folder / "key.pem",
         )
-        main = postfix.config / "main.cf"
-        main.write_text(main.read_text() + config)
-        postfix.command("postfix", "reload")
+        postfix.start(config)
         yield made
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.certificates import make_certificates
 from tests.support.client import Client, Disconnected
+from tests.support.default_ports import default_ports
 from tests.support.responses import Exists, Expunge, Status
 from tests.support.server import ROOT, ServerProcess, running_server
 
@@ -225,21 +226,9 @@ def test_an_address_that_is_taken_is_told(tmp_path: Path):
     assert f"127.0.0.1:{port}".encode() in done.stderr
 
 
-def ports_are_free(*ports: int) -> bool:
-    for port in ports:
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            return False
-    return True
-
-
+@default_ports()
 def test_a_first_start_needs_nothing(tmp_path: Path):
     """As README says: one command, and it tells how to connect."""
-    try:
-        until(lambda: ports_are_free(1143, 1993))  # another test may have them
-    except AssertionError:
-        pytest.skip("ports 1143 and 1993 are in use on this machine")
     environment = {k: v for k, v in os.environ.items() if k != "IMAPD_CONFIG"}
     with subprocess.Popen(
         [sys.executable, "-m", "imapd", "serve"],

@@ -2,7 +2,8 @@
 
 ::
 
-    with running_postfix("virtual_transport = lmtp:unix:/…") as postfix:
+    with prepared_postfix() as postfix:
+        postfix.start("virtual_transport = lmtp:unix:/…")
         smtplib.SMTP("127.0.0.1", postfix.port)
 
 It needs root, as Postfix does, and touches nothing of a Postfix that is installed.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import pytest
 
+_DAEMONS = Path("/usr/lib/postfix/sbin")
 _MAIN = """\
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -70,13 +72,12 @@ lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-{more}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """A running one; ``port`` speaks SMTP."""
+    """One with a folder; ``port`` speaks SMTP once it is started."""
 
     folder: Path
     port: int
@@ -85,6 +86,25 @@ class Postfix:
     def config(self) -> Path:
         """Its configuration folder."""
         return self.folder / "etc"
+
+    def start(self, more: str = "") -> None:
+        """Write its configuration, ``more`` being lines of main.cf, and run it.
+
+        Never written again while it runs: a postlogd that starts in between finds half
+        a file and ends, Postfix holds it back for a minute, and all that logs waits.
+        """
+        commands = Path(_sbin("postfix")).parent
+        main = _MAIN.format(
+            folder=self.folder, commands=commands, daemons=_DAEMONS, more=more
+        )
+        (self.config / "main.cf").write_text(main)
+        (self.config / "master.cf").write_text(_MASTER.format(port=self.port))
+        self.command("postfix", "start")
+
+    def stop(self) -> None:
+        """End it, if it was started."""
+        if (self.config / "main.cf").exists():
+            self.command("postfix", "stop")
 
     def command(self, *arguments: str, text: str = "") -> str:
         """Run one of Postfix's commands; gives what it prints."""
@@ -115,13 +135,12 @@ def _sbin(program: str) -> str:
 
 
 @contextmanager
-def running_postfix(more: str = "", services: str = "") -> Iterator[Postfix]:
-    """Run one: ``more`` are lines of main.cf, ``services`` of master.cf."""
-    postfix = _sbin("postfix")
+def prepared_postfix() -> Iterator[Postfix]:
+    """Give one that has a folder and a port; who starts it need not stop it."""
+    _sbin("postfix")
     if os.geteuid() != 0:
         pytest.skip("Postfix can only be started by root")
-    daemons = Path("/usr/lib/postfix/sbin")
-    if not daemons.is_dir():
+    if not _DAEMONS.is_dir():
         pytest.skip("Postfix is not where Debian has it")
     # Not a folder of pytest's: Postfix's own user must get through.
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
@@ -129,21 +148,13 @@ def running_postfix(more: str = "", services: str = "") -> Iterator[Postfix]:
     try:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            made = Postfix(folder, free.getsockname()[1])
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir(mode=0o755)
         shutil.chown(folder / "data", "postfix")
-        main = _MAIN.format(
-            folder=folder, commands=Path(postfix).parent, daemons=daemons, more=more
-        )
-        (folder / "etc" / "main.cf").write_text(main)
-        master = _MASTER.format(port=port, more=services)
-        (folder / "etc" / "master.cf").write_text(master)
-        made = Postfix(folder, port)
-        made.command("postfix", "start")
         try:
             yield made
         finally:
-            made.command("postfix", "stop")
+            made.stop()
     finally:
         shutil.rmtree(folder)

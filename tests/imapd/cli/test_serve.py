@@ -19,6 +19,7 @@ import pytest
 from imapd.cli.exits import Exit
 from imapd.net.selfsigned import make_certificate
 from tests.process.test_serve import children
+from tests.support.default_ports import default_ports
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[3]
@@ -304,20 +305,11 @@ def test_what_prevents_a_start_has_its_exit_code(home, change, code, words):
         assert "ready" not in done.stdout
 
 
+@default_ports()
 def test_the_first_start_makes_everything_and_the_second_keeps_it(
     tmp_path, monkeypatch
 ):
     """Port numbers are the README's; a second server there is told so in words."""
-    probe = [socket.socket() for _ in range(2)]
-    try:
-        for one, port in zip(probe, (1143, 1993), strict=True):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind(("127.0.0.1", port))
-    except OSError:
-        pytest.skip("a server runs on ports 1143 or 1993 here")
-    finally:
-        for one in probe:
-            one.close()
     server = Server(tmp_path, "--workers", "1")
     said = dict(line.split(":", 1) for line in server.said if ":" in line)
     assert server.said[-1] == "ready imap=127.0.0.1:1143 imaps=127.0.0.1:1993"
