@@ -85,6 +85,20 @@ class FileSystem:
         """Wait until a file's data are durable."""
         os.fdatasync(fd)
 
+    def begin_sync(self, path: Path, at: int, size: int) -> None:
+        """Have the disk begin with octets that were written just now.
+
+        Then a `sync` has less to wait for. No more than a hint: never raises.
+        """
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | _FLAGS)
+            try:
+                # What is dirty begins to be written, and is not given up: pages that
+                # are clean would be.
+                os.posix_fadvise(fd, at, size, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(fd)
+
     @_translated
     def sync_folder(self, path: Path) -> None:
         """Wait until a folder's names are durable."""

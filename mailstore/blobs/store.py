@@ -14,7 +14,7 @@ from mailstore.blobs.packs import Packs
 from mailstore.blobs.port import BlobEntry, Engine, StoredBlob
 from mailstore.blobs.reader import BlobReader
 from mailstore.blobs.single import Files
-from mailstore.blobs.writer import SMALL, BlobWriter
+from mailstore.blobs.writer import SMALL, BlobWriter, Start
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import NotFound, StoreError
 from mailstore.model import InternalDate
@@ -30,10 +30,13 @@ class BlobStore:
     writing thread at a time, `open` to any.
     """
 
-    def __init__(self, folder: Path, engine: str, files: FileSystem) -> None:
+    def __init__(
+        self, folder: Path, engine: str, files: FileSystem, start: Start | None = None
+    ) -> None:
         if engine not in ENGINES:
             raise ValueError(f"no blob engine {engine!r}: {', '.join(ENGINES)}")
         self.files = files
+        self._start = start
         self._spool = folder / "spool"
         self._plain = engine == "files"
         folders = Folders(files, folder.parent)
@@ -50,7 +53,9 @@ class BlobStore:
         """
         big = expected is not None and expected > SMALL
         spool = big or self._plain or waiting > _WAITING
-        return BlobWriter(self.files, self._spool, always_spool=spool)
+        return BlobWriter(
+            self.files, self._spool, always_spool=spool, start=self._start
+        )
 
     def add(self, content: bytes | BlobWriter, date: InternalDate) -> StoredBlob:
         """Store a message; durable only after `sync`.
@@ -160,6 +165,14 @@ class BlobStore:
 _REAL = FileSystem()
 
 
-def open_blobs(folder: Path, engine: str, files: FileSystem = _REAL) -> BlobStore:
-    """Open the blobs below a folder; writes with one engine, reads those of all."""
-    return BlobStore(folder, engine, files)
+def open_blobs(
+    folder: Path,
+    engine: str,
+    files: FileSystem = _REAL,
+    start: Start | None = None,
+) -> BlobStore:
+    """Open the blobs below a folder; writes with one engine, reads those of all.
+
+    ``start`` runs on another thread what can be done while a message comes.
+    """
+    return BlobStore(folder, engine, files, start)

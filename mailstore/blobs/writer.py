@@ -2,7 +2,8 @@
 
 Small messages stay in memory; from 1 MiB on they go straight to a file beside the
 store's own, so that a message of any size costs no memory. Digest and length are
-taken while the bytes pass. A spooled message that is complete holds no descriptor, so
+taken while the bytes pass, and the disk begins meanwhile: when the last octet is here
+it has little left to do. A spooled message that is complete holds no descriptor, so
 that one command may bring a thousand of them.
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import mmap
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from mailstore.blobs.filesystem import FileSystem
@@ -20,7 +22,11 @@ from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import NotFound, StoreError, Unavailable
 from mailstore.mime.header import Buffer
 
+Start = Callable[[Callable[[], None]], None]
+"""Runs work on another thread; raises `RuntimeError` when there can be none."""
+
 _PIECE = 2**18
+_ENOUGH = 2**20  # octets with which the disk is told to begin
 SMALL = 2**20  # octets up to which a message stays in memory
 
 
@@ -34,12 +40,15 @@ class BlobWriter:
         *,
         always_spool: bool = False,
         small: int = SMALL,
+        start: Start | None = None,
     ) -> None:
         self._files = files
         self._folder = spool
         self._small = -1 if always_spool else small
         self._parts: list[bytes] = []
         self._digest = hashlib.sha256()
+        self._start = start
+        self._begun = 0  # octets that the disk was told of
         self._size = 0
         self._fault: StoreError | None = None
         self._ended = False
@@ -74,6 +83,19 @@ class BlobWriter:
         except StoreError as error:
             self._fault = error
         self._size += len(chunk)
+        if self._path is not None and self._size - self._begun >= _ENOUGH:
+            self._begin_sync(self._path)
+
+    def _begin_sync(self, path: Path) -> None:
+        """Have the disk begin with what is here, and wait for nothing.
+
+        On another thread: who asks a busy disk may have to wait already. By the file's
+        name: the descriptor may be closed by then.
+        """
+        at, self._begun = self._begun, self._size
+        if self._start is not None:
+            with suppress(RuntimeError):  # there can be no thread now
+                self._start(partial(self._files.begin_sync, path, at, self._size - at))
 
     def _spool(self) -> None:
         self._files.make_folder(self._folder)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mailstore.blobs import BlobStore, Folders, open_blobs
+from mailstore.blobs import Folders, open_blobs
 from mailstore.changes import ChangeNotice, who_acts
 from mailstore.errors import InvalidName, NotFound, TooBig
 from mailstore.index import entries, mailboxes, quota, upkeep
@@ -120,11 +120,11 @@ class Account:
         if not (folder / "index.db").exists():
             # Nobody has come further than this: its names may not be durable yet.
             Folders(around.files, folder.parents[2]).need(folder)
-        database = Database.open(folder / "index.db")
         engine, durable = around.options.blob_engine, around.options.durable_flags
-        self.blobs: BlobStore = open_blobs(folder / "blobs", engine, around.files)
+        start = partial(self._runtime.start, Pool.READ)
+        self.blobs = open_blobs(folder / "blobs", engine, around.files, start)
         return Lane(
-            database,
+            Database.open(folder / "index.db"),
             self.blobs,
             self._runtime,
             self._delivered,

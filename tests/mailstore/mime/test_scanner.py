@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 
-from mailstore.mime.scanner import MimeLimits, Part, scan
+from mailstore.mime.scanner import MimeLimits, Part, count_lines, scan
 from tests.mailstore.mime.corpus import OWN, own, real
 from tests.mailstore.mime.growth import grows_linearly
 from tests.mailstore.mime.reference import Shape, slow_scan
@@ -257,3 +257,52 @@ def test_pieces_make_no_difference(data: bytes):
         for size in (3, 7, 64):
             patch.setattr("mailstore.mime.scanner._CHUNK", size)
             assert scan(data) == whole
+
+
+class Watched(bytes):
+    """Octets that tell what of their pieces was copied without line ends."""
+
+    copied: list[int]
+
+    def __getitem__(self, key):
+        piece = Watched(super().__getitem__(key))
+        piece.copied = self.copied
+        return piece
+
+    def replace(self, old, new, count=-1):
+        self.copied.append(len(self))
+        return super().replace(old, new, count)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"",
+        b"\n",
+        b"x" * 200_000,
+        b"\n" * 100_000,
+        (b"x" * 76 + b"\r\n") * 3_000,
+        (b"x" * 76 + b"\r\n") * 1_000 + b"\n" * 100_000,
+        b"\n" * 40_000 + (b"x" * 76 + b"\r\n") * 1_000,
+        (b"x" * 30_000 + b"\n" * 3_000) * 6,
+    ],
+)
+def test_lines_are_counted_however_long_they_are(tmp_path, lines):
+    for start in (0, 1, 77, 40_000):
+        for end in (len(lines), len(lines) - 1, 4_000):
+            wanted = lines[: max(end, 0)].count(b"\n", start)
+            assert count_lines(lines, start, max(end, start)) == wanted
+    if lines:
+        path = tmp_path / "lines"
+        path.write_bytes(lines)
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            assert count_lines(mapped, 0, len(lines)) == lines.count(b"\n")
+
+
+def test_many_line_ends_are_taken_out_of_one_piece_at_most():
+    """That costs ten times as much as counting where a line has one octet."""
+    hostile = Watched((b"x" * 300 + b"\n" * 32_468) * 20)
+    hostile.copied = []
+    assert count_lines(hostile, 0, len(hostile)) == 20 * 32_468
+    assert len(hostile.copied) == 1
