@@ -68,6 +68,7 @@ def test_a_command_alone(bench):
     assert cost(bench, b"NOOP") < 2_650
     assert cost(bench, b"STATUS box07" + ITEMS) < 3_700
     assert cost(bench, b"SELECT INBOX") < 5_900
+    assert cost(bench, b"UID SEARCH UNSEEN") < 6_100
 
 
 def test_pipelined_commands(bench):
