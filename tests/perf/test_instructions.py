@@ -65,22 +65,22 @@ def cost(bench: Bench, *commands: bytes) -> float:
 
 
 def test_a_command_alone(bench):
-    assert cost(bench, b"NOOP") < 2_650
-    assert cost(bench, b"STATUS box07" + ITEMS) < 3_700
+    assert cost(bench, b"NOOP") < 2_250
+    assert cost(bench, b"STATUS box07" + ITEMS) < 3_400
     assert cost(bench, b"SELECT INBOX") < 5_900
     assert cost(bench, b"UID SEARCH UNSEEN") < 6_100
 
 
 def test_pipelined_commands(bench):
-    assert cost(bench, *[b"NOOP"] * 100) < 2_000
+    assert cost(bench, *[b"NOOP"] * 100) < 1_650
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
-    assert cost(bench, *polled) < 2_900
+    assert cost(bench, *polled) < 2_750
 
 
 def test_octets_of_one_message_after_the_other(bench):
-    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 5_100
+    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 4_650
     one_by_one = [b"UID FETCH %d BODY.PEEK[]" % uid for uid in range(1, 11)]
-    assert cost(bench, *one_by_one) < 4_600
+    assert cost(bench, *one_by_one) < 4_250
 
 
 def test_octets_of_many_messages(bench):
