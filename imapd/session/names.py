@@ -10,6 +10,8 @@ otherwise, by an older program or a client of modified UTF-7, is found as it is:
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from imapd.session.context import Context
 from imapd.session.faults import No
 from imapd.session.listing import list_response, name_attributes
@@ -46,10 +48,15 @@ def found_name(context: Context, octets: bytes, *, trailing: bool = False) -> st
     Raises `InvalidMailboxName`.
     """
     utf8 = uses_utf8(context)
-    name = check_name(decode_name(octets, utf8=utf8), trailing=trailing)
+    name = _readable(octets, utf8, trailing)
     if not utf8 or normalized(name) == name or context.account.knows(name):
         return name
     return check_name(normalized(name))
+
+
+@lru_cache(maxsize=1024)
+def _readable(octets: bytes, utf8: bool, trailing: bool) -> str:
+    return check_name(decode_name(octets, utf8=utf8), trailing=trailing)
 
 
 def new_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:

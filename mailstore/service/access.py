@@ -427,6 +427,8 @@ class Access:
         bounded: bool = True,
     ) -> MessageSink:
         """Agree to take a message, as `Account.admit`. Raises `NotPermitted` too."""
+        if instead_of is None and self.unlisted(name):
+            return await self.own.admit(name, size, waiting=waiting, bounded=bounded)
         async with self.target(name) as target:
             account = target.account
             gone = None
@@ -442,6 +444,9 @@ class Access:
 
         Flags that may not be set there are left off (RFC 4314 §4).
         """
+        if self.unlisted(name):
+            own = Target(self.own, name, me=self.own.annotator)
+            return await own.take(arrivals)
         async with self.target(name) as target:
             return await target.take(arrivals)
 

@@ -104,6 +104,14 @@ def test_lists_of_names(bench):
     assert cost(bench, b'LIST "" "other%"') / NAMES < 130
 
 
+def test_messages_that_come(bench):
+    """Also what is done on other threads."""
+    message = HEAD % 7 + b"text\r\n" * 300
+    one = b" (\\Seen) {%d+}\r\n%b" % (len(message), message)
+    assert cost(bench, b"APPEND box07" + one) < 17_900
+    assert cost(bench, b"APPEND box07" + one * 50) / 50 < 9_300
+
+
 def test_changes_of_flags(bench):
     one = [b"STORE 7 +FLAGS (\\Seen)", b"STORE 7 -FLAGS (\\Seen)"]
     assert cost(bench, *one) < 7_600

@@ -32,7 +32,7 @@ async def warn_selected(context: Context, selected: Selected) -> bytes | None:
 
 async def warn_added(context: Context, mailbox: str) -> None:
     """Warn behind a command that has added messages to a mailbox."""
-    _warn_once(context, await context.account.quota.roots(mailbox, limited=True))
+    _warn_once(context, await context.account.quota.added_to(mailbox))
 
 
 class QuotaNews:
