@@ -11,7 +11,7 @@ import enum
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NewType, Protocol
+from typing import Any, NamedTuple, NewType, Protocol
 
 AccountId = NewType("AccountId", str)
 MailboxId = NewType("MailboxId", int)
@@ -86,8 +86,7 @@ class MailboxEntry:
     readable: bool = True  # False: who sees it may not read it
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxStatus:
+class MailboxStatus(NamedTuple):
     """The counters of one mailbox (RFC 3501 §6.3.10)."""
 
     id: MailboxId
@@ -246,21 +245,6 @@ class Arrival:
     encode_nul: bool = False  # True: parts with a NUL byte become base64 (RFC 3516)
     annotations: tuple[AnnotationChange, ...] = ()
     private: tuple[tuple[str, int], ...] = ()  # flags that people have for themselves
-
-    def with_head(
-        self, flags: tuple[str, ...], internaldate: InternalDate | None
-    ) -> Arrival:
-        """Give it with other flags and another date."""
-        # `dataclasses.replace` takes five times as long, for each message.
-        return Arrival(
-            self.content,
-            flags,
-            internaldate,
-            self.binary,
-            self.encode_nul,
-            self.annotations,
-            self.private,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class MailboxState:
     """The columns of one mailbox and what lately happened to them."""
 
     __slots__ = (
+        "_first_unseen",
         "_history",
         "_watchers",
         "dates",
@@ -125,6 +126,7 @@ class MailboxState:
         self.messages = array("Q", loaded.messages)
         # Whether messages ascend: so until some are copied or moved here.
         self.ordered = all(map(lt, loaded.messages, loaded.messages[1:]))
+        self._first_unseen: int | None = None  # -1: there is none; None: not known
         self._history = History()
         self._watchers: list[Callable[[], None]] = []
 
@@ -179,7 +181,10 @@ class MailboxState:
 
     def first_unseen(self) -> int | None:
         """Give the index of the first message without \\Seen."""
-        at = self.system.translate(_SEEN_OR_NOT).find(b"-")
+        at = self._first_unseen
+        if at is None:
+            at = self.system.translate(_SEEN_OR_NOT).find(b"-")
+            self._first_unseen = at
         return None if at < 0 else at
 
     def changes(self, since: int) -> Changes:
@@ -234,6 +239,7 @@ class MailboxState:
             return True  # known already, by reading
         if delta.base != self.modseq:
             return False
+        self._first_unseen = None
         if delta.keywords is not None:
             self.keyword_names = delta.keywords
         vanished = self.uids[:] if delta.gone else delta.vanished

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -278,12 +278,16 @@ class Lane:
     def _work(self) -> None:
         group = self._take()
         self._attempt(self._prepare, group)
-        self._in_turn(lambda: self._change_and_heal(group))
+        with self._turn():
+            self._attempt(self._change, group)
+            if self._wounded:
+                with contextlib.suppress(StoreError):
+                    self._heal()  # before anybody is told that it failed
         self._runtime.deliver(lambda: self._finish(group))
         if group.with_blobs:
             self._blobs.widen()
-        if self._database.wal_pages >= _CHECKPOINT_PAGES:
-            self._in_turn(self._checkpoint)
+        with self._turn():
+            self._checkpoint()
         with self._idle:
             more = bool(self._queue)
             if not more:
@@ -308,15 +312,16 @@ class Lane:
                 waiting = first
         return Group(waiting)
 
-    def _in_turn(self, work: Callable[[], None]) -> None:
-        """Use the database on this thread, when a change at once is through."""
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have the database for this thread, when a change at once is through."""
         with self._idle:
             self._wanted = True
             while self._in_use:
                 self._idle.wait()
             self._in_use, self._wanted = True, False
         try:
-            work()
+            yield
         finally:
             self._give_back()
 
@@ -331,12 +336,6 @@ class Lane:
             step(group)
         except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
             group.fail(group.waiting, error)
-
-    def _change_and_heal(self, group: Group) -> None:
-        self._attempt(self._change, group)
-        if self._wounded:
-            with contextlib.suppress(StoreError):
-                self._heal()  # before anybody is told that it failed
 
     def _change(self, group: Group) -> None:
         """Run a group's jobs; whose turn it is calls it."""
@@ -376,7 +375,8 @@ class Lane:
 
     def _prepare(self, group: Group) -> None:
         if self._wounded:
-            self._in_turn(self._heal)
+            with self._turn():
+                self._heal()
         for one in group.waiting:
             try:
                 if one.job.prepare(self._blobs):
@@ -458,6 +458,8 @@ class Lane:
         self._wounded = self._unsynced = False
 
     def _checkpoint(self) -> None:
+        if self._database.wal_pages < _CHECKPOINT_PAGES:
+            return
         try:
             reached(CrashPoint.CHECKPOINTING)
             self._database.checkpoint()

@@ -17,9 +17,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from imapd.session.context import Context
 from imapd.session.names import existing_name
@@ -29,7 +29,7 @@ from imapd.session.parameters import (
     parse_parameters,
     unparse_parameters,
 )
-from imapd.session.permissions import permanent_flags_response
+from imapd.session.permissions import tell_flags_kept
 from imapd.session.registry import (
     CommandSpec,
     Completed,
@@ -38,12 +38,11 @@ from imapd.session.registry import (
     Registry,
     States,
 )
-from imapd.session.responses import flag_names
+from imapd.session.responses import status
 from imapd.session.state import Selected
 from imapd.session.view import View
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire.cursor import Cursor
-from mailstore.model import SYSTEM_FLAGS
 from mailstore.service import Mailbox
 
 
@@ -84,7 +83,9 @@ async def run(context: Context, node: Select) -> Completed:
     Raises `No` when there is no such mailbox, `Bad` for parameters that cannot be
     met; then nothing has changed.
     """
-    parameters = in_order(node.parameters, context.registry.select_parameters)
+    parameters: Sequence[SelectParameter] = ()
+    if node.parameters:
+        parameters = in_order(node.parameters, context.registry.select_parameters)
     for parameter in parameters:
         parameter.check(context)
     if context.session.selected is not None:
@@ -98,13 +99,13 @@ async def run(context: Context, node: Select) -> Completed:
     view = View(mailbox, context.session.telling)
     selected = Selected(mailbox, view, written)
     context.session.selected = selected
-    context.reply.untagged(*_told(context, mailbox, view))
-    for respond in context.registry.select_responses:
-        response = await respond(context, selected)
-        if response is not None:
-            context.reply.untagged(response)
-    for parameter in parameters:
-        await parameter.opened(context)
+    try:
+        await _tell(context, selected)
+        for parameter in parameters:
+            await parameter.opened(context)
+    except BaseException:
+        await context.deselect()
+        raise
     command = "EXAMINE" if node.readonly else "SELECT"
     access = "READ-ONLY" if mailbox.readonly else "READ-WRITE"
     return Completed(f"{command} completed", access)
@@ -133,19 +134,53 @@ async def _opened(context: Context, name: str, *, readonly: bool) -> Mailbox:
     return mailbox
 
 
-def _told(context: Context, mailbox: Mailbox, view: View) -> Iterator[bytes]:
-    say = context.status
-    yield b"FLAGS " + flag_names((*SYSTEM_FLAGS, *mailbox.keywords))
-    yield b"%d EXISTS" % view.exists
+async def _tell(context: Context, selected: Selected) -> None:
+    lines = [_state(context, selected)]
+    for respond in context.registry.select_responses:
+        response = await respond(context, selected)
+        if response is not None:
+            lines.append(response)
+    context.reply.untagged(*lines)
+
+
+def _state(context: Context, selected: Selected) -> bytes:
+    """Render what every mailbox has, without the first ``* `` and the last CRLF."""
+    mailbox, view = selected.mailbox, selected.view
+    recent = first = None
     if view.telling.recent:
-        yield b"%d RECENT" % view.count_recent()
-        unseen = mailbox.unseen_first()
-        if unseen is not None and unseen < view.exists and not view.telling.uid_only:
-            code = f"UNSEEN {unseen + 1}"
-            yield say(b"OK", "first message without \\Seen", code)
-    yield permanent_flags_response(context, mailbox)
-    yield say(b"OK", "predicted next UID", f"UIDNEXT {mailbox.uidnext}")
-    yield say(b"OK", "UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}")
+        recent, first = view.count_recent(), mailbox.unseen_first()
+        if first is not None and (first >= view.exists or view.telling.uid_only):
+            first = None
+    return _rendered(
+        *tell_flags_kept(context, mailbox),
+        (view.exists, recent, first),
+        (mailbox.uidnext, mailbox.uidvalidity),
+        view.telling.language,
+    )
+
+
+@lru_cache(maxsize=256)
+def _rendered(
+    flags: bytes,
+    kept: bytes,
+    counts: tuple[int, int | None, int | None],
+    uids: tuple[int, int],
+    language: str,
+) -> bytes:
+    """Render that; clients go to and fro between mailboxes that stay as they are."""
+    exists, recent, unseen = counts
+    lines = [flags, b"%d EXISTS" % exists]
+    if recent is not None:
+        lines.append(b"%d RECENT" % recent)
+    if unseen is not None:
+        code = f"UNSEEN {unseen + 1}"
+        lines.append(status(b"OK", "first message without \\Seen", code, language))
+    lines += [
+        kept,
+        status(b"OK", "predicted next UID", f"UIDNEXT {uids[0]}", language),
+        status(b"OK", "UIDs valid", f"UIDVALIDITY {uids[1]}", language),
+    ]
+    return b"\r\n* ".join(lines)
 
 
 FEATURE = Feature(

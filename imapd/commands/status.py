@@ -57,9 +57,12 @@ async def run(context: Context, node: Status) -> Completed:
     name = existing_name(context, node.mailbox)
     items = status_items(context.registry, node.items)
     items.asked_for(context)
-    status = await context.account.status(
-        name, recent=items.recent, deleted_octets=items.deleted_octets
-    )
+    account = context.account
+    status = None if items.counts else account.status_now(name)
+    if status is None:
+        status = await account.status(
+            name, recent=items.recent, deleted_octets=items.deleted_octets
+        )
     context.reply.untagged(items.response(name, status, utf8=uses_utf8(context)))
     return Completed("STATUS completed")
 

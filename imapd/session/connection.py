@@ -21,7 +21,6 @@ from imapd.session.dispatch import (
 )
 from imapd.session.facts import SessionFacts
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
-from imapd.session.greeting import greeting
 from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
 from imapd.session.responses import status
@@ -109,7 +108,11 @@ class Connection:
 
     def start(self) -> None:
         """Greet the client and begin."""
-        self.reply.finish(greeting(self._services, self.session))
+        text = self._services.registry.capability_text(self.session)
+        self.reply.untagged(
+            status(b"OK", f"{self._services.server_name} ready", f"CAPABILITY {text}")
+        )
+        self.reply.flush()
         self._services.log.event(
             "connect",
             id=self.session.id,
@@ -123,18 +126,14 @@ class Connection:
         """Take bytes from the client."""
         if self._gone or self._ending:
             return
-        services, framer = self._services, self._framer
-        framer.feed(data)
+        self._framer.feed(data)
         self._octets += len(data)
-        self._active = services.runtime.monotonic()
-        if framer.buffered > services.limits().input_buffer:
+        self._active = self._services.runtime.monotonic()
+        if self._framer.buffered > self._services.limits().input_buffer:
             self._pause()
         # Whoever waits next looks again: what runs now may have looked before.
         self._signalled = True
-        more = self._more
-        if more is not None:
-            self._more = None
-            self._turns.go_on(more)
+        self._resume_live()
 
     def closed(self) -> None:
         """The connection is gone; whatever runs ends at its next wait."""
@@ -239,17 +238,13 @@ class Connection:
         acting.set(self._acting)
         try:
             while not self._ending:
-                event = self._framer.next()
-                if event is None:
-                    await self._rest()
-                elif self._gone:
-                    raise ConnectionGone
-                elif isinstance(event, Frame):
+                event = await self._next_event()
+                if isinstance(event, LiteralAnnounced):
+                    await self._take_literal(event)
+                else:
                     await self._answer(event)
                     if self._framer.buffered:
                         await self._turns.share()
-                else:
-                    await self._take_literal(event)
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:
@@ -300,15 +295,18 @@ class Connection:
         self._bad = 0
         self._services.log.event("logout", id=self.session.id, user=user)
 
-    async def _rest(self) -> None:
-        """Wait for what the client sends next. Raises `ConnectionGone`."""
-        self._turns.begin()
-        if self.session.watch is not None and self._framer.resting:
+    async def _next_event(self) -> Frame | LiteralAnnounced:
+        while (event := self._framer.next()) is None:
+            self._turns.begin()
             self._resume_reading()
-            await self._tell_between()
-            if self._framer.buffered:
-                return
-        await self._wait()
+            if self.session.watch is not None and self._framer.resting:
+                await self._tell_between()
+                if (event := self._framer.next()) is not None:
+                    break
+            await self._wait()
+        if self._ending or self._gone:
+            raise ConnectionGone
+        return event
 
     async def _tell_between(self) -> None:
         """Tell what the client has asked for, while it sends nothing (RFC 5465)."""
@@ -325,11 +323,10 @@ class Connection:
         self.reply.flush()
 
     async def _wait(self) -> None:
-        if self._paused:
-            self._resume_reading()
+        self._resume_reading()
         if not self._signalled and not self._gone and not self._ending:
-            self._more = more = self._services.runtime.future()
-            await more
+            self._more = self._services.runtime.future()
+            await self._more
         self._signalled = False
         if self._gone or self._ending:
             raise ConnectionGone
@@ -344,32 +341,32 @@ class Connection:
         if not frame.text and frame.poison is None:
             return  # an empty line; some clients send one after a literal
         self._commands += 1
-        session, services = self.session, self._services
-        stranger = session.account is None
-        began = services.runtime.monotonic()
+        stranger = self.session.account is None
+        began = self._services.runtime.monotonic()
         octets = self.reply.octets
         head = read_head(frame.text)
-        if self._running is None:  # else its first literal began it
-            self._running = "" if head is None else head.name, began
+        self._note_running(head, began)
         self._turns.answer(began, more=self._framer.buffered > 0)
         try:
             outcome = await run_frame(self._context, frame, head)
         finally:
             self._running = None
-        if services.log.commands:
-            self._log_command(head, outcome, began, octets)
-        else:
-            services.log.count("command")
+        self._log_command(head, outcome, began, octets)
         if frame.poison is not None and frame.poison.fatal:
             raise Bye(frame.poison.text)
-        if outcome == "BAD":
-            self._count_bad(head)
-        if (session.account is None) is not stranger:
+        self._count_bad(head, outcome)
+        if (self.session.account is None) is not stranger:
             self._framer.limits = _frame_limits(
-                services.limits(), logged_in=session.account is not None
+                self._services.limits(), logged_in=self.session.account is not None
             )
 
-    def _count_bad(self, head: Head | None) -> None:
+    def _note_running(self, head: Head | None, since: float) -> None:
+        if self._running is None:  # else its first literal began it
+            self._running = "" if head is None else head.name, since
+
+    def _count_bad(self, head: Head | None, outcome: str) -> None:
+        if outcome != "BAD":
+            return
         self._bad += 1
         limits = self._services.limits()
         if self.session.account is not None:
@@ -386,7 +383,11 @@ class Connection:
     def _log_command(
         self, head: Head | None, outcome: str, began: float, octets: int
     ) -> None:
-        self._services.log.event(
+        log = self._services.log
+        if not log.commands:
+            log.count("command")
+            return
+        log.event(
             "command",
             id=self.session.id,
             user=self.session.user,
@@ -418,8 +419,7 @@ class Connection:
         head = read_head(event.text)
         if head is None:
             raise Bad("a command begins with a tag and a space")
-        if self._running is None:
-            self._running = head.name, self._services.runtime.monotonic()
+        self._note_running(head, self._services.runtime.monotonic())
         registry = self._services.registry
         spec = find_spec(registry, head)
         check_state(spec, self.session.state)

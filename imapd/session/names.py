@@ -25,6 +25,8 @@ from imapd.syntax.mailbox import (
     render_name,
 )
 
+_SHORT = 256  # octets of a name that is remembered as it was read
+
 
 def uses_utf8(context: Context) -> bool:
     """Tell whether names are UTF-8 in this session (RFC 6855 §3)."""
@@ -48,15 +50,18 @@ def found_name(context: Context, octets: bytes, *, trailing: bool = False) -> st
     Raises `InvalidMailboxName`.
     """
     utf8 = uses_utf8(context)
-    name = _readable(octets, utf8, trailing)
+    read = _remembered if len(octets) <= _SHORT else _read
+    name = read(octets, utf8, trailing)
     if not utf8 or normalized(name) == name or context.account.knows(name):
         return name
     return check_name(normalized(name))
 
 
-@lru_cache(maxsize=1024)
-def _readable(octets: bytes, utf8: bool, trailing: bool) -> str:
+def _read(octets: bytes, utf8: bool, trailing: bool) -> str:
     return check_name(decode_name(octets, utf8=utf8), trailing=trailing)
+
+
+_remembered = lru_cache(maxsize=1_024)(_read)
 
 
 def new_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:

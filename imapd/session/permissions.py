@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from imapd.session.faults import Bye
-from imapd.session.responses import flag_names
+from imapd.session.responses import flag_names, status
 from mailstore.model import DELETED, SEEN, SYSTEM_FLAGS
 from mailstore.service import Mailbox
 
@@ -37,12 +37,24 @@ def _kept(settable: int, keywords: tuple[str, ...], full: bool) -> tuple[str, ..
     return tuple(found)
 
 
-def permanent_flags_response(context: Context, mailbox: Mailbox) -> bytes:
-    """Render them, without ``* ``, and remember that they are told."""
+def tell_flags_kept(context: Context, mailbox: Mailbox) -> tuple[bytes, bytes]:
+    """Render FLAGS and PERMANENTFLAGS, without ``* ``, and remember what is told."""
     settable = mailbox.settable
     context.session.notes[_NOTE] = (mailbox, settable)
-    names = " ".join(_kept(settable, mailbox.keywords, mailbox.keywords_full))
-    return context.status(b"OK", "flags that are kept", f"PERMANENTFLAGS ({names})")
+    language = context.session.telling.language
+    return _flags_kept(settable, mailbox.keywords, mailbox.keywords_full, language)
+
+
+@lru_cache(maxsize=128)
+def _flags_kept(
+    settable: int, keywords: tuple[str, ...], full: bool, language: str
+) -> tuple[bytes, bytes]:
+    names = " ".join(_kept(settable, keywords, full))
+    code = f"PERMANENTFLAGS ({names})"
+    return (
+        b"FLAGS " + flag_names((*SYSTEM_FLAGS, *keywords)),
+        status(b"OK", "flags that are kept", code, language),
+    )
 
 
 def keep_to_rights(context: Context, selected: Selected) -> None:
@@ -53,6 +65,4 @@ def keep_to_rights(context: Context, selected: Selected) -> None:
     told = context.session.notes.get(_NOTE)
     if told is None or told == (mailbox, mailbox.settable):
         return
-    flags = flag_names((*SYSTEM_FLAGS, *mailbox.keywords))
-    context.reply.untagged(b"FLAGS " + flags)
-    context.reply.untagged(permanent_flags_response(context, mailbox))
+    context.reply.untagged(*tell_flags_kept(context, mailbox))

@@ -14,6 +14,7 @@ from mailstore.model import FIRST_KEYWORD_BIT, SYSTEM_FLAGS
 
 _SYSTEM = tuple(SYSTEM_FLAGS.items())
 _RANGES_A_LINE = 1_000
+_SHORT = 100  # letters of a code that is worth to be kept
 _PRINTABLE = {ord(c): None for c in map(chr, (*range(32), 127))}
 
 
@@ -50,7 +51,16 @@ def status(
     kind: bytes, text: str, code: str | None = None, language: str = DEFAULT
 ) -> bytes:
     """Render an untagged OK, NO, BAD, BYE or PREAUTH without ``* `` (§7.1)."""
+    render = _repeated if code is None or len(code) <= _SHORT else _status
+    return render(kind, text, code, language)
+
+
+def _status(kind: bytes, text: str, code: str | None, language: str) -> bytes:
     return b"%b %b" % (kind, response_text(text, code, language))
+
+
+# Whoever goes to and fro between mailboxes is told the same of them.
+_repeated = lru_cache(maxsize=1_024)(_status)
 
 
 @lru_cache(maxsize=8192)

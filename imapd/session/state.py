@@ -18,9 +18,10 @@ from mailstore.service import Access, Mailbox
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who connects, for limits and logs."""
+    """The two ends of a connection, for limits and logs."""
 
     address: str
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

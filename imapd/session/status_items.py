@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from imapd.session.context import Context
+from imapd.session.memo import Memo
 from imapd.session.registry import Registry
 from imapd.syntax.mailbox import render_name
 from imapd.wire.cursor import Cursor, Malformed
@@ -58,15 +59,16 @@ class StatusItems:
     """What items of STATUS need, and how they are told.
 
     ``recent``: \\Recent messages have to be counted; ``deleted_octets``: messages with
-    \\Deleted have to be summed up. Both take time.
+    \\Deleted have to be summed up. Both take time; ``counts`` tells of either.
     """
 
-    __slots__ = ("_asked", "_template", "_values", "deleted_octets", "recent")
+    __slots__ = ("_asked", "_template", "_values", "counts", "deleted_octets", "recent")
 
     def __init__(self, registry: Registry, items: Sequence[str]) -> None:
         specs = [registry.status_items[item] for item in items]
         self.recent = any(spec.counts_recent for spec in specs)
         self.deleted_octets = any(spec.counts_deleted_octets for spec in specs)
+        self.counts = self.recent or self.deleted_octets
         self._asked = [spec.asked for spec in specs if spec.asked is not None]
         self._values = [spec.value for spec in specs]
         self._template = " ".join([f"{item} %s" for item in items])
@@ -79,10 +81,29 @@ class StatusItems:
     def response(
         self, name: str, status: MailboxStatus, *, utf8: bool = False
     ) -> bytes:
-        """Render one STATUS response without ``* `` (RFC 3501 §7.2.4)."""
+        """Render one STATUS response without ``* `` (RFC 3501 §7.2.4).
+
+        Whoever polls hears the same again: the store gives the same ``status`` as long
+        as nothing is new.
+        """
+        key = (id(status), self, utf8)
+        told = _responses.get(key)
+        # What is kept holds the status: nothing else has its id meanwhile.
+        if told is not None and told[0] is status and told[1] == name:
+            return told[2]
+        return _responses.keep(
+            key, (status, name, self._render(name, status, utf8=utf8))
+        )[2]
+
+    def _render(self, name: str, status: MailboxStatus, *, utf8: bool) -> bytes:
         pairs = self._template % tuple([value(status) for value in self._values])
         name_octets = render_name(name, utf8=utf8)
         return b"STATUS %b (%b)" % (name_octets, pairs.encode("ascii"))
+
+
+_responses: Memo[tuple[int, StatusItems, bool], tuple[MailboxStatus, str, bytes]] = (
+    Memo(4_096)
+)
 
 
 @lru_cache(maxsize=256)

@@ -202,6 +202,8 @@ class View:
 
     def count_recent(self) -> int:
         """Count the \\Recent messages of the view."""
+        if not self._recent:
+            return 0
         return sum(
             bisect_right(self._uids, high, 0, self.exists)
             - bisect_left(self._uids, low, 0, self.exists)
@@ -254,10 +256,6 @@ class View:
     def behind(self) -> bool:
         """Tell whether `tell` would have anything to say."""
         return bool(self._held) or self.modseq != self.mailbox.modseq
-
-    def at_rest(self) -> bool:
-        """Tell whether `tell` would do nothing, nor anybody else with it."""
-        return self.follower is None and not self.behind()
 
     async def tell(
         self, reply: Reply, *, removals: bool, with_uid: bool, flags: bool = True

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 _ANNOUNCED = re.compile(rb"(~?)\{([0-9]*)(\+?)\}\Z")
 # What is left of a non-synchronizing announcement whose brace was dropped with the
@@ -106,7 +106,8 @@ class Poison:
     cause: object | None = None
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Frame:
     """One whole command, without the line end that closes it.
 
     In ``text`` each literal is only its announcement with its line end; the octets
@@ -214,13 +215,12 @@ class Framer:
             return self._announced
         if self._complete:
             return self._frame()
-        buffer = self._buffer
-        if not buffer:
+        if not self._buffer:
             return None
         if not (self._left or self._text or self._literals or self._poison):
-            at = buffer.find(b"\n", self._scanned)
-            if at < 0 and len(buffer) <= self.limits.line:
-                self._scanned = len(buffer)
+            at = self._buffer.find(b"\n", self._scanned)
+            if at < 0 and len(self._buffer) <= self.limits.line:
+                self._scanned = len(self._buffer)
                 return None
             if at >= 0 and (frame := self._whole_line(at)) is not None:
                 return frame

@@ -42,7 +42,12 @@ _COUNTS = "id, uidvalidity, uidnext, highestmodseq, messages, unseen"
 _THERE = "name IS NOT NULL AND selectable"
 
 
-def _row(values: tuple[Any, ...]) -> MailboxRow:
+NAME = 1
+"""Where the name is among a row's values as they were read."""
+
+
+def row_of(values: tuple[Any, ...]) -> MailboxRow:
+    """Make a row of its values as they were read."""
     id_, name, selectable, use, *rest = values
     return MailboxRow(
         MailboxId(id_), name, bool(selectable), SpecialUse(use) if use else None, *rest
@@ -58,18 +63,16 @@ def names_version(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def versions(database: Database) -> tuple[int, int, int]:
-    """Give `names_version`, that of the lists of rights, and the number of quotas."""
-    row = database.one(
-        "SELECT names_version, acl_version, (SELECT count(*) FROM quota) FROM account"
-    )
-    return row or (0, 0, 0)
+def versions(database: Database) -> tuple[int, int]:
+    """Give `names_version`, and that of the lists of rights."""
+    row = database.one("SELECT names_version, acl_version FROM account")
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def mailboxes(database: Database) -> list[MailboxRow]:
     """Give all mailboxes, in no order."""
     sql = f"SELECT {_COLUMNS} FROM mailbox WHERE name IS NOT NULL"
-    return [_row(values) for values in database.all(sql)]
+    return [row_of(values) for values in database.all(sql)]
 
 
 def names(
@@ -94,28 +97,32 @@ def mailbox_named(database: Database, name: str) -> MailboxRow:
     values = database.one(sql, (name,))
     if values is None:
         raise NotFound
-    return _row(values)
+    return row_of(values)
 
 
-def mailboxes_named(database: Database, names: Sequence[str]) -> list[MailboxRow]:
-    """Give the mailboxes among these names that can be selected, in no order."""
+def mailboxes_named(database: Database, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Give the mailboxes among these names that can be selected, in no order.
+
+    As values, that are seldom more than compared: `row_of` makes a row of them.
+    """
     sql = (
         f"SELECT {_COLUMNS} FROM mailbox"
         " WHERE name IN (SELECT value FROM json_each(?)) AND selectable"
     )
-    return [_row(values) for values in database.all(sql, (json.dumps(list(names)),))]
+    return database.all(sql, (json.dumps(list(names)),))
 
 
-def mailboxes_from(database: Database, name: str, most: int) -> list[MailboxRow]:
+def mailboxes_from(database: Database, name: str, most: int) -> list[tuple[Any, ...]]:
     """Give mailboxes that can be selected, in the order of their names' octets.
 
-    The first is that of ``name``, or of the next name behind it.
+    The first is that of ``name``, or of the next name behind it; as values, like
+    `mailboxes_named`.
     """
     sql = (
         f"SELECT {_COLUMNS} FROM mailbox WHERE name >= ? AND selectable"
         " ORDER BY name LIMIT ?"
     )
-    return [_row(values) for values in database.all(sql, (name, most))]
+    return database.all(sql, (name, most))
 
 
 def named_like(database: Database, name: str) -> str | None:
@@ -154,7 +161,7 @@ def mailbox_numbered(database: Database, mailbox: MailboxId) -> MailboxRow | Non
     """Give one mailbox, None when it was deleted."""
     sql = f"SELECT {_COLUMNS} FROM mailbox WHERE id = ? AND name IS NOT NULL"
     values = database.one(sql, (mailbox,))
-    return None if values is None else _row(values)
+    return None if values is None else row_of(values)
 
 
 def highestmodseq(database: Database, mailbox: MailboxId) -> int | None:

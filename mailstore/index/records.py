@@ -34,8 +34,7 @@ class EntryRow(NamedTuple):
     message: int
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxRow:
+class MailboxRow(NamedTuple):
     """One mailbox, as its row of the table."""
 
     id: MailboxId

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailstore.errors import InvalidUse, NotFound, NotPermitted
@@ -319,6 +319,10 @@ class Access:
 
     # -- mailboxes
 
+    def status_now(self, name: str) -> MailboxStatus | None:
+        """Give counters as `Statuses.one`; None: ask `status`, without ``recent``."""
+        return self.own.counters.one(name) if self.unlisted(name) else None
+
     async def status(
         self, name: str, *, recent: bool = True, deleted_octets: bool = False
     ) -> MailboxStatus:
@@ -335,7 +339,7 @@ class Access:
                 found.name, recent=recent, deleted_octets=deleted_octets
             )
             seen = status_for(self.own, found.account, status)
-            return replace(seen, id=self.number(found.account, status.id))
+            return seen._replace(id=self.number(found.account, status.id))
 
     async def statuses(
         self,
@@ -427,8 +431,6 @@ class Access:
         bounded: bool = True,
     ) -> MessageSink:
         """Agree to take a message, as `Account.admit`. Raises `NotPermitted` too."""
-        if instead_of is None and self.unlisted(name):
-            return await self.own.admit(name, size, waiting=waiting, bounded=bounded)
         async with self.target(name) as target:
             account = target.account
             gone = None
@@ -444,9 +446,6 @@ class Access:
 
         Flags that may not be set there are left off (RFC 4314 §4).
         """
-        if self.unlisted(name):
-            own = Target(self.own, name, me=self.own.annotator)
-            return await own.take(arrivals)
         async with self.target(name) as target:
             return await target.take(arrivals)
 

@@ -109,7 +109,9 @@ class Account:
         self.surrogates = Surrogates(self.readers.event, versions)
         self.opened = OpenMailboxes(runtime, self.readers, self.lane)
         self._names = Names(runtime, self.readers, versions)
-        self._statuses = Statuses(runtime, self.readers, self.opened, self._told)
+        self.counters = Statuses(
+            runtime, self.readers, self.opened, self.object_ids, lambda: self.options
+        )
         self._overview = Overview(runtime, self.readers, self._names)
         self._watchers: dict[object, Callable[[], None]] = {}
         self._looked = -1  # the database's version at the last `look`
@@ -291,13 +293,9 @@ class Account:
         Without ``recent`` no message is counted: `MailboxStatus.recent` is 0 then. With
         ``deleted_octets`` messages with \\Deleted are summed up.
         """
-        return await self._statuses.of(
+        return await self.counters.of(
             names, recent=recent, deleted_octets=deleted_octets
         )
-
-    def _told(self, row: MailboxRow, recent: int) -> MailboxStatus:
-        most, ids = self.options.max_message, self.object_ids
-        return row.status(recent, most, ids.of_mailbox(row.id))
 
     async def open(self, name: str, *, readonly: bool = False) -> Mailbox:
         """Select a mailbox. Raises `NotFound`, `Unavailable`, `Corrupt`."""
@@ -323,7 +321,9 @@ class Account:
         `NotFound`, `TooBig`, `OverQuota` or `Unavailable` before a byte is sent.
         """
         self.check_writable()
-        self._names.check_target(name)
+        row = mailboxes.mailbox_named(self.readers.event, name)
+        if not row.selectable:
+            raise NotFound("that name has no mailbox, only inferior names")
         if size > self.options.max_message:
             raise TooBig
         self.check_space(size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mailstore.index import private
@@ -33,7 +32,7 @@ def status_for(own: Account, account: Account, status: MailboxStatus) -> Mailbox
     seen = private.seen(account.readers.event, [status.id], whose.person)
     # Of two moments: a message may have come or gone between them.
     unseen = max(0, status.messages - seen.get(status.id, 0))
-    return replace(status, unseen=unseen)
+    return status._replace(unseen=unseen)
 
 
 def unseen_for(own: Account, account: Account, counts: MailboxCounts) -> int:

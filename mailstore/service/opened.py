@@ -90,6 +90,7 @@ class OpenMailboxes:
         self._readers = readers
         self._lane = lane
         self._states: OrderedDict[_Key, Opened] = OrderedDict()
+        self._left = 0  # messages of mailboxes that were left since `_shrink`
         self._rows: dict[str, MailboxRow] = {}
         self._rows_version = -1  # of the database, at which they were read
 
@@ -128,14 +129,16 @@ class OpenMailboxes:
             raise NotFound("that name has no mailbox, only inferior names")
         key = (row.id, whose)
         opened = self._states.get(key)
-        if opened is None:
+        if opened is not None:
+            self._states.move_to_end(key)
+        else:
             if row.messages <= _AT_ONCE:
                 state = _load(self._readers.event, row.id, whose)
             else:
                 state = await self._in_pool(lambda db: _load(db, row.id, whose))
             opened = self._states.setdefault(key, Opened(state, whose))
-        self._states.move_to_end(key)
-        self._shrink()
+            self._states.move_to_end(key)
+            self._shrink()
         if self.behind(opened):
             await self.catch_up(opened)
         return opened
@@ -151,11 +154,20 @@ class OpenMailboxes:
         """Note that a session has left."""
         opened.told.pop(session, None)
         opened.forget()
-        if opened.state.gone and not opened.told:
+        if opened.told:
+            return
+        if opened.state.gone:
             self._states.pop((opened.state.id, opened.whose), None)
-        self._shrink()
+        self._left += len(opened.state.uids)
+        if self._left > _KEPT // 8:
+            self._shrink()
 
     def _shrink(self) -> None:
+        """Drop what nobody looks at any more, the longest unused first.
+
+        That goes through all of them: not for each small mailbox that is left.
+        """
+        self._left = 0
         idle = [key for key, o in self._states.items() if not o.told]
         kept = sum(len(self._states[key].state.uids) for key in idle)
         for key in idle[:-1]:  # the newest stays, whatever its size

@@ -3,29 +3,34 @@
 What a mailbox's row keeps is remembered until some process commits something; clients
 poll the same mailboxes over and over, one by one. Who asks for several at one version
 gets more and more of them read ahead. What no row keeps is counted each time.
+
+A mailbox whose row reads as before has the *same* `MailboxStatus` as before, so that
+who made something of that may keep it as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from typing import Any
 
 from mailstore.index import mailboxes
 from mailstore.index.database import Database
 from mailstore.index.records import MailboxRow
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import MailboxId, MailboxStatus
+from mailstore.service.object_ids import ObjectIds
 from mailstore.service.opened import OpenMailboxes
+from mailstore.service.options import StoreOptions
 from mailstore.service.readers import Readers
 
-_KEPT = 1_000  # rows of an account
+_KEPT = 2_000  # rows of an account
 _MOST_AHEAD = 128
 
 
 class Statuses:
     """Reads counters, as seldom as they can have changed. Event thread only.
 
-    ``told`` makes the counters of a row, with the number of its \\Recent messages.
+    ``options`` tells how the store keeps mail now.
     """
 
     def __init__(
@@ -33,14 +38,19 @@ class Statuses:
         runtime: Runtime,
         readers: Readers,
         opened: OpenMailboxes,
-        told: Callable[[MailboxRow, int], MailboxStatus],
+        object_ids: ObjectIds,
+        options: Callable[[], StoreOptions],
     ) -> None:
         self._runtime = runtime
         self._readers = readers
         self._opened = opened
-        self._told = told
-        self._version = -1
-        self._rows: dict[str, MailboxRow] = {}
+        self._object_ids = object_ids
+        self._options = options
+        self._version = -1  # at which all was read but what `_made` has
+        self._options_made: StoreOptions | None = None
+        self._rows: dict[str, tuple[Any, ...]] = {}
+        self._now: dict[str, MailboxStatus] = {}
+        self._made: dict[str, tuple[tuple[Any, ...], MailboxStatus]] = {}
         self._ahead = 1  # rows to read for one name that is not among them
 
     async def of(
@@ -51,43 +61,83 @@ class Statuses:
         Without ``recent`` those are 0, and without ``deleted_octets`` no sizes of
         messages are summed up.
         """
-        if recent:
-            found = self._with_recent(names)
-        else:
-            found = {row.name: self._told(row, 0) for row in self._read(names)}
+        found = self._with_recent(names) if recent else self._known(names)
         if deleted_octets:
             return await with_deleted_octets(self._runtime, self._readers, found)
         return found
 
-    def _with_recent(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
+    def one(self, name: str) -> MailboxStatus | None:
+        """Give the counters of a mailbox, without the number of \\Recent messages."""
+        self._look()
+        return self._now.get(name) or self._known((name,)).get(name)
+
+    def _with_recent(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         reader = self._readers.event
         with reader.snapshot():
-            rows = mailboxes.mailboxes_named(reader, names)
+            values = mailboxes.mailboxes_named(reader, names)
+            rows = [mailboxes.row_of(one) for one in values]
             counts = count_recent(reader, self._opened, rows)
         return {row.name: self._told(row, counts.get(row.id, 0)) for row in rows}
 
-    def _read(self, names: Sequence[str]) -> Sequence[MailboxRow]:
+    def _look(self) -> None:
+        """Forget what may have changed."""
         # In this order: what is read then may be newer than the version, not older.
-        version = self._readers.look()
+        version, options = self._readers.look(), self._options()
         if version != self._version:
             self._version, self._ahead = version, 1
             self._rows.clear()
+            self._now.clear()
+        if options is not self._options_made:
+            self._options_made = options
+            self._now.clear()
+            self._made.clear()
+
+    def _told(self, row: MailboxRow, recent: int) -> MailboxStatus:
+        most, ids = self._options().max_message, self._object_ids
+        return row.status(recent, most, ids.of_mailbox(row.id))
+
+    def _known(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
+        self._look()
+        known = self._now
+        missing = [name for name in names if name not in known]
+        if missing:
+            found = {name: known[name] for name in names if name in known}
+            rows = self._read(missing)
+            found.update((name, self._make(name, rows[name])) for name in rows)
+            return found
+        return {name: known[name] for name in names}
+
+    def _make(self, name: str, values: tuple[Any, ...]) -> MailboxStatus:
+        made = self._made.get(name)
+        if made is None or made[0] != values:
+            if len(self._made) >= _KEPT:
+                self._made.clear()
+            made = values, self._told(mailboxes.row_of(values), 0)
+            self._made[name] = made
+        if len(self._now) >= _KEPT:
+            self._now.clear()
+        self._now[name] = made[1]
+        return made[1]
+
+    def _read(self, names: Sequence[str]) -> Mapping[str, tuple[Any, ...]]:
+        """Give the rows of those names that have one, as values."""
         known = self._rows
         missing = [name for name in names if name not in known]
-        found = [known[name] for name in names if name in known]
+        found = {name: known[name] for name in names if name in known}
         if not missing:
             return found
         reader = self._readers.event
         if len(missing) == 1:
             rows = mailboxes.mailboxes_from(reader, missing[0], self._ahead)
             self._ahead = min(2 * self._ahead, _MOST_AHEAD)
-            found += [row for row in rows if row.name == missing[0]]
         else:
             rows = mailboxes.mailboxes_named(reader, missing)
-            found += rows
-        if len(known) + len(rows) > _KEPT:
+        read = {row[mailboxes.NAME]: row for row in rows}
+        found.update((name, read[name]) for name in missing if name in read)
+        if len(known) + len(read) > _KEPT:
             known.clear()
-        known.update((row.name, row) for row in rows[:_KEPT])
+        if len(read) <= _KEPT:
+            known.update(read)
         return found
 
 
@@ -119,6 +169,6 @@ async def with_deleted_octets(
 
     octets = await in_pool(runtime, Pool.READ, read)
     return {
-        name: replace(one, deleted_octets=octets.get(one.id, 0))
+        name: one._replace(deleted_octets=octets.get(one.id, 0))
         for name, one in found.items()
     }

@@ -403,7 +403,8 @@ class World:
 class NoQuota:
     """Nothing is limited."""
 
-    async def added_to(self, _: str) -> tuple[QuotaRoot, ...]:
+    async def roots(self, _: str, *, limited: bool) -> tuple[QuotaRoot, ...]:
+        assert limited
         return ()
 
 

@@ -9,7 +9,9 @@ from imapd.extensions import idle, unselect
 from imapd.session.append_program import NewMessage, PlainData
 from imapd.session.limits import Limits
 from imapd.wire.framing import Literal
+from mailstore.errors import Unavailable
 from mailstore.model import InternalDate
+from mailstore.service import Mailbox
 from tests.imapd.commands.peers import reparsed
 from tests.support.responses import (
     Exists,
@@ -72,6 +74,38 @@ def test_a_failed_select_selects_nothing(ann):
     ann.ok(b"SELECT INBOX")
     ann.bad(b"SELECT")
     ann.ok(b"CHECK")
+
+
+def test_a_select_that_fails_late_selects_nothing(world, ann, monkeypatch):
+    """What is told of a mailbox may be unreadable when it is open already."""
+
+    async def limits(*_: object) -> None:
+        raise Unavailable("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mailbox, "limits", limits)
+        answer = ann.no(b"SELECT INBOX", "UNAVAILABLE")
+        assert answer.of(Exists) == []
+        ann.bad(b"FETCH 1 FLAGS")
+    ann.ok(b"SELECT INBOX")
+
+
+def test_what_is_told_of_a_mailbox_is_as_it_is_now(world, ann):
+    """Clients go to and fro: what is told again is made once, and never stale."""
+    ann.ok(b"CREATE other")
+    world.deliver(MESSAGE)
+    for number in range(1, 4):
+        ann.ok(b"SELECT other")
+        answer = ann.ok(b"SELECT INBOX")
+        assert answer.of(Exists) == [Exists(number)]
+        assert codes(answer)["UIDNEXT"] == number + 1
+        assert codes(answer)["UNSEEN"] == number
+        ann.ok(b"STORE %d +FLAGS (\\Seen k%d)" % (number, number))
+        again = ann.ok(b"SELECT INBOX")
+        assert "UNSEEN" not in codes(again)
+        keywords = {f"k{known}" for known in range(1, number + 1)}
+        assert keywords < again.of(FlagsLine)[0].flags
+        world.deliver(MESSAGE)
 
 
 def test_close_expunges_in_silence(world, ann):

@@ -48,3 +48,16 @@ def test_a_value_is_a_number_or_ready_text():
 def test_recent_messages_are_counted_for_who_asks():
     assert status_items(REGISTRY, ("UNSEEN", "RECENT")).recent
     assert not status_items(REGISTRY, ("UNSEEN", "MESSAGES")).recent
+
+
+def test_the_same_is_told_of_what_is_the_same_and_of_nothing_else():
+    items = status_items(REGISTRY, ("MESSAGES",))
+    assert items.response("ä", STATUS) is items.response("ä", STATUS)
+    assert items.response("ä", STATUS, utf8=True) == 'STATUS "ä" (MESSAGES 4)'.encode()
+    assert items.response("b", STATUS) == b"STATUS b (MESSAGES 4)"
+    other = status_items(REGISTRY, ("UIDNEXT",))
+    assert other.response("b", STATUS) == b"STATUS b (UIDNEXT 5)"
+    for messages in range(100):
+        status = STATUS._replace(messages=messages)
+        told = items.response("b", status)
+        assert told == b"STATUS b (MESSAGES %d)" % messages

@@ -77,4 +77,5 @@ def contents(state: MailboxState) -> dict[str, object]:
         "keywords": state.keyword_names,
         "modseq": state.modseq,
         "uidnext": state.uidnext,
+        "unseen": state.first_unseen(),
     }

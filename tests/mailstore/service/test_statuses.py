@@ -79,7 +79,22 @@ def test_what_is_remembered_is_bounded(home, monkeypatch):
             assert ask(home, f"box{number:02d}") == 0
     names = [f"box{number:02d}" for number in range(40)]
     assert len(home.run(home.account.statuses(names, recent=False))) == 40
-    assert len(home.account._statuses._rows) <= 10
+    counters = home.account.counters
+    kept = (counters._rows, counters._now, counters._made)
+    assert all(len(one) <= 10 for one in kept)
+
+
+def test_who_has_nothing_new_has_the_same_counters_as_before(home):
+    """What was made of them, as the text of an answer, may be kept by that."""
+    before = home.account.counters.one("box07")
+    home.run(home.account.append("box08", [Arrival(b"a: b\r\n\r\n")]))
+    assert home.account.counters.one("box07") is before
+    home.run(home.account.append("box07", [Arrival(b"a: b\r\n\r\n")]))
+    after = home.account.counters.one("box07")
+    assert after is not None
+    assert after is not before
+    assert after.messages == 1
+    assert home.account.counters.one("none") is None
 
 
 def test_the_limit_of_a_message_is_todays(home):
