@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 LOGGER = logging.getLogger("imapd")
+_NO_FACTS: Mapping[str, object] = {}
 _QUEUED = 10_000
 _LONGEST = 200
 _PLAIN = re.compile(r"[A-Za-z0-9._:@/+\-\[\]()*]{1,200}")
@@ -263,25 +264,22 @@ class Sessions:
         self,
         *,
         commands: bool = False,
-        count: Callable[[str, dict[str, object]], None] | None = None,
+        count: Callable[[str, Mapping[str, object]], None] = lambda _, __: None,
     ) -> None:
         self.commands = commands
         self._count = count
 
     def count(self, kind: str) -> None:
         """Count one event without its facts."""
-        if self._count is not None:
-            self._count(kind, {})
+        self._count(kind, _NO_FACTS)
 
     def event(self, kind: str, **facts: object) -> None:
         """Count and log one event; commands are logged only when they are wanted."""
-        if self._count is not None:
-            self._count(kind, facts)
+        self._count(kind, facts)
         if kind != "command" or self.commands:
             event(kind, **facts)
 
     def failure(self, error: BaseException, **facts: object) -> str:
         """Count and log an unexpected error; gives an id for the client."""
-        if self._count is not None:
-            self._count("failure", facts)
+        self._count("failure", facts)
         return failure(error, **facts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,13 @@ METRICS = (
 )
 
 _Key = tuple[str, str]  # metric, value of its label
+_EVENTS = EVENTS.name
+# Events that are counted by one of their facts too: metric, fact, what it is else.
+_BY_A_FACT: Mapping[str, tuple[str, str, str]] = {
+    "login": (LOGINS.name, "mechanism", ""),
+    "delivery": (DELIVERIES.name, "code", ""),
+    "connect": (SESSIONS.name, "protocol", "imap"),
+}
 
 
 @dataclass(slots=True)
@@ -105,15 +112,13 @@ class Metrics:
         self._others: dict[str, _Worker] = {}
         self._told: dict[_Key, float] = {}
 
-    def event(self, kind: str, facts: dict[str, object]) -> None:
+    def event(self, kind: str, facts: Mapping[str, object]) -> None:
         """Count an entry of the log."""
-        self._counts[EVENTS.name, kind] += 1
-        if kind == "login":
-            self._counts[LOGINS.name, str(facts.get("mechanism", ""))] += 1
-        elif kind == "delivery":
-            self._counts[DELIVERIES.name, str(facts.get("code", ""))] += 1
-        elif kind == "connect":
-            self._counts[SESSIONS.name, str(facts.get("protocol", "imap"))] += 1
+        self._counts[_EVENTS, kind] += 1
+        told = _BY_A_FACT.get(kind)
+        if told is not None:
+            name, fact, default = told
+            self._counts[name, str(facts.get(fact, default))] += 1
 
     def gauge(self, spec: MetricSpec, read: Callable[[], float]) -> None:
         """Have a number read when it is asked for."""

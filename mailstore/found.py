@@ -30,11 +30,11 @@ def indexes(plane: Plane) -> list[int]:
 
 
 def chosen(column: array[int], plane: Plane) -> array[int]:
-    """Give a column's values for the messages in a plane."""
+    """Give a column's values for the messages in a plane, which may be shorter."""
     marked = plane.count(1)
-    if marked == len(column):
-        return column[:]
-    if marked * _SPARSE < len(column):
+    if marked == len(plane):
+        return column[:marked]
+    if marked * _SPARSE < len(plane):
         return array(column.typecode, list(map(column.__getitem__, indexes(plane))))
     return array(column.typecode, list(compress(column, plane)))
 
@@ -42,7 +42,8 @@ def chosen(column: array[int], plane: Plane) -> array[int]:
 class Found(Sequence[int]):
     """The UIDs of a column, ascending, that a plane marks: one byte for each, 1 or 0.
 
-    Neither is changed by anybody.
+    Nobody changes either. A mailbox's own column may go on behind the plane's end, and
+    become longer there: what the plane marks stays where it is.
     """
 
     __slots__ = ("_uids", "column", "plane")
@@ -61,10 +62,12 @@ class Found(Sequence[int]):
 
     def until(self, largest: int) -> Found:
         """Leave out the UIDs above one."""
-        if not self.column or self.column[-1] <= largest:
+        end = len(self.plane)
+        if not end or self.column[end - 1] <= largest:
             return self
-        end = bisect_right(self.column, largest)
-        return Found(self.column[:end], self.plane[:end])
+        return Found(
+            self.column, self.plane[: bisect_right(self.column, largest, 0, end)]
+        )
 
     def __len__(self) -> int:
         return self.plane.count(1)

@@ -246,6 +246,21 @@ class Arrival:
     annotations: tuple[AnnotationChange, ...] = ()
     private: tuple[tuple[str, int], ...] = ()  # flags that people have for themselves
 
+    def with_head(
+        self, flags: tuple[str, ...], internaldate: InternalDate | None
+    ) -> Arrival:
+        """Give it with other flags and another date."""
+        # `dataclasses.replace` takes five times as long, for each message.
+        return Arrival(
+            self.content,
+            flags,
+            internaldate,
+            self.binary,
+            self.encode_nul,
+            self.annotations,
+            self.private,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Appended:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -278,16 +278,12 @@ class Lane:
     def _work(self) -> None:
         group = self._take()
         self._attempt(self._prepare, group)
-        with self._turn():
-            self._attempt(self._change, group)
-            if self._wounded:
-                with contextlib.suppress(StoreError):
-                    self._heal()  # before anybody is told that it failed
+        self._in_turn(lambda: self._change_and_heal(group))
         self._runtime.deliver(lambda: self._finish(group))
         if group.with_blobs:
             self._blobs.widen()
-        with self._turn():
-            self._checkpoint()
+        if self._database.wal_pages >= _CHECKPOINT_PAGES:
+            self._in_turn(self._checkpoint)
         with self._idle:
             more = bool(self._queue)
             if not more:
@@ -312,16 +308,15 @@ class Lane:
                 waiting = first
         return Group(waiting)
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Have the database for this thread, when a change at once is through."""
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        """Use the database on this thread, when a change at once is through."""
         with self._idle:
             self._wanted = True
             while self._in_use:
                 self._idle.wait()
             self._in_use, self._wanted = True, False
         try:
-            yield
+            work()
         finally:
             self._give_back()
 
@@ -336,6 +331,12 @@ class Lane:
             step(group)
         except BaseException as error:  # noqa: BLE001 - its jobs must hear of it
             group.fail(group.waiting, error)
+
+    def _change_and_heal(self, group: Group) -> None:
+        self._attempt(self._change, group)
+        if self._wounded:
+            with contextlib.suppress(StoreError):
+                self._heal()  # before anybody is told that it failed
 
     def _change(self, group: Group) -> None:
         """Run a group's jobs; whose turn it is calls it."""
@@ -375,8 +376,7 @@ class Lane:
 
     def _prepare(self, group: Group) -> None:
         if self._wounded:
-            with self._turn():
-                self._heal()
+            self._in_turn(self._heal)
         for one in group.waiting:
             try:
                 if one.job.prepare(self._blobs):
@@ -458,8 +458,6 @@ class Lane:
         self._wounded = self._unsynced = False
 
     def _checkpoint(self) -> None:
-        if self._database.wal_pages < _CHECKPOINT_PAGES:
-            return
         try:
             reached(CrashPoint.CHECKPOINTING)
             self._database.checkpoint()

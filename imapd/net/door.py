@@ -1,9 +1,8 @@
 """A door: what comes from a socket goes to a session, and back.
 
-One `SocketProtocol` per socket. It counts the connection, sets the socket up, puts
-TLS in between when the listener or the client asks for it, and ends. It knows no
-command, nor which protocol is spoken; that is its subclasses'. Timeouts other than
-the handshake's are the session's.
+One `SocketProtocol` per socket. It counts the connection, puts TLS in between when the
+listener or the client asks for it, and ends. It knows no command, nor which protocol is
+spoken; that is its subclasses'. Timeouts other than the handshake's are the session's.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import abc
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from typing import Protocol as Port
@@ -123,7 +122,9 @@ class SocketProtocol(Protocol, abc.ABC):
         self._ticket: Ticket | None = None
         self._handshake: Timer | None = None
         self._proxied: ProxyHeader | None = None
+        self._connected_from: str | None = None
         self._header: bytearray | None = None  # of a proxy, as far as it is here
+        self._taker: Callable[[bytes], None] = self.decrypted  # of the socket's octets
 
     # -- what is spoken
 
@@ -154,16 +155,12 @@ class SocketProtocol(Protocol, abc.ABC):
     def connectionMade(self) -> None:
         """A client is there."""
         door = self._door
-        # Answers are whole when they are written; waiting for more to send along
-        # costs clients 40 ms on most commands.
-        self.transport.setTcpNoDelay(1)
-        self.transport.setTcpKeepAlive(1)  # else IDLE from a dead network stays
         self._output = self.new_output()
         if not door.proxy_from:
             self._admit()
         elif door.trusts(self._address):
             door.live.add(self)
-            self._header = bytearray()
+            self._header, self._taker = bytearray(), self._take_header
             self._start_handshake_timer()
         else:
             door.services.log.event(
@@ -173,12 +170,7 @@ class SocketProtocol(Protocol, abc.ABC):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes from the socket."""
-        if self._header is not None:
-            self._take_header(data)
-        elif self._tls is not None:
-            self._tls.received(data)
-        else:
-            self.decrypted(data)
+        self._taker(data)
 
     def readConnectionLost(self) -> None:
         """The client sends no more (and may still read)."""
@@ -242,18 +234,19 @@ class SocketProtocol(Protocol, abc.ABC):
             return
         self._proxied, taken = found
         rest, self._header = bytes(self._header[taken:]), None
+        self._taker = self.decrypted
         self._stop_handshake_timer()
         self._admit()
         if rest:
             self.dataReceived(rest)
 
     def _admit(self) -> None:
-        door = self._door
-        if not door.serves(self._address):
+        door, address = self._door, self._address
+        if not door.serves(address):
             self._refuse("your address is not served here")
             return
         admitted = door.admission.connect(
-            self._address,
+            address,
             self._output.abort,
             self.is_stranger,
             # Who is no stranger before a word was said never will be one.
@@ -273,13 +266,10 @@ class SocketProtocol(Protocol, abc.ABC):
     def _address(self) -> str:
         if self._proxied is not None and self._proxied.source is not None:
             return self._proxied.source[0]
-        return str(getattr(self.transport.getPeer(), "host", UNIX))
-
-    @property
-    def _local(self) -> str:
-        if self._proxied is not None and self._proxied.destination is not None:
-            return self._proxied.destination[0]
-        return str(getattr(self.transport.getHost(), "host", UNIX))
+        if self._connected_from is None:
+            peer = self.transport.getPeer()
+            self._connected_from = str(getattr(peer, "host", UNIX))
+        return self._connected_from
 
     def _refuse(self, text: str) -> None:
         self._door.services.log.event("refused", address=self._address, reason=text)
@@ -291,7 +281,7 @@ class SocketProtocol(Protocol, abc.ABC):
 
     def _begin(self) -> None:
         self._talk = self.new_talk(
-            Peer(self._address, self._local),
+            Peer(self._address),
             # A balancer may have taken TLS off.
             secure=self._door.tls == "implicit"
             or (self._proxied is not None and self._proxied.tls),
@@ -306,6 +296,7 @@ class SocketProtocol(Protocol, abc.ABC):
         door.shaking[self] = None
         self._start_handshake_timer()
         self._tls = TlsLayer(door.certificates, self.decrypted, self._shaken, self.alpn)
+        self._taker = self._tls.received
         return self._tls
 
     def _shaken(self) -> None:

@@ -38,43 +38,54 @@ _TURN = 0.002  # seconds of delivered calls before the sockets get their turn
 class LoopFuture(Generic[T]):
     """A future that a coroutine driven by Twisted can await."""
 
-    __slots__ = ("_error", "_state", "_value", "_waiters")
+    __slots__ = ("_error", "_others", "_state", "_value", "_waiter")
 
     def __init__(self) -> None:
         self._state = 0
         self._value: T
         self._error: BaseException
-        self._waiters: list[Callable[[], None]] = []
+        self._waiter: Callable[[], None] | None = None  # nearly always there is one
+        self._others: list[Callable[[], None]] | None = None
 
     def succeed(self, value: T) -> None:
         """Give the value to who awaits it."""
-        self._resolve(1)
+        if self._state:
+            raise RuntimeError("a future is resolved once")
+        self._state = 1
         self._value = value
-        self._wake()
+        if self._waiter is not None:
+            self._waiter()
+        if self._others is not None:
+            self._wake_others(self._others)
 
     def fail(self, error: BaseException) -> None:
         """Raise the error in who awaits it."""
-        self._resolve(2)
+        if self._state:
+            raise RuntimeError("a future is resolved once")
+        self._state = 2
         self._error = error
-        self._wake()
+        if self._waiter is not None:
+            self._waiter()
+        if self._others is not None:
+            self._wake_others(self._others)
 
     def done(self) -> bool:
         """Tell whether it was resolved."""
         return self._state != 0
 
-    def _resolve(self, state: int) -> None:
-        if self._state:
-            raise RuntimeError("a future is resolved once")
-        self._state = state
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter()
-
     def on_done(self, call: Callable[[], None]) -> None:
         """Call this when it is resolved, which it is not yet."""
-        self._waiters.append(call)
+        if self._waiter is None:
+            self._waiter = call
+        elif self._others is None:
+            self._others = [call]
+        else:
+            self._others.append(call)
+
+    @staticmethod
+    def _wake_others(waiters: list[Callable[[], None]]) -> None:
+        for waiter in waiters:
+            waiter()
 
     def __await__(self) -> Generator[Any, Any, T]:
         if self._state == 0:
@@ -143,8 +154,10 @@ class TwistedRuntime:
     ) -> None:
         self._loop = loop
         self._report = report
-        self._monotonic = monotonic
-        self._wall = wall
+        # Asked several times for each command: no call of ours lies around them.
+        self.monotonic = monotonic
+        self.now = wall
+        self.future: Callable[[], Future[Any]] = LoopFuture
         self._delivered: deque[Callable[[], None]] = deque()
         self._scheduled = False
         self._calls = 0
@@ -152,10 +165,6 @@ class TwistedRuntime:
         self._pools = {
             pool: Threads(count, pool.value) for pool, count in threads.items()
         }
-
-    def future(self) -> Future[Any]:
-        """Return a fresh, unresolved future."""
-        return LoopFuture()
 
     def start(self, pool: Pool, work: Callable[[], None]) -> None:
         """Run ``work`` on a thread of the pool; an error is reported."""
@@ -179,7 +188,7 @@ class TwistedRuntime:
 
     def _drain(self) -> None:
         self._scheduled = False
-        until = self._monotonic() + _TURN
+        until = self.monotonic() + _TURN
         while self._delivered:
             call = self._delivered.popleft()
             self._calls += 1
@@ -187,7 +196,7 @@ class TwistedRuntime:
                 call()
             except Exception as error:  # noqa: BLE001 - the next call must run
                 self._report(error, "delivered call")
-            if self._delivered and self._monotonic() > until:
+            if self._delivered and self.monotonic() > until:
                 if not self._scheduled:
                     self._scheduled = True
                     self._loop.callLater(0, self._drain)
@@ -221,14 +230,6 @@ class TwistedRuntime:
     def turn(self) -> int:
         """Another number whenever others may have done something."""
         return self._loop.turn + self._calls
-
-    def now(self) -> float:
-        """Wall clock, in seconds since the epoch."""
-        return self._wall()
-
-    def monotonic(self) -> float:
-        """Steady clock, in seconds."""
-        return self._monotonic()
 
     def close(self) -> None:
         """Let the threads finish what they were given, then end them."""

@@ -150,7 +150,10 @@ class Output:
             return
         self._in_turn += len(data)
         if len(data) <= CHUNK and not self._full and not self._queue:
-            self._send(data)
+            if self._deflater is None:
+                self._wire.write(data)
+            else:
+                self._send(data)
             return
         for start in range(0, len(data), CHUNK):
             self._queue.append(data[start : start + CHUNK])

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from imapd.session.appending import AppendData, AppendDataSpec, AppendOption
 from imapd.session.context import Context
@@ -287,7 +287,7 @@ async def arrivals_of(
 
 
 def _with_head(arrival: Arrival, message: NewMessage) -> Arrival:
-    arrival = replace(arrival, flags=message.flags, internaldate=message.date)
+    arrival = arrival.with_head(message.flags, message.date)
     for option in message.options:
         arrival = option.enrich(arrival)
     return arrival

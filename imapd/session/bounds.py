@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 
 from imapd.session.context import Context
 from imapd.session.faults import No
@@ -66,7 +65,7 @@ def with_code(context: Context, done: Completed, code: str | None) -> Completed:
     if code is None:
         return done
     if done.code is None:
-        return replace(done, text=f"{done.text} {_TEXT}", code=code)
+        return done._replace(text=f"{done.text} {_TEXT}", code=code)
     context.reply.untagged(context.status(b"NO", f"completed {_TEXT}", code))
     return done
 

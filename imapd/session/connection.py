@@ -21,6 +21,7 @@ from imapd.session.dispatch import (
 )
 from imapd.session.facts import SessionFacts
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
+from imapd.session.greeting import greeting
 from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
 from imapd.session.responses import status
@@ -108,11 +109,7 @@ class Connection:
 
     def start(self) -> None:
         """Greet the client and begin."""
-        text = self._services.registry.capability_text(self.session)
-        self.reply.untagged(
-            status(b"OK", f"{self._services.server_name} ready", f"CAPABILITY {text}")
-        )
-        self.reply.flush()
+        self.reply.finish(greeting(self._services, self.session))
         self._services.log.event(
             "connect",
             id=self.session.id,
@@ -126,14 +123,18 @@ class Connection:
         """Take bytes from the client."""
         if self._gone or self._ending:
             return
-        self._framer.feed(data)
+        services, framer = self._services, self._framer
+        framer.feed(data)
         self._octets += len(data)
-        self._active = self._services.runtime.monotonic()
-        if self._framer.buffered > self._services.limits().input_buffer:
+        self._active = services.runtime.monotonic()
+        if framer.buffered > services.limits().input_buffer:
             self._pause()
         # Whoever waits next looks again: what runs now may have looked before.
         self._signalled = True
-        self._resume_live()
+        more = self._more
+        if more is not None:
+            self._more = None
+            self._turns.go_on(more)
 
     def closed(self) -> None:
         """The connection is gone; whatever runs ends at its next wait."""
@@ -238,13 +239,17 @@ class Connection:
         acting.set(self._acting)
         try:
             while not self._ending:
-                event = await self._next_event()
-                if isinstance(event, LiteralAnnounced):
-                    await self._take_literal(event)
-                else:
+                event = self._framer.next()
+                if event is None:
+                    await self._rest()
+                elif self._gone:
+                    raise ConnectionGone
+                elif isinstance(event, Frame):
                     await self._answer(event)
                     if self._framer.buffered:
                         await self._turns.share()
+                else:
+                    await self._take_literal(event)
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:
@@ -295,18 +300,15 @@ class Connection:
         self._bad = 0
         self._services.log.event("logout", id=self.session.id, user=user)
 
-    async def _next_event(self) -> Frame | LiteralAnnounced:
-        while (event := self._framer.next()) is None:
-            self._turns.begin()
+    async def _rest(self) -> None:
+        """Wait for what the client sends next. Raises `ConnectionGone`."""
+        self._turns.begin()
+        if self.session.watch is not None and self._framer.resting:
             self._resume_reading()
-            if self.session.watch is not None and self._framer.resting:
-                await self._tell_between()
-                if (event := self._framer.next()) is not None:
-                    break
-            await self._wait()
-        if self._ending or self._gone:
-            raise ConnectionGone
-        return event
+            await self._tell_between()
+            if self._framer.buffered:
+                return
+        await self._wait()
 
     async def _tell_between(self) -> None:
         """Tell what the client has asked for, while it sends nothing (RFC 5465)."""
@@ -323,10 +325,11 @@ class Connection:
         self.reply.flush()
 
     async def _wait(self) -> None:
-        self._resume_reading()
+        if self._paused:
+            self._resume_reading()
         if not self._signalled and not self._gone and not self._ending:
-            self._more = self._services.runtime.future()
-            await self._more
+            self._more = more = self._services.runtime.future()
+            await more
         self._signalled = False
         if self._gone or self._ending:
             raise ConnectionGone
@@ -341,32 +344,32 @@ class Connection:
         if not frame.text and frame.poison is None:
             return  # an empty line; some clients send one after a literal
         self._commands += 1
-        stranger = self.session.account is None
-        began = self._services.runtime.monotonic()
+        session, services = self.session, self._services
+        stranger = session.account is None
+        began = services.runtime.monotonic()
         octets = self.reply.octets
         head = read_head(frame.text)
-        self._note_running(head, began)
+        if self._running is None:  # else its first literal began it
+            self._running = "" if head is None else head.name, began
         self._turns.answer(began, more=self._framer.buffered > 0)
         try:
             outcome = await run_frame(self._context, frame, head)
         finally:
             self._running = None
-        self._log_command(head, outcome, began, octets)
+        if services.log.commands:
+            self._log_command(head, outcome, began, octets)
+        else:
+            services.log.count("command")
         if frame.poison is not None and frame.poison.fatal:
             raise Bye(frame.poison.text)
-        self._count_bad(head, outcome)
-        if (self.session.account is None) is not stranger:
+        if outcome == "BAD":
+            self._count_bad(head)
+        if (session.account is None) is not stranger:
             self._framer.limits = _frame_limits(
-                self._services.limits(), logged_in=self.session.account is not None
+                services.limits(), logged_in=session.account is not None
             )
 
-    def _note_running(self, head: Head | None, since: float) -> None:
-        if self._running is None:  # else its first literal began it
-            self._running = "" if head is None else head.name, since
-
-    def _count_bad(self, head: Head | None, outcome: str) -> None:
-        if outcome != "BAD":
-            return
+    def _count_bad(self, head: Head | None) -> None:
         self._bad += 1
         limits = self._services.limits()
         if self.session.account is not None:
@@ -383,11 +386,7 @@ class Connection:
     def _log_command(
         self, head: Head | None, outcome: str, began: float, octets: int
     ) -> None:
-        log = self._services.log
-        if not log.commands:
-            log.count("command")
-            return
-        log.event(
+        self._services.log.event(
             "command",
             id=self.session.id,
             user=self.session.user,
@@ -419,7 +418,8 @@ class Connection:
         head = read_head(event.text)
         if head is None:
             raise Bad("a command begins with a tag and a space")
-        self._note_running(head, self._services.runtime.monotonic())
+        if self._running is None:
+            self._running = head.name, self._services.runtime.monotonic()
         registry = self._services.registry
         spec = find_spec(registry, head)
         check_state(spec, self.session.state)

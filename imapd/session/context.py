@@ -12,6 +12,7 @@ from imapd.session.credentials import Authenticator, Client
 from imapd.session.faults import Bad
 from imapd.session.kept_lines import KeptLines
 from imapd.session.limits import Limits
+from imapd.session.memo import Memo
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
 from imapd.session.responses import status
@@ -52,6 +53,9 @@ class Services:
     downgrade_headers: bool = True  # for clients that have not asked for UTF-8
     at_work: AtWork = field(default_factory=AtWork)
     kept_lines: KeptLines = field(default_factory=KeptLines)
+    greetings: Memo[tuple[object, ...], tuple[Limits, bytes]] = field(
+        default_factory=lambda: Memo(64)
+    )
     run: int = 0  # which of the processes that the supervisor started this is
 
 

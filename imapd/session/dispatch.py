@@ -7,7 +7,6 @@ reply. Whatever a handler raises ends here and nowhere else.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,8 +20,14 @@ from imapd.wire.cursor import Cursor, Malformed
 from imapd.wire.framing import Frame, Literal
 from mailstore.errors import StoreError
 
-_LONGEST_TAG = 255
-_WORD = re.compile(rb"[A-Za-z][A-Za-z0-9.-]{0,63}")
+_WORD = rb"[A-Za-z][A-Za-z0-9.-]{0,63}"
+# A tag of at most 255 octets, and behind one space a name, with UID before it or not.
+_HEAD = re.compile(
+    rb"(%b{1,255})(?![^ ])(?: ((?:[Uu][Ii][Dd] )?%b))?"
+    % (abnf.tag.pattern.removesuffix(b"+"), _WORD)
+)
+_LONGEST_REMEMBERED = 256
+_NOWHERE = (0, 0)
 
 _WRONG_STATE = {
     States.NOT_AUTHENTICATED: "log in first",
@@ -46,19 +51,11 @@ def read_head(text: bytes) -> Head | None:
     Gives None when there is no tag to answer with. A head without a readable
     name has the name ``""``.
     """
-    tag = abnf.tag.match(text, 0, _LONGEST_TAG)
-    if tag is None or text[tag.end() : tag.end() + 1] not in (b" ", b""):
+    found = _HEAD.match(text)
+    if found is None:
         return None
-    word = _WORD.match(text, tag.end() + 1)
-    if word is None:
-        return Head(tag[0], "", tag.end())
-    name, end = _name(word[0]), word.end()
-    if name == "UID" and text[end : end + 1] == b" ":
-        second = _WORD.match(text, end + 1)
-        if second is not None:
-            end = second.end()
-            name = _name(text[word.start() : end])
-    return Head(tag[0], name, end)
+    tag, name = found.groups()
+    return Head(tag, "" if name is None else _name(name), found.end())
 
 
 @lru_cache(maxsize=512)
@@ -119,15 +116,16 @@ async def run_frame(context: Context, frame: Frame, head: Head | None) -> str:
         context.tag = b"*"
         _finish(context, Bad("a command begins with a tag and a space"))
         return "BAD"
+    services, session = context.services, context.session
     context.tag = head.tag
     context.counts_by_number = False
-    context.far = (0, 0)
-    context.heard = context.services.runtime.monotonic()
+    context.far = _NOWHERE
+    context.heard = services.runtime.monotonic()
     spec: CommandSpec | None = None
     try:
         spec, node = _understand(context, frame, head)
-        if spec.syncs:
-            await catch_up(context)
+        if spec.syncs and session.selected is not None:
+            await catch_up(context, session.selected)
         outcome: Completed | Fault = await spec.run(context, node)
     except (Bye, ConnectionGone):
         _forget(frame)
@@ -137,14 +135,14 @@ async def run_frame(context: Context, frame: Frame, head: Head | None) -> str:
     except StoreError as error:
         outcome = fault_of(error)
         if error.detail:
-            context.services.log.event("store", error=str(error), id=context.session.id)
+            services.log.event("store", error=str(error), id=session.id)
     except Exception as error:  # noqa: BLE001 - the session survives every defect
         outcome = _defect(context, error, head)
     if isinstance(outcome, Fault):
         _forget(frame)
     if spec is not None and spec.syncs and not isinstance(outcome, Bad):
         removals = not (spec.holds_removals or context.counts_by_number)
-        await _tell(context, removals=removals, with_uid=head.name.startswith("UID "))
+        await _tell(context, removals=removals, with_uid=spec.by_uid)
         outcome = _with_news(context, outcome)
     _finish(context, outcome)
     if isinstance(outcome, Fault):
@@ -158,20 +156,32 @@ def _understand(context: Context, frame: Frame, head: Head) -> tuple[CommandSpec
     """Find a frame's command and parse it. Raises the `Fault` that refuses it."""
     if frame.poison is not None:
         raise _poisoned(frame)
-    spec = find_spec(context.registry, head)
-    check_state(spec, context.session.state)
-    if spec.by_number and context.session.telling.uid_only:
+    registry, session = context.services.registry, context.session
+    telling = session.telling
+    key, known = None, None
+    if len(frame.text) <= _LONGEST_REMEMBERED and not frame.literals:
+        # Clients repeat themselves. What a text means depends on nothing else.
+        key = frame.text[len(head.tag) :], telling.utf8, telling.charsets
+        known = registry.understood.get(key)
+    spec = find_spec(registry, head) if known is None else known[0]
+    check_state(spec, session.state)
+    if spec.by_number and telling.uid_only:
         raise Bad(f"{spec.name}: messages have UIDs here, no numbers", "UIDREQUIRED")
+    if known is not None:
+        return known
     node = parse_command(
-        context.registry,
+        registry,
         spec,
         frame.text,
         head.end,
         frame.literals,
-        utf8=context.session.telling.utf8,
-        charsets=context.session.telling.charsets,
+        utf8=telling.utf8,
+        charsets=telling.charsets,
     )
-    return spec, node
+    found = spec, node
+    if key is not None and not spec.secret:
+        registry.understood.keep(key, found)
+    return found
 
 
 def _poisoned(frame: Frame) -> Fault:
@@ -217,17 +227,25 @@ def _with_news(context: Context, outcome: Completed | Fault) -> Completed | Faul
         return outcome
     if isinstance(outcome, Completed) and outcome.code is None:
         # RFC 7162 §3.2.7, §3.2.9: in the tagged OK of EXPUNGE and its like.
-        return replace(outcome, code=code)
+        return outcome._replace(code=code)
     context.reply.untagged(context.status(b"OK", "told up to here", code))
     return outcome
 
 
 def _finish(context: Context, outcome: Completed | Fault) -> None:
-    kind = outcome.status if isinstance(outcome, Fault) else b"OK"
     language = context.session.telling.language
-    text = response_text(outcome.text, outcome.code, language)
-    context.reply.write(b"%b %b %b\r\n" % (context.tag, kind, text))
-    if isinstance(outcome, Completed) and outcome.then is not None:
+    if isinstance(outcome, Fault):
+        rest = _rest_of_tagged(outcome.status, outcome.text, outcome.code, language)
+        context.reply.finish(context.tag + rest)
+        return
+    code = outcome.code
+    make = _rest_of_tagged if code is None else _rest_of_tagged.__wrapped__
+    context.reply.finish(context.tag + make(b"OK", outcome.text, code, language))
+    if outcome.then is not None:
         context.reply.flush()  # what follows may change how octets are sent
-    else:
-        context.reply.finish()
+
+
+@lru_cache(maxsize=512)
+def _rest_of_tagged(kind: bytes, text: str, code: str | None, language: str) -> bytes:
+    """Render what stands behind the tag of a tagged response (RFC 3501 §7.1)."""
+    return b" %b %b\r\n" % (kind, response_text(text, code, language))

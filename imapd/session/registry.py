@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from imapd.session.appending import AppendDataSpec, AppendOptionSpec
 from imapd.session.listing import ListAttributes, ListReturnSpec, ListSelectionSpec
@@ -63,8 +63,7 @@ class Effects(enum.Flag):
     NO_SYNC = enum.auto()  # the view is not told of changes after it
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A tagged OK, and what is to happen once it was sent."""
 
     text: str
@@ -100,6 +99,8 @@ class CommandSpec:
     syncs: bool = field(init=False, repr=False, compare=False)
     holds_removals: bool = field(init=False, repr=False, compare=False)
     by_number: bool = field(init=False, repr=False, compare=False)
+    by_uid: bool = field(init=False, repr=False, compare=False)
+    secret: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out what the flags say."""
@@ -108,6 +109,8 @@ class CommandSpec:
         put(self, "syncs", not effects & Effects.NO_SYNC)
         put(self, "holds_removals", bool(effects & Effects.HOLDS_REMOVALS))
         put(self, "by_number", bool(effects & Effects.BY_NUMBER))
+        put(self, "by_uid", self.name.startswith("UID "))
+        put(self, "secret", bool(effects & Effects.ARGUMENTS_SECRET))
 
 
 Progress = Callable[["Context", int, int], None]
@@ -307,6 +310,11 @@ class Registry:
         init=False, repr=False, compare=False, default_factory=lambda: Memo(256)
     )
     """What stands behind the messages in a FETCH, as its parser has understood it."""
+
+    understood: Memo[tuple[bytes, bool, bool], tuple[CommandSpec, Any]] = field(
+        init=False, repr=False, compare=False, default_factory=lambda: Memo(256)
+    )
+    """Short commands without secrets by what stands behind their tag."""
 
     def __post_init__(self) -> None:
         """Join capabilities."""

@@ -153,12 +153,16 @@ class Reply:
         self.write(b"+ %b\r\n" % text)
         self.flush()
 
-    def finish(self) -> None:
-        """An answer is whole: send it, or let it wait for the next one."""
+    def finish(self, last: bytes) -> None:
+        """Add the last line of an answer; send it all, or let it wait for the next."""
         if self.gathers:
+            self.write(last)
             self._whole = True
-        else:
+        elif self._pending:
+            self.write(last)
             self.flush()
+        else:
+            self._hand_over(last)
 
     def release(self) -> None:
         """Send the answers that wait for others, and gather no more."""

@@ -202,7 +202,8 @@ def lower_in(where: Environment, keys: Sequence[SearchKey]) -> Predicate:
     """Say keys in the store's terms; as `lower_keys`."""
     context = where.context
     where.inserted.octets = 0
-    predicate: Predicate = And(tuple([key.lower(where) for key in keys]))
+    terms = tuple([key.lower(where) for key in keys])
+    predicate: Predicate = terms[0] if len(terms) == 1 else And(terms)
     collation = context.session.comparator.collation
     if collation is not DEFAULT_COMPARATOR.collation:
         predicate = collated(predicate, collation)

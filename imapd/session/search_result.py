@@ -136,13 +136,17 @@ class SearchResult:
     def _first(self) -> int:
         """Give by what the first message is told of a column without gaps; else 0."""
         found = self.uids
-        if not isinstance(found, Found) or len(found) * _FEW <= len(found.column):
+        if not isinstance(found, Found) or not found.plane:
             return 0
-        column = found.column
-        if not self.searching.by_uid:
-            return int(self.view.uids[: len(column)] == column)
-        whole = column[-1] - column[0] == len(column) - 1
-        return column[0] if whole else 0
+        column, count = found.column, len(found.plane)
+        if self.searching.by_uid:
+            whole = column[count - 1] - column[0] == count - 1
+            return column[0] if whole else 0
+        if column is self.view.uids:
+            return 1
+        if len(found) * _FEW <= count:
+            return 0
+        return int(self.view.uids[:count] == column[:count])
 
     def set_of(self, uids: Sequence[int]) -> Iterator[bytes]:
         """Render messages, some at least, as a sequence set in their order."""

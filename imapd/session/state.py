@@ -18,10 +18,9 @@ from mailstore.service import Access, Mailbox
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The two ends of a connection, for limits and logs."""
+    """Who connects, for limits and logs."""
 
     address: str
-    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,10 @@ class View:
         """Tell whether `tell` would have anything to say."""
         return bool(self._held) or self.modseq != self.mailbox.modseq
 
+    def at_rest(self) -> bool:
+        """Tell whether `tell` would do nothing, nor anybody else with it."""
+        return self.follower is None and not self.behind()
+
     async def tell(
         self, reply: Reply, *, removals: bool, with_uid: bool, flags: bool = True
     ) -> None:

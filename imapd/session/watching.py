@@ -17,6 +17,7 @@ from mailstore.model import MailboxEntry
 if TYPE_CHECKING:
     from imapd.session.context import Context
     from imapd.session.plugs import FetchItem
+    from imapd.session.state import Selected
     from mailstore.service import Mailbox
 
 
@@ -98,8 +99,15 @@ class News(Protocol):
         """Have ``wake`` called when there may be something to tell; gives its end."""
         ...
 
+    def due(self, context: Context, moment: Moment, /) -> bool:
+        """Tell whether there may be something to `tell`: asked behind each command."""
+        ...
+
     async def tell(self, context: Context, moment: Moment, /) -> None:
-        """Tell what is due. Raises `ConnectionGone`, and store errors."""
+        """Tell what is due, as `due` has just said. Raises `ConnectionGone` and more.
+
+        Store errors too.
+        """
         ...
 
 
@@ -127,32 +135,30 @@ async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> N
     Raises `ConnectionGone`, `Bye` for whom may no longer read his mailbox, and store
     errors.
     """
-    for news in context.registry.news:
-        await news.tell(context, moment)
-    selected = context.session.selected
+    for news in context.services.registry.news:
+        if news.due(context, moment):
+            await news.tell(context, moment)
+    session = context.session
+    selected, watch = session.selected, session.watch
     if selected is not None and not selected.mailbox.gone:
-        if moment in (Moment.IDLE, Moment.BETWEEN):
+        if moment is Moment.IDLE or moment is Moment.BETWEEN:
             keep_to_rights(context, selected)
         elif not selected.mailbox.readable:
             return  # the next command is told so
-    watch = context.session.watch
     if watch is not None:
         await watch.tell(context, moment, with_uid=with_uid)
         return
-    if selected is None or moment is Moment.BETWEEN:
+    if selected is None or moment is Moment.BETWEEN or selected.view.at_rest():
         return
     removals = moment is not Moment.HOLD
     await selected.view.tell(context.reply, removals=removals, with_uid=with_uid)
 
 
-async def catch_up(context: Context) -> None:
+async def catch_up(context: Context, selected: Selected) -> None:
     """See what other processes have committed to the selected mailbox.
 
     Raises `Bye` for whom may no longer read it.
     """
-    selected = context.session.selected
-    if selected is None:
-        return
     keep_to_rights(context, selected)
     if selected.mailbox.stale():
         await selected.mailbox.refresh()

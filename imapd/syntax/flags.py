@@ -7,15 +7,18 @@ Which spelling of a keyword a mailbox keeps is the store's business. For example
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 
-from imapd.wire.cursor import Cursor
+from imapd.wire.cursor import Cursor, Malformed
 
 _SYSTEM = {
     name.upper(): name
     for name in ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 }
 MAX_KEYWORD = 64
+_SHORT_LIST = re.compile(rb"\([^()\r\n]{0,100}\)")
 
 
 def parse_flag(cursor: Cursor) -> str:
@@ -43,7 +46,28 @@ def parse_flag(cursor: Cursor) -> str:
 
 def parse_flag_list(cursor: Cursor) -> tuple[str, ...]:
     """Take ``(flag SP flag …)``; each flag is kept once. Raises `Malformed`."""
+    short = _SHORT_LIST.match(cursor.text, cursor.at)
+    known = None if short is None else _known_list(short[0])
+    if known is None or short is None:
+        return _read_list(cursor)
+    cursor.at = short.end()
+    return known
+
+
+def _read_list(cursor: Cursor) -> tuple[str, ...]:
     return unique(cursor.parenthesised(lambda: parse_flag(cursor)))
+
+
+@lru_cache(maxsize=1024)
+def _known_list(text: bytes) -> tuple[str, ...] | None:
+    """Read a list by itself, as clients send few different ones; None: malformed."""
+    cursor = Cursor(text)
+    try:
+        flags = _read_list(cursor)
+        cursor.end()
+    except Malformed:
+        return None
+    return flags
 
 
 def parse_flags(cursor: Cursor) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 _ANNOUNCED = re.compile(rb"(~?)\{([0-9]*)(\+?)\}\Z")
 # What is left of a non-synchronizing announcement whose brace was dropped with the
@@ -106,8 +106,7 @@ class Poison:
     cause: object | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One whole command, without the line end that closes it.
 
     In ``text`` each literal is only its announcement with its line end; the octets
@@ -215,12 +214,13 @@ class Framer:
             return self._announced
         if self._complete:
             return self._frame()
-        if not self._buffer:
+        buffer = self._buffer
+        if not buffer:
             return None
         if not (self._left or self._text or self._literals or self._poison):
-            at = self._buffer.find(b"\n", self._scanned)
-            if at < 0 and len(self._buffer) <= self.limits.line:
-                self._scanned = len(self._buffer)
+            at = buffer.find(b"\n", self._scanned)
+            if at < 0 and len(buffer) <= self.limits.line:
+                self._scanned = len(buffer)
                 return None
             if at >= 0 and (frame := self._whole_line(at)) is not None:
                 return frame

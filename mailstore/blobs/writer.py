@@ -62,6 +62,11 @@ class BlobWriter:
         return self._size
 
     @property
+    def spooled(self) -> bool:
+        """Whether its bytes are in a file."""
+        return self._path is not None
+
+    @property
     def digest(self) -> bytes:
         """SHA-256 of what was written."""
         return self._digest.digest()

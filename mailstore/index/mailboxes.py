@@ -63,10 +63,12 @@ def names_version(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def versions(database: Database) -> tuple[int, int]:
-    """Give `names_version`, and that of the lists of rights."""
-    row = database.one("SELECT names_version, acl_version FROM account")
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+def versions(database: Database) -> tuple[int, int, int]:
+    """Give `names_version`, that of the lists of rights, and the number of quotas."""
+    row = database.one(
+        "SELECT names_version, acl_version, (SELECT count(*) FROM quota) FROM account"
+    )
+    return row or (0, 0, 0)
 
 
 def mailboxes(database: Database) -> list[MailboxRow]:

@@ -9,7 +9,7 @@ whoever writes and by whatever process; what takes nothing more is never refused
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound, OverQuota
@@ -23,6 +23,8 @@ _SUMS = (
     " coalesce(sum(selectable), 0), coalesce(sum(annotations), 0) FROM mailbox"
 )
 
+
+_UNLIMITED = nullcontext()
 
 Limits = Mapping[str, tuple[QuotaLimits, bool]]
 """The limits by the name at the top of a root, and whether they were chosen for it."""
@@ -48,6 +50,10 @@ class KnownLimits:
     def forget(self) -> None:
         """Read them again: this connection has changed them, or has tried to."""
         self._version = None
+
+    def default(self) -> Limits:
+        """Give the limits of who has none of his own."""
+        return {ACCOUNT: (self._default(), False)}
 
     def of(self, database: Database) -> Limits:
         """Give the limits, the account's own first."""
@@ -176,18 +182,24 @@ class Bounds:
     ) -> None:
         self.read = KnownLimits(default, version)
         self._known = KnownLimits(default, Database.others_version)
+        self.limited = True  # at the last change there was a limit
 
     def forget(self) -> None:
         """Read the limits again: this connection has changed them, or has tried to."""
         self._known.forget()
 
-    @contextmanager
-    def around(self, database: Database) -> Iterator[None]:
+    def around(self, database: Database) -> AbstractContextManager[None]:
         """Raise `OverQuota` behind a block that made a root hold more than it may.
 
         Who was over a limit before may go on with all that doesn't grow.
         """
-        before = roots(database, limited(self._known.of(database)), None)
+        limits = limited(self._known.of(database))
+        self.limited = bool(limits)
+        return self._hold(database, limits) if limits else _UNLIMITED
+
+    @contextmanager
+    def _hold(self, database: Database, limits: Limits) -> Iterator[None]:
+        before = roots(database, limits, None)
         yield
         for root in before:
             _compare(root, usage(database, root.top))

@@ -95,7 +95,7 @@ def evaluate(
     """
     watch.plan(_text_terms(predicate) * len(columns.uids))
     search = _Search(columns, texts, watch, index)
-    found = search.run(predicate, planes.everything(len(columns.uids)))
+    found = search.run(predicate, search.everything)
     return Found(columns.uids, bytes(found))
 
 
@@ -125,7 +125,7 @@ def relevancy(
     """
     watch.plan(_text_terms(predicate) * len(columns.uids))
     search = _Search(columns, texts, watch, index)
-    scores = _relevancy(search, predicate, planes.everything(len(columns.uids)))
+    scores = _relevancy(search, predicate, search.everything)
     if scores is None:
         return array("B", [100]) * len(columns.uids)
     return array("B", [scaled(scores.get(at, 0.0)) for at in range(len(columns.uids))])
@@ -167,6 +167,11 @@ class _Search:
         self._index = index
         self._unindexed = None if index is None else _beyond(columns.messages, index)
         self._terms = 0  # of text, looked at
+        self.everything = planes.everything(len(columns.uids))
+
+    def _within(self, among: Plane, found: Plane) -> Plane:
+        """Give what is in both; of everything nothing has to be taken away."""
+        return found if among is self.everything else planes.both(among, found)
 
     def run(self, predicate: Predicate, among: Plane) -> Plane:
         """Give those of ``among`` that match."""
@@ -184,7 +189,7 @@ class _Search:
             case Or(terms):
                 return self._any(terms, among)
             case Not(term):
-                return planes.both(among, planes.inverse(self.run(term, among)))
+                return self._within(among, planes.inverse(self.run(term, among)))
             case SentOn() | HeaderContains() | BodyContains() | TextContains():
                 wider = _wider(predicate)
                 if wider is not None:
@@ -204,16 +209,16 @@ class _Search:
             ):
                 raise ValueError("`lookups` answers this term before")
             case _:
-                return planes.both(among, self._by_columns(predicate))
+                return self._within(among, self._by_columns(predicate))
 
     def _any(self, terms: Sequence[Predicate], among: Plane) -> Plane:
-        found: Plane = bytes(len(among))
+        found: Plane | None = None
         rest = among
         for term in sorted(terms, key=cost):
             matched = self.run(term, rest)
-            found = planes.either(found, matched)
-            rest = planes.both(rest, planes.inverse(matched))
-        return found
+            found = matched if found is None else planes.either(found, matched)
+            rest = self._within(rest, planes.inverse(matched))
+        return bytes(len(among)) if found is None else found
 
     def _by_columns(
         self,
@@ -293,7 +298,7 @@ class _Search:
 
     def _by_index(self, index: IndexedTexts, term: TextTerm, among: Plane) -> Plane:
         found = index.find(term, self._ids(among))
-        return planes.both(among, planes.with_messages(self._columns, found))
+        return self._within(among, planes.with_messages(self._columns, found))
 
     def _ids(self, among: Plane) -> Sequence[int]:
         """Give the ids of messages, ascending."""

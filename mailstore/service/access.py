@@ -147,9 +147,7 @@ class Access:
             found = directory.public()
         else:
             found = directory.find(place.owner)
-        if found is None or found.id == self.own.id:
-            return None
-        return found.id
+        return None if found is None or found.id == self.own.id else found.id
 
     def elsewhere(self, name: str) -> Elsewhere | None:
         """Tell whose a name is; None: one's own."""
@@ -430,10 +428,11 @@ class Access:
         instead_of: tuple[MailboxId, int] | None = None,
         bounded: bool = True,
     ) -> MessageSink:
-        """Agree to take a message, as `Account.admit`. Raises `NotPermitted` too."""
+        """Agree to take a message: `Account.admit`. Raises `NotPermitted` too."""
+        if instead_of is None and self.unlisted(name):
+            return await self.own.admit(name, size, waiting=waiting, bounded=bounded)
         async with self.target(name) as target:
-            account = target.account
-            gone = None
+            account, gone = target.account, None
             if instead_of is not None:
                 mailbox = self._store.id_in(account, instead_of[0], self.own)
                 gone = None if mailbox is None else (mailbox, instead_of[1])
@@ -442,10 +441,12 @@ class Access:
             )
 
     async def append(self, name: str, arrivals: Sequence[Arrival]) -> Appended:
-        """Store messages, as `Account.append`. Raises `NotPermitted` too.
+        """Store messages: `Account.append`; of their flags those that may be set there.
 
-        Flags that may not be set there are left off (RFC 4314 §4).
+        Raises `NotPermitted` too (RFC 4314 §4).
         """
+        if self.unlisted(name):
+            return await Target(self.own, name, me=self.own.annotator).take(arrivals)
         async with self.target(name) as target:
             return await target.take(arrivals)
 

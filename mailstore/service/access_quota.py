@@ -35,6 +35,13 @@ class AccessQuota:
                 return ()
         return await access.own.quota.roots(mailbox, limited=limited)
 
+    async def added_to(self, mailbox: str) -> tuple[QuotaRoot, ...]:
+        """Give one's own roots as `Quota.added_to`, none of somebody else's mailbox."""
+        access = self._access
+        if access.elsewhere(mailbox) is not None:
+            return await self.roots(mailbox, limited=True)
+        return await access.own.quota.added_to(mailbox)
+
     async def root(self, top: str) -> QuotaRoot:
         """Give one of one's own roots. Raises `NotFound`."""
         return await self._access.own.quota.root(top)

@@ -321,9 +321,7 @@ class Account:
         `NotFound`, `TooBig`, `OverQuota` or `Unavailable` before a byte is sent.
         """
         self.check_writable()
-        row = mailboxes.mailbox_named(self.readers.event, name)
-        if not row.selectable:
-            raise NotFound("that name has no mailbox, only inferior names")
+        self._names.check_target(name)
         if size > self.options.max_message:
             raise TooBig
         self.check_space(size)

@@ -107,7 +107,7 @@ class AppendJob:
                     self.look()
                 arrival = _encode_nul(given, blobs)
                 content = _content(arrival)
-                data = opened.enter_context(_buffer(content))
+                data = _in_memory(content) or opened.enter_context(_buffer(content))
                 date = arrival.internaldate or InternalDate(self._now)
                 stored = blobs.add(content, date)
                 self._added.append(_Added(arrival, date, stored, data, blobs))
@@ -186,6 +186,13 @@ def _content(arrival: Arrival) -> bytes | BlobWriter:
 
 def _buffer(content: bytes | BlobWriter) -> AbstractContextManager[Buffer]:
     return nullcontext(content) if isinstance(content, bytes) else content.buffer()
+
+
+def _in_memory(content: bytes | BlobWriter) -> bytes | None:
+    """Give octets for which nothing needs to be opened; None if they are in a file."""
+    if isinstance(content, bytes):
+        return content
+    return None if content.spooled else content.content()
 
 
 def _size(arrival: Arrival) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from mailstore.index import mailboxes
+from mailstore.index.arrival import open_target
 from mailstore.index.database import Database
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import DELIMITER, INBOX, MailboxEntry, MailboxId, SpecialUse
@@ -23,6 +24,20 @@ class Names:
         self._versions = versions
         self.version = -1  # of the list that was read last
         self._entries: tuple[MailboxEntry, ...] = ()
+        self._targets: set[str] = set()  # known to be mailboxes
+        self._targets_version = -1
+
+    def check_target(self, name: str) -> None:
+        """Refuse a name that has no mailbox. Raises `NotFound`.
+
+        It is looked up once as long as no name changes, in whatever process.
+        """
+        self._versions.look()
+        if self._versions.names != self._targets_version:
+            self._targets, self._targets_version = set(), self._versions.names
+        if name not in self._targets:
+            open_target(self._readers.event, name)
+            self._targets.add(name)
 
     async def entries(self) -> tuple[MailboxEntry, ...]:
         """Give all names: INBOX first, parents before their children.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mailstore.index.private import Private
 from mailstore.model import Appended, Arrival, Copied, MailboxId
 from mailstore.quotas import QuotaRoot
-from mailstore.rights import NEEDS, Operation, may_set, settable_mask
+from mailstore.rights import ALL, NEEDS, Operation, may_set, settable_mask
 from mailstore.service.acls import FULL, Permit
 from mailstore.service.arrivals import Terms
 
@@ -44,6 +44,8 @@ class Target:
         So with shared annotations.
         """
         rights = self.permit.rights()
+        if rights == ALL:
+            return arrival
         flags = tuple([flag for flag in arrival.flags if may_set(rights, flag)])
         notes = arrival.annotations
         if not self.annotates:

@@ -48,6 +48,15 @@ class Quota:
             lambda database: tuple(quota.roots(database, limits, mailbox))
         )
 
+    async def added_to(self, mailbox: str) -> tuple[QuotaRoot, ...]:
+        """Give the roots with a limit that cover a mailbox, behind a change of ours.
+
+        The change knew whether there are any.
+        """
+        if not self._account.bounds.limited:
+            return ()
+        return await self.roots(mailbox, limited=True)
+
     async def root(self, top: str) -> QuotaRoot:
         """Give one root. Raises `NotFound`."""
         for one in await self.roots():
@@ -104,7 +113,11 @@ class Quota:
         return await self._account.lane.write(work, bounded=False)
 
     def _limits(self) -> quota.Limits:
-        return self._account.bounds.read.of(self._account.readers.event)
+        account = self._account
+        account.versions.look()
+        if not account.versions.quotas:
+            return account.bounds.read.default()
+        return account.bounds.read.of(account.readers.event)
 
     async def _read(self, read: Callable[[Database], T]) -> T:
         readers = self._account.readers

@@ -60,10 +60,11 @@ def columns_of(state: MailboxState) -> Columns:
 def _columns_at_once(state: MailboxState) -> Columns:
     """Give a state's columns themselves, for who is done before they change.
 
-    But for the UIDs: what is found goes on speaking of them.
+    What is found goes on speaking of the UIDs. Those of new messages may come to stand
+    behind them, but where some vanish the state takes another array.
     """
     return Columns(
-        state.uids[:],
+        state.uids,
         state.system,
         state.keywords,
         state.more,
@@ -165,9 +166,13 @@ async def search(
     long for want of an index waits for that, and is done again. Raises `TooMany` when
     it took too long.
     """
-    expensive = cost(predicate) > 0 or needs_lookup(predicate)
-    most = _AT_ONCE if not is_quick(predicate) else _AT_ONCE_QUICKLY
-    if not expensive and len(state.uids) <= most:
+    if is_quick(predicate):
+        at_once = len(state.uids) <= _AT_ONCE_QUICKLY
+    elif len(state.uids) <= _AT_ONCE:
+        at_once = cost(predicate) == 0 and not needs_lookup(predicate)
+    else:
+        at_once = False
+    if at_once:
         return evaluate(predicate, _columns_at_once(state), None, Watch())
     tries = 0
     while True:

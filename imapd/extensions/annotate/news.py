@@ -93,11 +93,14 @@ class AnnotationNews:
         """Nothing happens that the mailbox doesn't tell of."""
         return lambda: None
 
-    async def tell(self, context: Context, moment: Moment) -> None:
+    def due(self, context: Context, moment: Moment) -> bool:
+        """Tell whether the client has asked for them at this moment."""
+        session = context.session
+        return session.selected is not None and _is_wanted(context, moment)
+
+    async def tell(self, context: Context, moment: Moment) -> None:  # noqa: ARG002
         """Tell what others have changed."""
-        selected = context.session.selected
-        if selected is None or not _is_wanted(context, moment):
-            return
+        selected = context.selected
         told = _told(context) or _Told(selected, selected.view.modseq)
         mailbox = selected.mailbox
         if mailbox.modseq == told.modseq:

@@ -63,14 +63,21 @@ class MetadataNews:
 
         return end
 
-    async def tell(self, context: Context, moment: Moment) -> None:
+    def due(self, context: Context, moment: Moment) -> bool:
+        """Tell whether the session hears of any at this moment.
+
+        Who has not asked must not cost a query at each change of a mailbox.
+        """
+        session = context.session
+        if session.account is None or not (session.enabled or session.watch):
+            return False
+        if moment is Moment.BETWEEN:
+            return self._follows(context)
+        return self.concerns(context)
+
+    async def tell(self, context: Context, moment: Moment) -> None:  # noqa: ARG002
         """Tell what others have changed."""
         session = context.session
-        # Who has not asked must not cost a query at each change of a mailbox.
-        if session.account is None or not self.concerns(context):
-            return
-        if moment is Moment.BETWEEN and not self._follows(context):
-            return
         before, now = session.notes.get(NAME), _present(context)
         session.notes[NAME] = now
         if not isinstance(before, _Told) or before.account != now.account:

@@ -32,7 +32,7 @@ async def warn_selected(context: Context, selected: Selected) -> bytes | None:
 
 async def warn_added(context: Context, mailbox: str) -> None:
     """Warn behind a command that has added messages to a mailbox."""
-    _warn_once(context, await context.account.quota.roots(mailbox, limited=True))
+    _warn_once(context, await context.account.quota.added_to(mailbox))
 
 
 class QuotaNews:
@@ -48,20 +48,23 @@ class QuotaNews:
         """Nothing wakes by itself."""
         return lambda: None
 
-    async def tell(self, context: Context, moment: Moment) -> None:
-        """Warn when there are new messages; without any it is one comparison."""
+    def due(self, context: Context, moment: Moment) -> bool:
+        """Tell whether messages have come."""
         selected = context.session.selected
         if selected is None or moment is Moment.BETWEEN:
-            return
-        if _see(context, selected):
-            _warn_once(context, await selected.mailbox.limits())
+            return False
+        return context.session.notes.get(_SEEN) != selected.mailbox.uidnext
+
+    async def tell(self, context: Context, moment: Moment) -> None:  # noqa: ARG002
+        """Warn if they have used up much."""
+        selected = context.selected
+        _see(context, selected)
+        _warn_once(context, await selected.mailbox.limits())
 
 
-def _see(context: Context, selected: Selected) -> bool:
-    """Remember how far a mailbox is; tell whether messages came since the last time."""
-    notes, now = context.session.notes, selected.mailbox.uidnext
-    before, notes[_SEEN] = notes.get(_SEEN), now
-    return before != now
+def _see(context: Context, selected: Selected) -> None:
+    """Remember how far a mailbox is, to know when messages have come."""
+    context.session.notes[_SEEN] = selected.mailbox.uidnext
 
 
 def _warn_once(context: Context, roots: Sequence[QuotaRoot]) -> None:

@@ -403,8 +403,7 @@ class World:
 class NoQuota:
     """Nothing is limited."""
 
-    async def roots(self, _: str, *, limited: bool) -> tuple[QuotaRoot, ...]:
-        assert limited
+    async def added_to(self, _: str) -> tuple[QuotaRoot, ...]:
         return ()
 
 

@@ -300,7 +300,7 @@ def test_what_goes_wrong_behind_the_commit_does_not_undo_the_answer(world, monke
         raise Unavailable
 
     ann = world.session()
-    monkeypatch.setattr("mailstore.service.quota.Quota.roots", broken)
+    monkeypatch.setattr("mailstore.service.quota.Quota.added_to", broken)
     assert ann.append(b"INBOX", b"x").status.kind == "OK"
     assert [kind for kind, _ in world.log.events if kind == "store"] == ["store"]
 

@@ -53,7 +53,6 @@ class FakeTcp:
         self.closed = False
         self.aborted = False
         self.lost = False  # we ended it ourselves
-        self.options: dict[str, object] = {}
         self.peer = "192.0.2.7"
         self.turn: Callable[[], object] = lambda: None  # of its loop
 
@@ -117,12 +116,6 @@ class FakeTcp:
 
     def abortConnection(self) -> None:
         self.aborted = True
-
-    def setTcpNoDelay(self, value: object) -> None:
-        self.options["nodelay"] = value
-
-    def setTcpKeepAlive(self, value: object) -> None:
-        self.options["keepalive"] = value
 
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", self.peer, 40_000)

@@ -91,7 +91,6 @@ def test_a_client_is_greeted_and_answered(files):
     house = House(files)
     protocol, tcp = house.connect()
     assert bytes(tcp.sent) == GREETING
-    assert tcp.options == {"nodelay": 1, "keepalive": 1}
     tcp.sent.clear()
     protocol.dataReceived(b"a1 NOOP\r\n")
     assert bytes(tcp.sent) == b"a1 OK NOOP completed\r\n"

@@ -30,6 +30,20 @@ def test_port_0_becomes_a_real_one_and_accepts():
         socket.create_connection(endpoint.bound, timeout=5).close()
 
 
+def test_accepted_sockets_wait_for_nothing_and_find_out_who_is_gone():
+    """Linux hands these options on; else each connection would cost two calls."""
+    with (
+        opened(ANY) as ((endpoint,),),
+        socket.create_connection(endpoint.bound, timeout=5),
+        socket.socket(fileno=os.dup(endpoint.descriptor)) as server,
+    ):
+        server.settimeout(5)
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
 def test_all_workers_share_the_port():
     with opened(ANY, copies=3) as rows:
         ports = {row[0].bound for row in rows}

@@ -16,6 +16,8 @@ from imapd.syntax.flags import (
 from imapd.wire.cursor import Cursor, Malformed
 from tests.support import strategies
 
+MANY = tuple([f"a{n}" for n in range(99)])  # longer than lists that are remembered
+
 
 @pytest.mark.parametrize(
     ("wire", "flag"),
@@ -73,13 +75,25 @@ def test_what_no_client_may_set_is_refused(wire: bytes, wanted: str, at: int):
         (b"()", ()),
         (b"(\\Seen)", ("\\Seen",)),
         (b"(\\seen $Junk \\SEEN $junk)", ("\\Seen", "$Junk")),
+        (b"(" + b" ".join([b"a%d" % n for n in range(99)]) + b")", MANY),
     ],
 )
 def test_a_flag_list(wire: bytes, flags: tuple[str, ...]):
     for rule in (parse_flag_list, parse_flags):
-        cursor = Cursor(wire)
-        assert rule(cursor) == flags
-        cursor.end()
+        for before in (b"", b"x "):
+            cursor = Cursor(before + wire)
+            cursor.at = len(before)
+            assert rule(cursor) == flags
+            cursor.end()
+
+
+def test_a_list_that_is_refused_says_where():
+    for _ in range(2):
+        cursor = Cursor(b"a (\\Seen \\Recent) (b)")
+        cursor.at = 2
+        with pytest.raises(Malformed) as refused:
+            parse_flag_list(cursor)
+        assert refused.value.at == 9
 
 
 def test_store_takes_flags_without_parentheses():

@@ -13,7 +13,13 @@ from mailstore.mime.folding import fold
 from mailstore.mime.packed import pack_header
 from mailstore.mime.scanner import scan
 from mailstore.mime.text import header_text
-from mailstore.model import Arrival, InternalDate
+from mailstore.model import (
+    SEEN,
+    Arrival,
+    FlagChange,
+    FlagOperation,
+    InternalDate,
+)
 from mailstore.query import (
     All,
     And,
@@ -159,6 +165,46 @@ def test_texts_are_asked_for_what_is_left_alone(stage):
     assert texts.asked == [[1, 2]]
     with pytest.raises(ValueError, match="texts"):
         evaluate(BodyContains("x"), columns, None, watch)
+
+
+def test_planes_of_all_messages_are_not_combined(stage, monkeypatch):
+    """A flag, or a flag that lacks, is one look at one plane."""
+    combined = []
+    real = planes.both
+
+    def both(a, b):
+        combined.append(len(a))
+        return real(a, b)
+
+    monkeypatch.setattr(planes, "both", both)
+    assert search(stage, And((Not(HasSystemFlag(SEEN)),))) == [1, 2, 5, 6, 7]
+    assert search(stage, And((HasSystemFlag(SEEN),))) == [3, 4]
+    assert combined == []
+    assert search(stage, And((HasSystemFlag(SEEN), Uids(((3, 3),))))) == [3]
+    assert len(combined) == 1
+
+
+def test_what_was_found_stays_when_others_arrive_or_vanish(tmp_path):
+    home = Home(tmp_path)
+    change = FlagChange(FlagOperation.ADD, ("\\Deleted",))
+
+    def arrive() -> None:
+        arrival = Arrival(b"a: b\r\n\r\nc", (), InternalDate(DAY * 86_400))
+        home.run(home.account.append("INBOX", [arrival]))
+
+    for _ in range(3):
+        arrive()
+    mailbox = home.open()
+    found = home.run(mailbox.search(Not(HasSystemFlag(SEEN))))
+    arrive()
+    home.run(mailbox.refresh())
+    assert list(mailbox.uids) == [1, 2, 3, 4]
+    assert len(found) == 3
+    home.run(mailbox.store_flags([1, 4], change, seen_at=mailbox.modseq))
+    home.run(mailbox.expunge())
+    assert list(mailbox.uids) == [2, 3]
+    assert list(found) == [1, 2, 3]
+    home.close()
 
 
 def test_a_search_can_be_cancelled(stage):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailstore.errors import NotFound
 from mailstore.model import MailboxEntry, MailboxId, SpecialUse
 from mailstore.service.names import _entries, name_order
+from tests.mailstore.stores import Home
 
 levels = st.sampled_from(
     ["INBOX", "INBOXes", "Inbox", "a", "b", "a b", "a-b", "a.b", "ä", "日本", "~", " "]
@@ -48,3 +51,36 @@ def test_each_name_is_told_once_with_what_is_known_of_it(
         assert one.has_children == any(name.startswith(inside) for name in there)
         told = (one.id, one.selectable, one.special_use)
         assert told == known.get(one.name, (None, False, None))
+
+
+def test_what_another_program_does_to_a_name_holds_for_the_next_message(tmp_path):
+    """That a mailbox is there is remembered from one message to the next."""
+    home, other = Home(tmp_path), None
+
+    def admitted(name: str) -> bool:
+        try:
+            home.run(home.account.admit(name, 1)).abort()
+        except NotFound:
+            return False
+        return True
+
+    try:
+        home.run(home.account.create("Work/Old"))
+        assert admitted("Work/Old")
+        assert not admitted("New")
+        other = Home(tmp_path)
+        other.run(other.account.rename("Work/Old", "New"))
+        assert not admitted("Work/Old")
+        assert admitted("New")
+        other.run(other.account.create("Work/Old"))
+        assert admitted("Work")
+        other.run(other.account.delete("Work"))
+        assert not admitted("Work")
+        with pytest.raises(NotFound, match="inferior"):
+            home.run(home.account.admit("Work", 1))
+        other.run(other.account.delete("New"))
+        assert not admitted("New")
+    finally:
+        home.close()
+        if other is not None:
+            other.close()

@@ -1,0 +1,52 @@
+"""TCP connections of Twisted's, with less around each read and write.
+
+Twisted's own go through half a dozen calls for what is one call of the system; what
+happens rarely (errors, closing, a socket that is full) is left to them. It must not
+know what is spoken.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+
+READ = 65_536
+
+
+class Connected(tcp.Server):
+    """An accepted connection."""
+
+    # No other process has it: to close it is enough.
+    _shouldShutdown = False  # noqa: N815 - Twisted's
+
+    def doRead(self) -> Any:  # noqa: ANN401 - Twisted's: why the connection ends, if so
+        """Hand what has come to the protocol."""
+        try:
+            data = self.socket.recv(READ)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        receive: Any = self.protocol.dataReceived
+        receive(data)
+        return None
+
+    def writeSomeData(self, data: Any) -> Any:  # noqa: ANN401 - Twisted's
+        """Send as much as the kernel takes; gives how much, or why it takes none."""
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            return 0 if error.errno == errno.ENOBUFS else CONNECTION_LOST
+
+
+class AcceptingPort(tcp.Port):
+    """A listening socket whose connections are such."""
+
+    transport: Any = Connected
