@@ -17,6 +17,7 @@ from mailstore.model import FIRST_KEYWORD_BIT
 
 _WIDTH = 8  # octets of a number, planes of a column
 _OCTET = 0xFF
+_WHOLE = (1 << 64) - 1
 _FEW = 16
 
 
@@ -66,8 +67,8 @@ def lift(column: array[int], marks: bytes, number: int) -> array[int]:
     return _column(octets)
 
 
-def at_least(column: array[int], *limits: int) -> list[bytes]:
-    """Mark, for each limit, the numbers that reach it.
+def at_least(column: array[int], *limits: int, most: int = _WHOLE) -> list[bytes]:
+    """Mark, for each limit, the numbers that reach it; none is higher than ``most``.
 
     One plane after the other, the lowest octets first: what a higher octet decides
     goes before that. Most planes are the same octet throughout, and decide for all.
@@ -80,7 +81,9 @@ def at_least(column: array[int], *limits: int) -> list[bytes]:
     reached = [
         0 if limit >> 64 else int.from_bytes(everywhere, "little") for limit in biased
     ]
-    for at, place in _planes((1 << 64) - 1) if count else ():
+    # Nothing is above the planes that ``most`` is in: what is wanted there nobody has.
+    used = (1 << max(most, *biased, 1).bit_length()) - 1
+    for at, place in _planes(used & _WHOLE) if count else ():
         plane = octets[place::_WIDTH]
         flip = bias >> at & _OCTET
         alike = plane.count(plane[0]) == count

@@ -127,7 +127,7 @@ class MailboxState:
         # Whether messages ascend: so until some are copied or moved here.
         self.ordered = all(map(lt, loaded.messages, loaded.messages[1:]))
         self._first_unseen: int | None = None  # -1: there is none; None: not known
-        self._history = History()
+        self._history = History(self.modseq)
         self._watchers: list[Callable[[], None]] = []
 
     # -- reading
@@ -212,6 +212,29 @@ class MailboxState:
         if not step.new:
             return step.changed
         return sorted({*step.new, *step.changed})
+
+    def changed_since(self, since: int, most: int) -> array[int] | None:
+        """Give the UIDs of what arrived or changed behind a mod-sequence, ascending.
+
+        None if that is more than about ``most``, or longer ago than is remembered here.
+        """
+        step = self._history.recent(since, most)
+        if step is None:
+            return None
+        found = array("I")
+        for uids in (step.new, step.changed):
+            for start, stop, _ in runs(uids, self.uids):
+                newer = map(since.__lt__, self.modseqs[start:stop])
+                found.extend(compress(self.uids[start:stop], newer))
+        return array("I", sorted({*found})) if step.new else found
+
+    def vanished_since(self, since: int, most: int) -> Sequence[int] | None:
+        """Give the UIDs of what was removed behind a mod-sequence, or somewhat before.
+
+        None as for `changed_since`.
+        """
+        step = self._history.recent(since, most)
+        return None if step is None else step.vanished
 
     def rows_since(self, uids: Sequence[int], since: int) -> list[tuple[int, int]]:
         """Give (uid, mask) of those that have changed behind a mod-sequence."""

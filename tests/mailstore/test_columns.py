@@ -74,6 +74,9 @@ def test_numbers_are_compared_with_limits(column, limits, order):
         if order != real_order():
             stored.byteswap()
         marks = at_least(stored, *limits)
+        if column.typecode == "Q":
+            bounded = at_least(stored, *limits, most=max(column, default=0))
+            assert bounded == marks
     expected = [[number >= limit for number in column] for limit in limits]
     assert [list(one) for one in marks] == expected
 

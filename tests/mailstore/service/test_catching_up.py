@@ -16,6 +16,7 @@ from mailstore.lanes import Pool
 from mailstore.maintenance.check import check
 from mailstore.model import FlagChange, FlagOperation, MailboxId
 from mailstore.ranges import join
+from mailstore.service import catching_up
 from mailstore.service.catching_up import changed_among
 from tests.mailstore.stores import Home, Statements
 
@@ -29,6 +30,12 @@ def home(tmp_path):
     made = Home(tmp_path / "store")
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def long_ago(monkeypatch):
+    """What the index remembers is asked for, not what memory does."""
+    monkeypatch.setattr(catching_up, "_REMEMBERED", -1)
 
 
 def fill(home, count):
@@ -243,6 +250,28 @@ steps = st.lists(
 )
 
 
+@pytest.mark.parametrize("most", [0, 5, 100])
+def test_what_happened_lately_is_told_from_memory(home, monkeypatch, most):
+    """As much as that is, and nothing that has not happened; else it is looked for."""
+    monkeypatch.setattr(catching_up, "_REMEMBERED", most)
+    fill(home, 9)
+    mailbox = home.open()
+    moments = [0, mailbox.modseq]
+    for uids in ([2, 3], [7], [9]):
+        remove(home, mailbox, uids)
+        moments.append(mailbox.modseq)
+    fill(home, 2)
+    change = FlagChange(FlagOperation.ADD, ("\\Seen",))
+    home.run(mailbox.store_flags([1, 11], change, seen_at=mailbox.modseq))
+    with Statements(home.account.readers.event) as statements:
+        changed = [list(home.run(mailbox.changed([1, 5, 10], at))) for at in moments]
+        vanished_ = [gone(home, mailbox, at) for at in moments]
+    assert changed == [[1, 5, 10], [1, 10], [1, 10], [1, 10], [1, 10]]
+    assert vanished_[1:] == [[(2, 3), (7, 7), (9, 9)], [(7, 7), (9, 9)], [(9, 9)], []]
+    if most == 100:
+        assert len([sql for sql in statements if sql.startswith("SELECT")]) == 4
+
+
 @given(steps, st.integers(0, 3))
 def test_nobody_keeps_what_is_gone_and_nobody_loses_what_is_there(script, most):
     """Whatever a client knew at whatever moment, it ends up with what is there."""
@@ -258,6 +287,13 @@ def test_nobody_keeps_what_is_gone_and_nobody_loses_what_is_there(script, most):
                 moments.append((mailbox.modseq, set(mailbox.uids)))
             there = set(mailbox.uids)
             for modseq, knew in moments:
+                changed = home.run(mailbox.changed(mailbox.uids, modseq))
+                known = mailbox._state.changed_since(modseq, 10_000)
+                assert known is not None
+                assert list(known) == list(changed)
+                removed = set(mailbox._state.vanished_since(modseq, 10_000))
+                assert knew - there <= removed
+                assert not removed & there
                 told = gone(home, mailbox, modseq)
                 uids = {uid for low, high in told for uid in range(low, high + 1)}
                 assert knew - there <= uids
