@@ -126,7 +126,9 @@ def _zone(name: bytes | None) -> int:
     if name is None:
         return 0
     if name[:1] in b"+-":
-        digits = bytes(c for c in name if chr(c).isdigit()).rjust(4, b"0")
+        digits = name[1:]
+        if len(digits) != 4 or not digits.isdigit():
+            digits = bytes([c for c in name if chr(c).isdigit()]).rjust(4, b"0")
         minutes = int(digits[:2]) * 60 + int(digits[2:])
         if minutes >= _MAX_ZONE:
             return 0

@@ -9,6 +9,7 @@ decode anything: clients undo encoded words. Example::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from mailstore.mime.address import (
     MAX_ADDRESSES,
@@ -21,6 +22,8 @@ from mailstore.mime.names import ENVELOPE
 from mailstore.mime.wire import nstring, string
 
 _TEXTS = frozenset({b"date", b"subject", b"in-reply-to", b"message-id"})
+# One's own address is in nearly every message, those of friends in many.
+_SHORT, _LISTS = 200, 1_024
 _MAX_TEXT = 1 << 16  # octets; listings show many envelopes at a time
 
 
@@ -72,10 +75,18 @@ def _text(value: bytes | None) -> bytes:
 def _addresses(value: bytes | None, default: bytes = b"NIL") -> bytes:
     if value is None:
         return default
+    return (_known if len(value) <= _SHORT else _rendered)(value) or default
+
+
+def _rendered(value: bytes) -> bytes:
+    """Render a list; nothing if there is no address in it."""
     found = parse_addresses(value)
     if not found:
-        return default
+        return b""
     return b"(%b)" % b"".join([_address(address) for address in found[:MAX_ADDRESSES]])
+
+
+_known = lru_cache(maxsize=_LISTS)(_rendered)
 
 
 def _address(address: Address) -> bytes:

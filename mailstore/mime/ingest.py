@@ -16,7 +16,7 @@ from mailstore.mime.bodystructure import bodystructure
 from mailstore.mime.date import sent_date
 from mailstore.mime.downgrade import Edit, edits
 from mailstore.mime.envelope import envelope_of, envelope_values
-from mailstore.mime.header import Buffer
+from mailstore.mime.header import Buffer, unfold
 from mailstore.mime.packed import pack_header
 from mailstore.mime.preview import preview
 from mailstore.mime.scanner import Part, scan
@@ -51,9 +51,9 @@ class Ingested:
 def ingest(data: Buffer) -> Ingested:
     """Look at a message once. Never raises, whatever the bytes."""
     root = scan(data)
-    date = root.value(b"date")
-    sent, zone = (None if date is None else sent_date(date)) or (None, 0)
     values = envelope_values(root.fields)
+    date, message_id = values.get(b"date"), values.get(b"message-id")
+    sent, zone = (None if date is None else sent_date(unfold(date))) or (None, 0)
     return Ingested(
         envelope=envelope_of(values),
         bodystructure=bodystructure(root),
@@ -62,7 +62,7 @@ def ingest(data: Buffer) -> Ingested:
         sent=sent,
         sent_zone=zone,
         preview=wire_preview(data, root),
-        message_id=_message_id(root.value(b"message-id")),
+        message_id=None if message_id is None else _message_id(unfold(message_id)),
         sort=sort_fields(values, root.value(b"references"), sent),
         edits=edits(data, root),
     )
@@ -82,7 +82,7 @@ def wire_preview(data: Buffer, root: Part) -> bytes:
     return string(preview(data, root).encode("utf-8"))
 
 
-def _message_id(value: bytes | None) -> bytes | None:
+def _message_id(value: bytes) -> bytes | None:
     if not value:
         return None
     found = _MESSAGE_ID.search(value)

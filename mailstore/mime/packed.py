@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
+from itertools import accumulate
 
 from mailstore.mime.header import Buffer, ends_blank
 from mailstore.mime.names import LISTED
@@ -42,9 +43,7 @@ def pack_header(data: Buffer, part: Part) -> bytes:
     flags = _COMPLETE
     if ends_blank(data[max(part.header, part.body - 3) : part.body]):
         flags |= _BLANK
-    offsets = [0]
-    for field in chosen:
-        offsets.append(offsets[-1] + len(field.line))
+    offsets = [0, *accumulate([len(field.line) for field in chosen])]
     return b"".join(
         (
             bytes((flags, len(chosen), *[_ID[field.name] for field in chosen])),

@@ -22,8 +22,9 @@ from mailstore.mime.transfer import decoded
 
 LENGTH = 200  # characters (RFC 8970 §3.3)
 # Octets of a text that are looked at: mostly the first are enough, but the styles of
-# newsletters come before their words.
-_FIRST, _MOST = 16_384, 262_144
+# newsletters come before their words, and quotations before answers.
+_GLANCE, _FIRST, _MOST = 2_048, 16_384, 262_144
+_CUT = 16  # characters, more than are unlike the text where it was cut off
 _PARTS = 100
 _TEXTS = 5
 _TITLE = re.compile(r"<title\b[^<>]*+>[^<]*+</title\s*+>", re.IGNORECASE)
@@ -42,7 +43,11 @@ _ENCRYPTED = frozenset({b"pkcs7-mime", b"x-pkcs7-mime", b"pgp-encrypted"})
 def preview(data: Buffer, root: Part) -> str:
     """Give at most `LENGTH` characters; none where nothing can be read."""
     for part in islice(_texts(root), _TEXTS):
-        text = _beginning(data, part, _FIRST)
+        text = ""
+        if part.size > 2 * _GLANCE and part.subtype == b"plain":
+            text = _beginning(data, part, _GLANCE, quoted=False)
+        if len(text) < LENGTH + _CUT:
+            text = _beginning(data, part, _FIRST)
         if len(text) < LENGTH and part.size > _FIRST:
             text = _beginning(data, part, _MOST)
         if text.startswith(_ARMOUR):
@@ -78,7 +83,8 @@ def _is_read(part: Part) -> bool:
     return part.disposition is None or part.disposition[0].lower() != b"attachment"
 
 
-def _beginning(data: Buffer, part: Part, window: int) -> str:
+def _beginning(data: Buffer, part: Part, window: int, *, quoted: bool = True) -> str:
+    """Give what stands there; what is quoted, if ``quoted``, where nothing else is."""
     charset = parameter(part.params, b"charset")
     source = decoder(charset.decode("latin-1") if charset else None)
     end = min(part.body + window, part.end)
@@ -86,7 +92,8 @@ def _beginning(data: Buffer, part: Part, window: int) -> str:
     text = "".join([source.decode(octets) for octets in pieces])
     if part.subtype == b"html":
         return _one_line(HtmlText().feed(_TITLE.sub("", text), final=end == part.end))
-    return _one_line(_QUOTED.sub("", text)) or _one_line(text)
+    own = _one_line(_QUOTED.sub("", text))
+    return own or (_one_line(text) if quoted else "")
 
 
 def _one_line(text: str) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailstore.mime.header import (
     MAX_VALUE,
@@ -33,6 +34,8 @@ from mailstore.mime.names import CONTENT, MESSAGE, TOP
 
 _BLANK = re.compile(rb"\n\r?\n")
 _DELIMITER = re.compile(rb"\n--")  # at half the cost of `find`, in maps too
+_PLAIN = (b"text", b"plain")
+_SHORT = 64  # octets of a Content-Type that comes again and again
 _CHUNK = 1 << 20
 _PIECE = 1 << 15  # stays near the processor while its lines are counted
 _SMALL = 1 << 12
@@ -242,10 +245,9 @@ class _Scan:
         known = part.default
         for field in part.fields:
             if field.name == b"content-type":
-                # RFC 2045 §5.2: what can't be read is text/plain.
-                read = media_type(field.value)
-                known = read or (b"text", b"plain")
-                part.params = parameters(field.value) if read is not None else ()
+                value = field.value
+                often = len(value) <= _SHORT and b"oundary" not in value
+                known, part.params = (_known if often else _content_type)(value)
                 break
         part.type, part.subtype = known
         if part.type == b"multipart":
@@ -394,6 +396,18 @@ class _Scan:
             lines_to[at] = total
         for part in counted:
             part.lines = lines_to[part.end] - lines_to[part.body]
+
+
+def _content_type(value: bytes) -> tuple[tuple[bytes, bytes], Pairs]:
+    """Read a type and its parameters; what can't be read is text/plain.
+
+    RFC 2045 §5.2.
+    """
+    read = media_type(value)
+    return (read, parameters(value)) if read is not None else (_PLAIN, ())
+
+
+_known = lru_cache(maxsize=512)(_content_type)
 
 
 def count_lines(data: Buffer, start: int, end: int) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailstore.mime.address import Address, first_address
 from mailstore.mime.date import sort_date
@@ -25,6 +26,7 @@ from mailstore.mime.subject import base_subject
 UNDECODED = b"\xff"  # begins a text that is octets, no characters
 _MAX_SUBJECT = 1 << 16  # octets of the field that are looked at
 _MAX_TEXT = 1_000  # octets kept of a text: two that agree so far are equal
+_SHORT, _LISTS = 200, 1_024  # lists of addresses, of which many come again
 _MAX_REFERENCES = 2_000  # of the last ones; mail programs shorten long lists too
 
 
@@ -56,7 +58,8 @@ def sort_fields(
     """
     get = values.get
     subject, reply = _subject(get(b"subject", b""))
-    from_, to_ = _first(get(b"from")), _first(get(b"to"))
+    from_, display_from = _first(get(b"from"))
+    to_, display_to = _first(get(b"to"))
     own = message_ids(get(b"message-id", b""))
     date = get(b"date")
     if sent is None and date is not None:
@@ -65,11 +68,11 @@ def sort_fields(
         sent=sent,
         subject=subject,
         reply=reply,
-        from_=_mailbox(from_),
-        to_=_mailbox(to_),
-        cc=_mailbox(_first(get(b"cc"))),
-        display_from=_display(from_),
-        display_to=_display(to_),
+        from_=from_,
+        to_=to_,
+        cc=_first(get(b"cc"))[0],
+        display_from=display_from,
+        display_to=display_to,
         message_id=hashed(own[0]) if own else None,
         references=_references(references or b"", get(b"in-reply-to", b"")),
     )
@@ -113,8 +116,19 @@ def _cut(octets: bytes) -> bytes:
     return octets[:end]
 
 
-def _first(value: bytes | None) -> Address | None:
-    return None if value is None else first_address(value)
+def _first(value: bytes | None) -> tuple[bytes, bytes]:
+    """Give addr-mailbox and DISPLAY value of the first address of a list."""
+    if value is None:
+        return b"", b""
+    return (_known if len(value) <= _SHORT else _read)(value)
+
+
+def _read(value: bytes) -> tuple[bytes, bytes]:
+    address = first_address(value)
+    return _mailbox(address), _display(address)
+
+
+_known = lru_cache(maxsize=_LISTS)(_read)
 
 
 def _raw(octets: bytes) -> bytes:

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from mailstore.mime.preview import LENGTH, preview
 from mailstore.mime.scanner import scan
@@ -122,3 +123,37 @@ def test_whatever_the_message_it_is_one_short_line(data: bytes):
     assert text == " ".join(text.split())
     assert text.isprintable() or not any(ord(c) < 32 for c in text)
     text.encode("utf-8")
+
+
+LINES = (
+    "> quoted text",
+    "",
+    "words of a person, and more of them",
+    "\u00e4" * 40,
+    "x" * 997,
+    "-----BEGIN PGP MESSAGE-----",
+    " \u200b\u200b ",
+    "=20=C3=A4=",
+    "q " * 60,
+)
+
+
+@given(
+    st.lists(st.sampled_from(LINES), min_size=30, max_size=90),
+    st.sampled_from([b"7bit", b"quoted-printable", b"base64"]),
+    st.sampled_from([b"utf-8", b"iso-8859-1", b"utf-7", b"utf-16", b"iso-2022-jp"]),
+    st.sampled_from([b"plain", b"html"]),
+)
+def test_a_glance_at_the_beginning_shows_what_a_look_does(
+    some, encoding, charset, kind
+):
+    text = "\r\n".join(some).encode(charset.decode(), "replace")
+    if encoding == b"base64":
+        text = base64.encodebytes(text)
+    head = b"Content-Type: text/%b; charset=%b\r\nContent-Transfer-Encoding: %b\r\n\r\n"
+    data = head % (kind, charset, encoding) + text
+    root = scan(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mailstore.mime.preview._GLANCE", 2**30)
+        wanted = preview(data, root)
+    assert preview(data, root) == wanted
