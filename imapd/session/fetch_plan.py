@@ -53,6 +53,17 @@ class Answers(NamedTuple):
     messages: Iterable[tuple[Piece, ...]] = ()
 
 
+class Segment(NamedTuple):
+    """Ready octets of a response, and what is read from a blob behind them.
+
+    By places of columns, of which the first names the message.
+    """
+
+    template: bytes  # for ``%``
+    places: tuple[int, ...]  # of what it is filled with
+    blobs: int  # 0: the response ends
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a FETCH asks of the store, and how it answers. Build it with `of`."""
@@ -63,17 +74,21 @@ class Plan:
     renderings: tuple[Rendering, ...] = field(repr=False)  # of the items
     start: bytes = field(repr=False)  # with %d for what names the message
     end: bytes = field(repr=False)
+    quick: bool = field(init=False, repr=False, compare=False)
+    """Whether memory has all that is told, and one template renders it."""
+    segments: tuple[Segment, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what each command of these items needs."""
+        large = any(rendering.large for rendering in self.renderings)
+        quick = self.columns <= ROW_COLUMNS and not large
+        object.__setattr__(self, "quick", quick)
+        object.__setattr__(self, "segments", _segments(self.start, self.renderings))
 
     @property
     def template(self) -> bytes:
         """One response, for ``%``."""
         return self.start + self.end
-
-    @property
-    def quick(self) -> bool:
-        """Whether memory has all that is told, and one template renders it."""
-        large = any(rendering.large for rendering in self.renderings)
-        return self.columns <= ROW_COLUMNS and not large
 
     @classmethod
     def of(cls, items: Sequence[FetchItem], environment: FetchEnvironment) -> Plan:
@@ -181,11 +196,10 @@ class Plan:
 
     def at_hand(self, values: Sequence[Iterable[object]]) -> bool:
         """Tell whether no blob has to be read for them."""
-        return all(
-            set(map(type, found)) <= _BYTES
-            for rendering, found in zip(self.renderings, values, strict=True)
-            if rendering.reads_blobs
-        )
+        for _, _, blobs in self.segments:
+            if blobs and not set(map(type, values[blobs - 1])) <= _BYTES:
+                return False
+        return True
 
     def unseen(self, batch: Batch, left_out: Container[int]) -> list[int]:
         """Give the UIDs that are to get \\Seen, ascending.
@@ -207,17 +221,26 @@ class Plan:
         Its name is in the first column.
         """
         streams: list[Iterable[Piece]] = []
-        template, ready = self.start, [columns[0]]
-        for rendering, values in zip(self.renderings, columns[1:], strict=True):
-            if rendering.reads_blobs:
-                template += rendering.template.removesuffix(b"%b")
-                streams += (_filled(template, ready), values)
-                template, ready = b" ", []
-            else:
-                template += rendering.template + b" "
-                ready.append(values)
-        streams.append(_filled(template[:-1] + b")\r\n", ready))
+        for template, places, blobs in self.segments:
+            streams.append(_filled(template, [columns[place] for place in places]))
+            if blobs:
+                streams.append(columns[blobs])
         return zip(*streams, strict=False)
+
+
+def _segments(start: bytes, renderings: Sequence[Rendering]) -> tuple[Segment, ...]:
+    segments: list[Segment] = []
+    template, places = start, [0]
+    for place, rendering in enumerate(renderings, 1):
+        if rendering.reads_blobs:
+            template += rendering.template.removesuffix(b"%b")
+            segments.append(Segment(template, tuple(places), place))
+            template, places = b" ", []
+        else:
+            template += rendering.template + b" "
+            places.append(place)
+    segments.append(Segment(template[:-1] + b")\r\n", tuple(places), 0))
+    return tuple(segments)
 
 
 # Plans of items that are the same in every session, by all that is in them.

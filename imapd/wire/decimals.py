@@ -22,8 +22,11 @@ _format = b"%d".__mod__
 
 def decimals(numbers: Sequence[int]) -> list[bytes]:
     """Give the texts of numbers, which ascend and are not negative."""
+    count = len(numbers)
+    if count == 1:
+        return [b"%d" % numbers[0]]
     texts: list[bytes] = []
-    at, count = 0, len(numbers)
+    at = 0
     while at < count:
         block, first = divmod(numbers[at], _BLOCK)
         low = block * _BLOCK

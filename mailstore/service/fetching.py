@@ -12,13 +12,14 @@ from collections.abc import (
     Sequence,
 )
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailstore.index import entries, labels, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column, Label
 from mailstore.runs import runs
+from mailstore.service.ahead import RowsAhead
 from mailstore.service.late import LATE, LateFacts
 from mailstore.service.surrogates import Surrogates
 from mailstore.state import MailboxState
@@ -40,10 +41,10 @@ _SIZED = frozenset(
     {Column.ENVELOPE, Column.BODYSTRUCTURE, Column.HEADER, Column.PARTS, Column.BLOB}
 )  # of text that is always there
 
-_OF_ONE = ROW_COLUMNS | _TEXT.keys()
+_OF_ONE = (ROW_COLUMNS | _TEXT.keys()) - LATE.keys() - {Column.THREAD}
 
 
-async def batches(
+def batches(
     reader: Database,
     state: MailboxState,
     since: int,
@@ -57,19 +58,48 @@ async def batches(
 
     ``since`` is a mod-sequence at which all of ``uids`` were in the mailbox. Nothing
     is held while the caller takes its time: no statement, no copy of the rest. With
-    ``surrogates`` they stand in place of the messages that have one.
+    ``surrogates`` they stand in place of the messages that have one. Who takes one
+    message after the other finds where the next ones' octets are read ahead.
     """
+    if len(uids) == 1:
+        one = _single(reader, state, uids[0], columns, late.ahead)
+        if one is not None:
+            return _Once(one if surrogates is None else surrogates.put_into(one))
+    return _batches(reader, state, since, uids, columns, late, surrogates=surrogates)
+
+
+class _Once:
+    """One batch that is here already."""
+
+    __slots__ = ("_batch",)
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch: Batch | None = batch
+
+    def __aiter__(self) -> _Once:
+        return self
+
+    async def __anext__(self) -> Batch:
+        batch, self._batch = self._batch, None
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+
+async def _batches(
+    reader: Database,
+    state: MailboxState,
+    since: int,
+    uids: Sequence[int],
+    columns: Collection[Column],
+    late: LateFacts,
+    *,
+    surrogates: Surrogates | None,
+) -> AsyncIterator[Batch]:
     if Column.THREAD in columns:
         await late.linking.finish()
     if Column.LABELS in columns:
         await late.prepare_labels()
-    if len(uids) == 1:
-        one = _single(reader, state, uids[0], columns)
-        if one is not None:
-            if surrogates is not None:
-                one = surrogates.put_into(one)
-            yield await _with_late(late, one)
-            return
     text = [column for column in columns if column not in _OWN]
     at = 0
     while at < len(uids):
@@ -114,35 +144,51 @@ def _behind(uids: Sequence[int], at: int, last: int) -> int:
     return count
 
 
-@lru_cache(256)
-def _shape(
-    columns: frozenset[Column],
-) -> tuple[tuple[Column, ...], tuple[str, ...], tuple[Column, ...]] | None:
-    """Give the columns of a row, by which names, and those of memory.
+class _Shape(NamedTuple):
+    """How a message's columns come: of a row, by which names, and of memory."""
 
-    None: there are others, or none of a row.
-    """
-    of_row = tuple([column for column in columns if column in _TEXT])
+    names: tuple[str, ...]
+    of_row: tuple[tuple[Column, int], ...]  # with their places behind the id
+    of_memory: tuple[Column, ...]
+    ahead: bool  # the row may have been read ahead
+
+
+@lru_cache(256)
+def _shape(columns: frozenset[Column]) -> _Shape | None:
+    """Give where columns come from. None: there are others, or none of a row."""
+    of_row = [column for column in columns if column in _TEXT]
     if not of_row or not columns <= _OF_ONE:
         return None
-    return of_row, tuple([_TEXT[c] for c in of_row]), tuple(columns - _TEXT.keys())
+    names = tuple([_TEXT[column] for column in of_row])
+    ahead = set(names) <= set(RowsAhead.names)
+    if ahead:
+        names = RowsAhead.names
+    places = tuple([(column, names.index(_TEXT[column]) + 1) for column in of_row])
+    return _Shape(names, places, tuple(columns - _TEXT.keys()), ahead)
 
 
 def _single(
-    reader: Database, state: MailboxState, uid: int, columns: Collection[Column]
+    reader: Database,
+    state: MailboxState,
+    uid: int,
+    columns: Collection[Column],
+    ahead: RowsAhead,
 ) -> Batch | None:
     """Give what memory and one row have of a message; None: it takes more than that."""
     shape, at = _shape(frozenset(columns)), state.position(uid)
     if shape is None or at is None:
         return None
-    of_row, names, of_memory = shape
     message = state.messages[at]
-    found = list(entries.texts(reader, (message,), names))
-    if not found:
+    if shape.ahead:
+        row = ahead.row(state.messages, at)
+    else:
+        row = next(entries.texts(reader, (message,), shape.names), None)
+    if row is None:
         return None
-    row = found[0][1:]
-    made: dict[Column, Sequence[Any]] = dict(zip(of_row, zip(row), strict=True))
-    for column in of_memory:
+    made: dict[Column, Sequence[Any]] = {
+        column: (row[place],) for column, place in shape.of_row
+    }
+    for column in shape.of_memory:
         made[column] = list(_reader(state, column)(at, at + 1))
     return Batch((uid,), made, (message,))
 

@@ -18,6 +18,7 @@ from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import wire_preview
 from mailstore.mime.scanner import scan
 from mailstore.model import Column
+from mailstore.service.ahead import RowsAhead
 from mailstore.service.linking import Linking
 from mailstore.service.proofs import Proofs
 from mailstore.service.readers import Readers
@@ -53,6 +54,7 @@ class LateFacts:
         self._blobs = blobs
         self._lane = lane
         self._placed = False
+        self.ahead = RowsAhead(readers.event, readers.look)
         self.proofs = Proofs(runtime, readers, blobs)
         self.linking = Linking(runtime, readers, blobs, lane)
 

@@ -62,6 +62,8 @@ class Surrogates:
             self._sizes.clear()
             self._known.clear()
         most = max(messages)
+        if len(messages) == 1 and self._known.get(most >> _BLOCK, -1) >= most:
+            return
         first, last = min(messages) >> _BLOCK, most >> _BLOCK
         near = last - first < _NEAR
         for block in (

@@ -203,8 +203,23 @@ def test_a_list_that_was_asked_for_before_is_no_statement(bench):
 
 def test_one_message_is_one_statement_and_no_other_thread(bench):
     assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost(reads=1)
-    assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost(reads=1)
-    assert bench.cost(b"FETCH 7 BODY.PEEK[TEXT]<10.20>") == Cost(reads=1)
+    assert bench.cost(b"FETCH 7 BODY.PEEK[]") == Cost()
+    assert bench.cost(b"FETCH 7 BODY.PEEK[TEXT]<10.20>") == Cost()
+
+
+def test_one_message_after_the_other_is_one_statement_for_sixteen(bench):
+    costs = [bench.cost(b"FETCH %d BODY.PEEK[]" % number) for number in range(1, 50)]
+    assert [place for place, cost in enumerate(costs, 1) if cost.reads] == [
+        1,
+        2,
+        18,
+        34,
+    ]
+    assert {cost.reads for cost in costs} == {0, 1}
+    # Whatever was committed, they are read again.
+    bench.say(b"STORE 90 +FLAGS (\\Flagged)")
+    bench.say(b"NOOP")
+    assert bench.cost(b"FETCH 49 BODY.PEEK[]").reads == 1
 
 
 def test_many_messages_leave_in_few_packets(bench):
