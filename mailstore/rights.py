@@ -25,6 +25,8 @@ from mailstore.model import DELETED, SEEN, AccountId, FlagChange
 class Right(enum.Flag):
     """The standard rights (RFC 4314 §2.1), and ``n``: to annotate messages."""
 
+    __hash__ = object.__hash__  # as of `Operation`
+
     LOOKUP = enum.auto()
     READ = enum.auto()
     SEEN = enum.auto()
@@ -197,6 +199,9 @@ def reckon(acl: Acl, identifiers: Iterable[str], *, owns: bool) -> Reckoning:
 
 class Operation(enum.Enum):
     """What can be done to a mailbox that exists."""
+
+    # Each is there once: no need to hash its name, in Python, for each look-up.
+    __hash__ = object.__hash__
 
     SEE = "LIST, SUBSCRIBE"
     MAKE_BELOW = "CREATE and RENAME, of the nearest superior mailbox that exists"

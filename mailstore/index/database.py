@@ -145,7 +145,8 @@ class Database:
     def data_version(self) -> int:
         """Give a number that changes when another connection has committed."""
         try:
-            return int(self.connection.pragma("data_version"))
+            # As a statement: that is quicker than `Connection.pragma`.
+            return int(self.connection.execute("PRAGMA data_version").get)
         except apsw.Error as error:
             raise store_error(error) from error
 

@@ -89,11 +89,6 @@ class MailboxAnnotations:
         self._me = me  # whose private ones
         self._reader = account.readers.event
 
-    @property
-    def most_octets(self) -> int:
-        """The octets that a value may have."""
-        return self._account.options.annotation_octets
-
     # -- reading
 
     def get(

@@ -22,7 +22,7 @@ from tests.mailstore.stores import Statements
 from tests.support.session import PASSWORD, Session, World
 from tests.support.stepping import SteppingRuntime
 
-LOOK = 'pragma "data_version"'
+LOOK = "PRAGMA data_version"
 HEAD = b"From: ann@example.org\r\nSubject: one\r\nMessage-ID: <%d@example.org>\r\n\r\n"
 MIB = 2**20
 

@@ -67,14 +67,14 @@ def cost(bench: Bench, *commands: bytes) -> float:
 def test_a_command_alone(bench):
     assert cost(bench, b"NOOP") < 2_250
     assert cost(bench, b"STATUS box07" + ITEMS) < 3_300
-    assert cost(bench, b"SELECT INBOX") < 4_700
+    assert cost(bench, b"SELECT INBOX") < 4_200
     assert cost(bench, b"UID SEARCH UNSEEN") < 6_100
 
 
 def test_pipelined_commands(bench):
     assert cost(bench, *[b"NOOP"] * 100) < 1_650
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
-    assert cost(bench, *polled) < 2_650
+    assert cost(bench, *polled) < 2_150
 
 
 def test_octets_of_one_message_after_the_other(bench):

@@ -38,11 +38,11 @@ from mailstore.query import SortKey
 __all__ = ["FEATURE"]
 
 
-async def _support(_: Context, selected: Selected) -> bytes:
+async def _support(context: Context, selected: Selected) -> bytes:
     """Say how far annotations are supported here (§4.1)."""
     if selected.mailbox.readonly:
         return status(b"OK", "annotations can be read", "ANNOTATIONS READ-ONLY")
-    most = selected.mailbox.annotations.most_octets
+    most = context.account.options.annotation_octets
     return status(b"OK", "octets of an annotation", f"ANNOTATIONS {most}")
 
 

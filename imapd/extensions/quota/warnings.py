@@ -26,7 +26,8 @@ _TOLD, _SEEN = "QUOTA told", "QUOTA seen"
 async def warn_selected(context: Context, selected: Selected) -> bytes | None:
     """Give the warning about the mailbox that was selected, if one is due."""
     _see(context, selected)
-    full = _note(context, await selected.mailbox.limits())[0]
+    roots = await selected.mailbox.limits()
+    full = _note(context, roots)[0] if roots else ()
     return _warning(full) if full else None
 
 

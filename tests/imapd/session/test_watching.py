@@ -196,6 +196,6 @@ def test_who_idles_costs_nothing_while_nothing_happens(world):
     account = sessions[0].connection.session.account.own
     with Statements(account.readers.event) as statements:
         world.runtime.advance(100)
-    assert set(statements) == {'pragma "data_version"'}
+    assert set(statements) == {"PRAGMA data_version"}
     assert len(statements) <= 21  # one a look, for all of them
     assert all(session.read() == [] for session in sessions)
