@@ -71,7 +71,7 @@ class PersonalState(MailboxState):
         elif changed.uids:
             changed = replace(changed, system=self._own(changed))
         added = NewColumns.of(delta.new) if delta.added is None else delta.added
-        added = replace(added, system=added.system.translate(self._shared))
+        added = added._replace(system=added.system.translate(self._shared))
         return self.apply(replace(delta, changed=changed, added=added))
 
     def _private(self, flags: Sequence[tuple[int, int]]) -> ChangedFlags:

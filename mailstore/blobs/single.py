@@ -53,6 +53,8 @@ class Files:
 
     def sync(self) -> None:
         """Sync the bytes, then give the names, then sync those."""
+        if not self._pending:
+            return
         folders: set[Path] = set()
         try:
             for one in self._pending:

@@ -84,8 +84,7 @@ class Surrogate:
     edits: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRecord:
+class MessageRecord(NamedTuple):
     """What is kept of one message, whatever mailboxes it is in."""
 
     blob: str
@@ -151,8 +150,7 @@ class Sweep:
     sets: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewColumns:
+class NewColumns(NamedTuple):
     """New rows as the columns that memory holds, ascending by UID.
 
     Made on the writer's thread, so that the event thread copies whole slices: a copy

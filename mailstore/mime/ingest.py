@@ -10,7 +10,7 @@ kept and can be listed. Example::
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mailstore.mime.bodystructure import bodystructure
 from mailstore.mime.date import sent_date
@@ -28,8 +28,7 @@ _MESSAGE_ID = re.compile(rb"<[^<>\s]++>")
 _MAX_MESSAGE_ID = 998  # RFC 5322 §2.1.1: the longest line
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
+class Ingested(NamedTuple):
     """What is kept of one message.
 
     ``envelope``, ``bodystructure`` and ``preview`` are wire-ready; ``header`` belongs
@@ -74,7 +73,7 @@ def behind_fields(seen: Ingested, octets: int) -> Ingested:
     They are fields that tell of its way (``Received`` and its like), in ASCII, and the
     message has no ``edits``: nothing else of what is kept depends on them then.
     """
-    return replace(seen, parts=moved(seen.parts, octets))
+    return seen._replace(parts=moved(seen.parts, octets))
 
 
 def wire_preview(data: Buffer, root: Part) -> bytes:

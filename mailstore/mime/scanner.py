@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from mailstore.mime.header import (
     MAX_VALUE,
@@ -68,8 +69,7 @@ class MimeLimits:
 DEFAULT_LIMITS = MimeLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One entity: header at [header, body), body at [body, end).
 
     ``children`` are the parts of a multipart, or the one embedded message of a

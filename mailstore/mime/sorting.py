@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from mailstore.mime.address import Address, first_address
 from mailstore.mime.date import sort_date
@@ -30,8 +30,7 @@ _SHORT, _LISTS = 200, 1_024  # lists of addresses, of which many come again
 _MAX_REFERENCES = 2_000  # of the last ones; mail programs shorten long lists too
 
 
-@dataclass(frozen=True, slots=True)
-class SortFields:
+class SortFields(NamedTuple):
     """The sort values of one message.
 
     ``references`` are Message IDs as packed numbers of 64 bits, the parent last.

@@ -83,7 +83,7 @@ class AppendJob:
     ) -> None:
         self.bounded = terms.bounded
         self._instead_of = instead_of
-        self._by = who_acts()
+        self._by = who_acts() if instead_of is not None else None
         self._annotating = annotating  # by whom, and how much
         self._terms = terms
         self._name = name
