@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.python import log
 
 READ = 65_536
 
@@ -35,6 +36,15 @@ class Connected(tcp.Server):
         receive: Any = self.protocol.dataReceived
         receive(data)
         return None
+
+    def readConnectionLost(self, reason: Any) -> None:  # noqa: ANN401 - Twisted's
+        """Tell the protocol, which takes half closes, that the client has ended."""
+        try:
+            ended: Any = self.protocol
+            ended.readConnectionLost()
+        except Exception:  # noqa: BLE001 - as Twisted does
+            log.err()  # type: ignore[no-untyped-call]
+            self.connectionLost(reason)
 
     def writeSomeData(self, data: Any) -> Any:  # noqa: ANN401 - Twisted's
         """Send as much as the kernel takes; gives how much, or why it takes none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable
-from functools import partial
+from functools import lru_cache, partial
 
 from imapd.session.context import Context, Services
 from imapd.session.dispatch import (
@@ -45,10 +45,11 @@ _numbers = itertools.count(1)
 
 
 def _frame_limits(limits: Limits, *, logged_in: bool) -> FrameLimits:
-    return FrameLimits(
-        line=limits.command_line if logged_in else limits.command_line_before_login,
-        literal_discard=limits.literal_discard,
-    )
+    line = limits.command_line if logged_in else limits.command_line_before_login
+    return _framing(line, limits.literal_discard)
+
+
+_framing = lru_cache(maxsize=16)(FrameLimits)
 
 
 class Connection:

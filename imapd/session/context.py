@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -183,20 +182,13 @@ class Context:
         """Render an untagged OK, NO or BYE without ``* ``, in the client's language."""
         return status(kind, text, code, self.session.telling.language)
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Wait for the store, with no response half written.
+    def at_work(self) -> Working:
+        """Wait for the store in a ``with`` block, with no response half written.
 
         The client hears now and then that the command goes on, and how far it was when
         that was last known.
         """
-        services = self.services
-        tell = lambda: self.progress(*self.far)  # noqa: E731 - each is another one
-        key = services.at_work.begin(services.runtime, tell)
-        try:
-            yield
-        finally:
-            services.at_work.end(key)
+        return Working(self)
 
     async def note_added(self, mailbox: str) -> None:
         """Say that the running command has added messages to a mailbox.
@@ -214,3 +206,23 @@ class Context:
         selected, self.session.selected = self.session.selected, None
         if selected is not None:
             await selected.mailbox.close()
+
+
+class Working:
+    """One wait of a command for the store; see `Context.at_work`."""
+
+    __slots__ = ("_context", "_key")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._key = 0
+
+    def __enter__(self) -> None:
+        services = self._context.services
+        self._key = services.at_work.begin(services.runtime, self._tell)
+
+    def __exit__(self, *_: object) -> None:
+        self._context.services.at_work.end(self._key)
+
+    def _tell(self) -> None:
+        self._context.progress(*self._context.far)

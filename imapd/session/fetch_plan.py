@@ -77,12 +77,17 @@ class Plan:
     quick: bool = field(init=False, repr=False, compare=False)
     """Whether memory has all that is told, and one template renders it."""
     segments: tuple[Segment, ...] = field(init=False, repr=False, compare=False)
+    common: bool = field(init=False, repr=False, compare=False)
+    """Whether it is the same in every session."""
 
     def __post_init__(self) -> None:
         """Work out once what each command of these items needs."""
         large = any(rendering.large for rendering in self.renderings)
         quick = self.columns <= ROW_COLUMNS and not large
         object.__setattr__(self, "quick", quick)
+        few = len(self.items) <= _FEW
+        common = few and all(rendering.common for rendering in self.renderings)
+        object.__setattr__(self, "common", common)
         object.__setattr__(self, "segments", _segments(self.start, self.renderings))
 
     @property
@@ -102,8 +107,7 @@ class Plan:
         found = _COMMON.get(key)
         if found is None:
             found = cls._compiled(unique, environment, sets_seen=sets_seen)
-            few = len(unique) <= _FEW
-            if few and all(rendering.common for rendering in found.renderings):
+            if found.common:
                 _COMMON.keep(key, found)
         return found
 

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from mailstore.service.account import Account
 
 
+_READ = NEEDS[Operation.READ]
 _SMALL = 64  # messages whose flags are changed on the event thread
 _SMALL_PRIVATE = 4  # the same, where each may be in a row with 512 others
 
@@ -170,7 +171,7 @@ class Mailbox:
     @property
     def readable(self) -> bool:
         """Whether the right to read it is still there."""
-        return NEEDS[Operation.READ].met(self._permit.rights())
+        return _READ.met(self._permit.rights())
 
     @property
     def may_expunge(self) -> bool:

@@ -27,6 +27,7 @@ from imapd.session.fetch_attribute import UID
 from imapd.session.fetch_lines import Listed
 from imapd.session.fetch_plan import Environment, Plan
 from imapd.session.fetch_sender import Sender
+from imapd.session.memo import Memo
 from imapd.session.parameters import (
     FetchModifier,
     FetchRequest,
@@ -41,10 +42,13 @@ from imapd.session.view import View
 from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.errors import StoreError
-from mailstore.model import FlagChange, FlagOperation
+from mailstore.model import SEEN, FlagChange, FlagOperation
 
 _SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))
 _SHORT = 512  # octets of items that are worth remembering
+_PLANS: Memo[tuple[int, bool, int, bytes], tuple[tuple[FetchItem, ...], Plan]] = Memo(
+    256
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ async def run(context: Context, node: Fetch) -> Completed:
     for item in node.items:
         if isinstance(item, CheckedItem):
             await item.check(environment, uids)
-    plan = Plan.of(_all_items(node, view), environment)
+    plan = _plan(node, environment)
     sender = Sender(context)
     listed = Listed.of(plan, environment, sender, len(uids))
     if listed is not None:
@@ -167,6 +171,21 @@ async def _messages(context: Context, node: Fetch) -> Sequence[int]:
     for modifier in modifiers:
         uids = await modifier.narrow(context, request, uids)
     return uids
+
+
+def _plan(node: Fetch, environment: Environment) -> Plan:
+    """Compile a command; what its parser remembers is known without a comparison."""
+    mailbox, view = environment.mailbox, environment.view
+    by_uid = isinstance(node.messages, UidSet)
+    key = id(node.items), by_uid, mailbox.settable & SEEN, view.telling.fetch
+    known = _PLANS.get(key)
+    # As long as they are kept here no others have their number.
+    if known is not None and known[0] is node.items and not node.modifiers:
+        return known[1]
+    plan = Plan.of(_all_items(node, view), environment)
+    if plan.common and not node.modifiers:
+        _PLANS.keep(key, (node.items, plan))
+    return plan
 
 
 def _all_items(node: Fetch, view: View) -> Sequence[FetchItem]:
