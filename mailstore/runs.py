@@ -9,8 +9,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import compress, repeat
+from operator import eq
 
 _SHORT = 512
+_APART = 4
 _STRIDE = 64  # from which on it doubles
 
 
@@ -69,6 +72,26 @@ def _agreement(wanted: array[int], at: int, table: array[int], start: int) -> in
             stride //= 2
             longest = min(longest, length + stride * 2)
     return length
+
+
+def far_apart(uids: Sequence[int], table: array[int]) -> bool:
+    """Tell whether few of ascending UIDs stand side by side in an ascending table."""
+    if len(uids) < _APART:
+        return False
+    start = bisect_left(table, uids[0])
+    return bisect_left(table, uids[-1], start) - start >= _APART * len(uids)
+
+
+def places(uids: Sequence[int], table: array[int]) -> list[int]:
+    """Give where those of ascending UIDs are that an ascending table has.
+
+    For such as are `far_apart`: one search for each, with nothing of Python around it.
+    """
+    if not table:
+        return []
+    near = uids[: bisect_right(uids, table[-1])]
+    found = list(map(bisect_left, repeat(table), near))
+    return list(compress(found, map(eq, map(table.__getitem__, found), near)))
 
 
 def between(uids: array[int], low: int, high: int) -> array[int]:

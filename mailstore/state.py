@@ -32,7 +32,7 @@ from mailstore.index.records import (
     Sweep,
 )
 from mailstore.model import FIRST_KEYWORD_BIT, SEEN, Changes
-from mailstore.runs import runs
+from mailstore.runs import far_apart, places, runs
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
@@ -160,6 +160,15 @@ class MailboxState:
             )
         return joined(self.system[start:stop], self.keywords[start:stop]).tolist()
 
+    def masks_at(self, each: Sequence[int]) -> list[int]:
+        """Give the flags of the messages at some indexes."""
+        if self.more:
+            return list(map(self.mask, each))
+        system, keywords = self.system, self.keywords
+        if not self.keyword_names:
+            return list(map(system.__getitem__, each))
+        return [system[at] | keywords[at] << FIRST_KEYWORD_BIT for at in each]
+
     def visible(self, mask: int) -> int:
         """Give what is seen here of the flags that a message had for all."""
         return mask
@@ -221,12 +230,19 @@ class MailboxState:
         step = self._history.recent(since, most)
         if step is None:
             return None
+        uids: Sequence[int] = step.changed
+        if step.new:
+            uids = sorted({*step.new, *uids})
+        table, modseqs = self.uids, self.modseqs
+        if far_apart(uids, table):
+            there = places(uids, table)
+            newer = map(since.__lt__, map(modseqs.__getitem__, there))
+            return array("I", map(table.__getitem__, compress(there, newer)))
         found = array("I")
-        for uids in (step.new, step.changed):
-            for start, stop, _ in runs(uids, self.uids):
-                newer = map(since.__lt__, self.modseqs[start:stop])
-                found.extend(compress(self.uids[start:stop], newer))
-        return array("I", sorted({*found})) if step.new else found
+        for start, stop, _ in runs(uids, table):
+            newer = map(since.__lt__, modseqs[start:stop])
+            found.extend(compress(table[start:stop], newer))
+        return found
 
     def vanished_since(self, since: int, most: int) -> Sequence[int] | None:
         """Give the UIDs of what was removed behind a mod-sequence, or somewhat before.

@@ -36,6 +36,8 @@ async def changed_among(
     known = state.changed_since(since, _REMEMBERED)
     if known is not None:
         wanted = uids if isinstance(uids, array) else array("I", uids)
+        if wanted == state.uids:
+            return known
         found = array("I")
         for start, stop, _ in runs(known, wanted):
             found += wanted[start:stop]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import (
     AsyncIterator,
-    Callable,
     Collection,
-    Iterable,
     Iterator,
     Sequence,
 )
@@ -18,7 +16,7 @@ from mailstore.index import entries, labels, unloaded
 from mailstore.index.database import Database
 from mailstore.index.records import EntryRow
 from mailstore.model import ROW_COLUMNS, Batch, Column, Label
-from mailstore.runs import runs
+from mailstore.runs import far_apart, places, runs
 from mailstore.service.ahead import RowsAhead
 from mailstore.service.late import LATE, LateFacts
 from mailstore.service.surrogates import Surrogates
@@ -188,8 +186,9 @@ def _single(
     made: dict[Column, Sequence[Any]] = {
         column: (row[place],) for column, place in shape.of_row
     }
+    alone = _Places((), (at,))
     for column in shape.of_memory:
-        made[column] = list(_reader(state, column)(at, at + 1))
+        made[column] = _values(state, alone, column)
     return Batch((uid,), made, (message,))
 
 
@@ -242,6 +241,43 @@ def _end(rows: Iterator[Any]) -> None:
         close()
 
 
+class _Places:
+    """Where messages are in a state's columns: side by side, or each by itself."""
+
+    __slots__ = ("each", "pieces")
+
+    def __init__(
+        self, pieces: Sequence[tuple[int, int]], each: Sequence[int] | None = None
+    ) -> None:
+        self.pieces = pieces
+        self.each = each
+
+    @classmethod
+    def of(cls, uids: Sequence[int], table: array[int]) -> _Places:
+        """Find those of ascending UIDs that there are."""
+        if far_apart(uids, table):
+            return cls((), places(uids, table))
+        return cls([(start, stop) for start, stop, _ in runs(uids, table)])
+
+    def values(self, column: array[int]) -> list[int]:
+        """Give what a column has there."""
+        if self.each is not None:
+            return list(map(column.__getitem__, self.each))
+        found: list[int] = []
+        for start, stop in self.pieces:
+            found += column[start:stop]
+        return found
+
+    def masks(self, state: MailboxState) -> list[int]:
+        """Give the flags there."""
+        if self.each is not None:
+            return state.masks_at(self.each)
+        found: list[int] = []
+        for start, stop in self.pieces:
+            found += state.masks(start, stop)
+        return found
+
+
 class _Rows:
     """The rows of one batch: from the state, or from tombstones."""
 
@@ -254,22 +290,18 @@ class _Rows:
     ) -> None:
         self._state = state
         self._reader = reader
-        pieces = list(runs(uids, state.uids))
-        there = sum(stop - start for start, stop, _ in pieces)
+        self._places = _Places.of(uids, state.uids)
+        there = self._places.values(state.uids)
         dead: list[EntryRow] = []
-        if there < len(uids):
-            alive = set[int]().union(*(state.uids[a:b] for a, b, _ in pieces))
+        if len(there) < len(uids):
+            alive = frozenset(there)
             missing = [uid for uid in uids if uid not in alive]
             dead = entries.tombstones(reader, state.id, since, missing)
         self._dead = {
             row.uid: row._replace(mask=state.visible(row.mask)) for row in dead
         }
-        self._pieces = pieces
-        self.uids = array("I")
-        self.messages = array("Q")
-        for start, stop, _ in pieces:
-            self.uids += state.uids[start:stop]
-            self.messages += state.messages[start:stop]
+        self.uids = array("I", there)
+        self.messages = array("Q", self._places.values(state.messages))
         if self._dead:
             ids = dict(zip(self.uids, self.messages, strict=True))
             ids.update({row.uid: row.message for row in dead})
@@ -315,10 +347,7 @@ class _Rows:
         return [found.get(message, ()) for message in self.messages]
 
     def _column(self, column: Column) -> Sequence[Any]:
-        values: list[Any] = []
-        read = _reader(self._state, column)
-        for start, stop, _ in self._pieces:
-            values += read(start, stop)
+        values = _values(self._state, self._places, column)
         if not self._dead:
             return values
         alive = [uid for uid in self.uids if uid not in self._dead]
@@ -328,19 +357,18 @@ class _Rows:
         return [by_uid[uid] for uid in self.uids]
 
 
-def _reader(state: MailboxState, column: Column) -> Callable[[int, int], Iterable[Any]]:
-    """Give what reads a column of messages from one index up to another."""
+def _values(state: MailboxState, where: _Places, column: Column) -> Sequence[Any]:
+    """Give a column that memory has."""
     match column:
         case Column.FLAGS:
-            return state.masks
+            return where.masks(state)
         case Column.SIZE:
-            return lambda start, stop: state.sizes[start:stop]
+            return where.values(state.sizes)
         case Column.MODSEQ:
-            return lambda start, stop: state.modseqs[start:stop]
+            return where.values(state.modseqs)
         case Column.INTERNALDATE:
-            return lambda start, stop: zip(
-                state.dates[start:stop], state.zones[start:stop], strict=True
-            )
+            dates, zones = where.values(state.dates), where.values(state.zones)
+            return list(zip(dates, zones, strict=True))
         case _:
             raise ValueError(f"{column} is not in memory")
 

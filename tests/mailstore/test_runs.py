@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore.index.selection import Selection
-from mailstore.runs import runs
+from mailstore.runs import far_apart, places, runs
 
 _uids = st.sets(st.integers(1, 60)).map(sorted)
 
@@ -21,6 +21,21 @@ def test_pieces_are_what_both_have(uids, among):
         assert list(table[start:stop]) == uids[at : at + stop - start]
         found += table[start:stop]
     assert found == sorted(set(uids) & set(among))
+
+
+@given(_uids, _uids)
+def test_places_are_of_what_both_have(uids, among):
+    table = array("I", among)
+    found = [table[at] for at in places(uids, table)]
+    assert found == sorted(set(uids) & set(among))
+
+
+def test_only_what_is_scattered_is_far_apart():
+    table = array("I", range(0, 100_000, 50))  # of most messages only UIDs are left
+    assert not far_apart(table, table)
+    assert not far_apart(table[7:9], table)
+    assert not far_apart(array("I"), table)
+    assert far_apart(table[::9], table)
 
 
 @given(_uids, _uids)
