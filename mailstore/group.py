@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mailstore.changes import actor
@@ -64,7 +64,7 @@ class Group:
     def outcomes(self) -> list[Outcome[Any]]:
         """Give what the jobs did, each with who wanted it."""
         return [
-            one.outcome if one.by is None else replace(one.outcome, by=one.by)
+            one.outcome if one.by is None else one.outcome._replace(by=one.by)
             for one in self.waiting
             if one.outcome is not None
         ]

@@ -13,9 +13,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import itemgetter
+from typing import NamedTuple
 
 _MOST_STEPS = 512
 _FEW = 32  # UIDs that a commit is about on average, when all are sorted
@@ -23,8 +23,7 @@ _SORTED = 4_096  # and how many of them at most
 _KEPT = 4_096  # UIDs that stay when every session knows them
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one commit, or several folded ones, did; UIDs ascend."""
 
     modseq: int

@@ -350,8 +350,7 @@ class Filing:
     flags: tuple[FlagChange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """The result of `Mailbox.store_flags` and its like: UIDs, each ascending.
 
     ``uids`` are those that are there. Of these ``failed`` were left as they are because
@@ -369,8 +368,7 @@ class Stored:
     alone: bool = False  # nothing else happened from ``seen_at`` up to ``modseq``
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """What happened to a mailbox after a mod-sequence; UIDs ascend in each field."""
 
     modseq: int

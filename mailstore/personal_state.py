@@ -12,7 +12,6 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mailstore.index.entries import Loaded
 from mailstore.index.private import Marks, Private
 from mailstore.index.records import ChangedFlags, Delta, MailboxRow, NewColumns
 from mailstore.runs import runs
@@ -27,7 +26,7 @@ class PersonalState(MailboxState):
     def __init__(
         self,
         row: MailboxRow,
-        loaded: Loaded,
+        loaded: NewColumns,
         keyword_names: tuple[str, ...],
         whose: Private,
         marks: Marks,
@@ -69,10 +68,10 @@ class PersonalState(MailboxState):
             if delta.person == self.person:
                 changed = self._private(delta.private)
         elif changed.uids:
-            changed = replace(changed, system=self._own(changed))
+            changed = changed._replace(system=self._own(changed))
         added = NewColumns.of(delta.new) if delta.added is None else delta.added
         added = added._replace(system=added.system.translate(self._shared))
-        return self.apply(replace(delta, changed=changed, added=added))
+        return self.apply(delta._replace(changed=changed, added=added))
 
     def _private(self, flags: Sequence[tuple[int, int]]) -> ChangedFlags:
         there = [(uid, own, self.position(uid)) for uid, own in flags]

@@ -17,12 +17,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
-from operator import lt
 from typing import overload
 
 from mailstore.columns import change_bits, either, joined, lift, tables
 from mailstore.history import History, Step
-from mailstore.index.entries import Loaded
 from mailstore.index.records import (
     LOW_BITS,
     ChangedFlags,
@@ -35,7 +33,6 @@ from mailstore.model import FIRST_KEYWORD_BIT, SEEN, Changes
 from mailstore.runs import far_apart, places, runs
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
-_LOW = (1 << LOW_BITS) - 1
 _FEW_PIECES = 256
 _MANY = 512  # messages whose flags are read all at once
 _PIECE = 8_192  # messages whose columns the processor's cache holds
@@ -104,7 +101,7 @@ class MailboxState:
     """Whose flags are seen; empty: the shared ones."""
 
     def __init__(
-        self, row: MailboxRow, loaded: Loaded, keyword_names: tuple[str, ...]
+        self, row: MailboxRow, loaded: NewColumns, keyword_names: tuple[str, ...]
     ) -> None:
         self.id = row.id
         self.uidvalidity = row.uidvalidity
@@ -113,19 +110,17 @@ class MailboxState:
         self.recent_from = row.recent_from
         self.gone = False
         self.keyword_names = keyword_names
-        self.uids = array("I", loaded.uids)
-        self.system = bytearray([flags & _SYSTEM for flags in loaded.flags])
-        self.keywords = array(
-            "Q", [(flags & _LOW) >> FIRST_KEYWORD_BIT for flags in loaded.flags]
-        )
+        self.uids = loaded.uids
+        self.system = loaded.system
+        self.keywords = loaded.keywords
         self.more = loaded.more
-        self.modseqs = array("Q", loaded.modseqs)
-        self.sizes = array("Q", loaded.sizes)
-        self.dates = array("q", loaded.epochs)
-        self.zones = array("h", loaded.zones)
-        self.messages = array("Q", loaded.messages)
+        self.modseqs = loaded.modseqs
+        self.sizes = loaded.sizes
+        self.dates = loaded.dates
+        self.zones = loaded.zones
+        self.messages = loaded.messages
         # Whether messages ascend: so until some are copied or moved here.
-        self.ordered = all(map(lt, loaded.messages, loaded.messages[1:]))
+        self.ordered = loaded.ordered
         self._first_unseen: int | None = None  # -1: there is none; None: not known
         self._history = History(self.modseq)
         self._watchers: list[Callable[[], None]] = []

@@ -22,8 +22,8 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mailstore import marks
 from mailstore.beside import Beside
@@ -45,8 +45,7 @@ _SYNC_AFTER = 1.0  # seconds that a loose commit may stay unsynced
 _CHECKPOINT_PAGES = 1000  # of 4 KiB, about SQLite's own measure
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T_co]):
+class Outcome(NamedTuple, Generic[T_co]):
     """What a job gives its caller, and what it did to mailboxes."""
 
     value: T_co
@@ -415,7 +414,7 @@ class Lane:
             with self._rules.bounds(self._database):
                 outcome = job.run(self._database)
         more = self._rules.follow(self._database, outcome.deltas)
-        return replace(outcome, deltas=(*outcome.deltas, *more)) if more else outcome
+        return outcome._replace(deltas=(*outcome.deltas, *more)) if more else outcome
 
     def _announce(self, jobs: Sequence[Waiting]) -> None:
         """Note what memory will hear of, before others can read it."""

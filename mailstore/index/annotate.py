@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound, TooManyAnnotations
+from mailstore.index import flagblocks
 from mailstore.index.database import Database, Value
 from mailstore.index.flags import FlagsStored
-from mailstore.index.records import ChangedFlags, Delta, to_mask
+from mailstore.index.records import ChangedFlags, Delta
 from mailstore.index.selection import Selection
 from mailstore.model import AnnotationChange, AnnotationName, MailboxId
+from mailstore.ranges import without
 
 SHARED = ""  # the owner of what is not private
 _SLICE = 512
@@ -201,39 +203,33 @@ def annotate(
     if row is None:
         raise NotFound
     base = int(row[0])
-    where, given = among.where(mailbox)
     external: list[int] = []
     failed: list[int] = []
     if base > seen_at:
-        external = _newer(database, where, given, seen_at)
-    if unchanged_since is not None:
-        if base > unchanged_since:
-            failed = _newer(database, where, given, unchanged_since)
-        where, given = f"{where} AND modseq <= ?", [*given, unchanged_since]
+        external = _newer(database, mailbox, among, seen_at)
+    if unchanged_since is not None and base > unchanged_since:
+        failed = _newer(database, mailbox, among, unchanged_since)
+        among = Selection(tuple(without(among.ranges, failed)))
+    where, given = among.where(mailbox)
     uids = _uids(database, f"SELECT uid FROM entry WHERE {where} ORDER BY uid", given)
     touched = _set(database, mailbox, uids, me, changes, base + 1)
     if not touched:
         return FlagsStored(Delta(mailbox, base, base), external, failed)
     owners = {_owner(change, me) for change in changes}
     _bound(database, mailbox, touched, owners, bounds, base + 1)
-    rows = database.all(
-        "UPDATE entry SET modseq = ? WHERE mailbox = ?"
-        " AND uid IN (SELECT value FROM json_each(?)) RETURNING uid, flags, more",
-        (base + 1, mailbox, json.dumps(touched)),
-    )
+    masks = flagblocks.touch(database, mailbox, touched, base + 1)
     database.execute(
         "UPDATE mailbox SET highestmodseq = ? WHERE id = ?", (base + 1, mailbox)
     )
-    masks = sorted((uid, to_mask(flags, more)) for uid, flags, more in rows)
     delta = Delta(mailbox, base, base + 1, changed=ChangedFlags.of(masks))
     return FlagsStored(delta, external, failed)
 
 
 def _newer(
-    database: Database, where: str, given: Sequence[Value], modseq: int
+    database: Database, mailbox: MailboxId, among: Selection, modseq: int
 ) -> list[int]:
-    sql = f"SELECT uid FROM entry WHERE {where} AND modseq > ? ORDER BY uid"
-    return _uids(database, sql, [*given, modseq])
+    rows = flagblocks.flags(database, mailbox, among, modseq)
+    return [uid for uid, _, changed in rows if changed > modseq]
 
 
 def _uids(database: Database, sql: str, given: Sequence[Value]) -> list[int]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from mailstore.errors import NotFound, TooMany
-from mailstore.index import sortkeys, surrogates
+from mailstore.index import flagblocks, sortkeys, surrogates
+from mailstore.index.blocks import SHIFT
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import (
@@ -19,12 +20,15 @@ from mailstore.index.records import (
     EntryRow,
     MessageRecord,
     NewColumns,
-    to_columns,
 )
 from mailstore.index.threads import Linked, assign
 from mailstore.model import DELETED, SEEN, InternalDate, MailboxId
 
 _LAST_UID = 2**32 - 1
+_OF_FIRST = (
+    f"FROM flag_block b WHERE b.mailbox = id AND b.block = uidnext - ? >> {SHIFT}"
+)
+_LAST_BLOCK = f" (SELECT b.rowid {_OF_FIRST}), (SELECT octets {_OF_FIRST})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ def add_entries(
     found = database.one(
         "UPDATE mailbox SET uidnext = uidnext + ?, highestmodseq = highestmodseq + 1,"
         " messages = messages + ?, unseen = unseen + ?, deleted = deleted + ?,"
-        " bytes = bytes + ? WHERE id = ? RETURNING uidvalidity, uidnext, highestmodseq",
+        " bytes = bytes + ? WHERE id = ? RETURNING uidvalidity, uidnext, highestmodseq,"
+        + _LAST_BLOCK,
         (
             len(rows),
             len(rows),
@@ -127,11 +132,13 @@ def add_entries(
             sum([row.mask & DELETED for row in rows]) // DELETED,
             sum([row.size for row in rows]),
             mailbox,
+            len(rows),
+            len(rows),
         ),
     )
     if found is None:
         raise NotFound
-    uidvalidity, uidnext, modseq = found
+    uidvalidity, uidnext, modseq, row, octets = found
     if uidnext > _LAST_UID:
         raise TooMany("the mailbox has used all its UIDs")
     first = uidnext - len(rows)
@@ -141,6 +148,7 @@ def add_entries(
     ]
     times = [now if when is None else when for when in saved] or repeat(now, len(new))
     _insert_entries(database, mailbox, zip(new, times, strict=True))
+    flagblocks.add(database, mailbox, new, row, octets)
     return Arrived(
         uidvalidity,
         Delta(
@@ -159,11 +167,11 @@ def _insert_entries(
     database: Database, mailbox: MailboxId, rows: Iterable[tuple[EntryRow, int]]
 ) -> None:
     database.many(
-        "INSERT INTO entry (mailbox, uid, message, flags, more, modseq, size,"
-        " internaldate, zone, saved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO entry (mailbox, uid, message, size, internaldate, zone, saved)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (mailbox, uid, message, *to_columns(mask), modseq, size, epoch, zone, saved)
-            for (uid, mask, modseq, size, epoch, zone, message), saved in rows
+            (mailbox, uid, message, size, epoch, zone, saved)
+            for (uid, _, _, size, epoch, zone, message), saved in rows
         ),
     )
 

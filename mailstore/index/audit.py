@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailstore.index import emailids
+from mailstore.index import emailids, flagproof
 from mailstore.index.database import Database
 from mailstore.index.records import to_mask
-from mailstore.model import DELETED, FIRST_KEYWORD_BIT, SEEN
+from mailstore.model import FIRST_KEYWORD_BIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,20 @@ def counters(database: Database) -> list[str]:
     """Compare each mailbox's counters with its entries."""
     rows = database.all(
         "SELECT m.id, m.messages, m.unseen, m.deleted, m.bytes, count(e.uid),"
-        f" coalesce(sum(e.flags & {SEEN} = 0), 0),"
-        f" coalesce(sum(e.flags & {DELETED} <> 0), 0), coalesce(sum(e.size), 0)"
+        " coalesce(sum(e.size), 0)"
         " FROM mailbox m LEFT JOIN entry e ON e.mailbox = m.id GROUP BY m.id"
     )
-    names = ("messages", "unseen", "deleted", "bytes")
+    names = ("messages", "bytes", "unseen", "deleted")
+    flags = flagproof.counted(database)
     found = [
         (mailbox, name, says, counted)
-        for mailbox, *values in rows
-        for name, says, counted in zip(names, values[:4], values[4:], strict=True)
+        for mailbox, messages, unseen, deleted, octets, *values in rows
+        for name, says, counted in zip(
+            names,
+            (messages, octets, unseen, deleted),
+            (*values, *flags.get(mailbox, (0, 0))),
+            strict=True,
+        )
     ]
     if "annotations" in database.column_names("mailbox"):
         found += database.all(
@@ -63,10 +68,14 @@ def counters(database: Database) -> list[str]:
 def numbers(database: Database) -> list[str]:
     """Check that UIDs and mod-sequences are below what their mailbox gives next."""
     found = []
-    for table, last in (("entry", "uid"), ("expunged", "uid"), ("vanished", "high")):
+    for table in (
+        flagproof.modseqs(database),
+        "SELECT mailbox, uid, modseq FROM expunged",
+        "SELECT mailbox, high AS uid, modseq FROM vanished",
+    ):
         rows = database.all(
-            f"SELECT m.id, max(e.{last}), m.uidnext, max(e.modseq), m.highestmodseq"
-            f" FROM {table} e JOIN mailbox m ON m.id = e.mailbox GROUP BY m.id"
+            "SELECT m.id, max(e.uid), m.uidnext, max(e.modseq), m.highestmodseq"
+            f" FROM ({table}) e JOIN mailbox m ON m.id = e.mailbox GROUP BY m.id"
         )
         for mailbox, uid, uidnext, modseq, highest in rows:
             if uid >= uidnext:
@@ -158,16 +167,15 @@ def keywords(database: Database) -> list[str]:
 
 def nameless_keywords(database: Database) -> dict[int, list[int]]:
     """Give, by mailbox, the numbers of keywords below the last that have no name."""
-    used: dict[int, int] = {}
-    for table in ("entry", "expunged"):
-        # Its narrow part may be the same in 100,000 rows.
-        rows = database.all(
-            f"SELECT DISTINCT mailbox, flags >> {FIRST_KEYWORD_BIT}, more FROM {table}"
-            f" WHERE flags >> {FIRST_KEYWORD_BIT} <> 0 OR more IS NOT NULL"
-        )
-        for mailbox, low, more in rows:
-            bits = to_mask(low << FIRST_KEYWORD_BIT, more) >> FIRST_KEYWORD_BIT
-            used[mailbox] = used.get(mailbox, 0) | bits
+    used = flagproof.keywords_used(database)
+    # Its narrow part may be the same in 100,000 rows.
+    rows = database.all(
+        f"SELECT DISTINCT mailbox, flags >> {FIRST_KEYWORD_BIT}, more FROM expunged"
+        f" WHERE flags >> {FIRST_KEYWORD_BIT} <> 0 OR more IS NOT NULL"
+    )
+    for mailbox, low, more in rows:
+        bits = to_mask(low << FIRST_KEYWORD_BIT, more) >> FIRST_KEYWORD_BIT
+        used[mailbox] = used.get(mailbox, 0) | bits
     named: dict[int, set[int]] = {}
     for mailbox, bit in database.all("SELECT mailbox, bit FROM keyword"):
         named.setdefault(mailbox, set()).add(bit)
@@ -286,6 +294,7 @@ def digests(database: Database) -> set[bytes]:
 EVERYTHING: Sequence[Callable[[Database], Iterable[str]]] = (
     identities,
     counters,
+    flagproof.contradictions,
     numbers,
     references,
     keywords,

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailstore.index import acl, mailboxes, metadata
+from mailstore.index import acl, flagblocks, mailboxes, metadata
 from mailstore.index.database import Database
-from mailstore.index.records import to_mask
 from mailstore.model import MailboxId, SpecialUse
 from mailstore.ranges import Range
 from mailstore.rights import parse_rights
@@ -53,16 +52,17 @@ def messages(
 ) -> list[Message]:
     """Give the messages of a mailbox that are meant, ascending by UID."""
     found = database.all(
-        "SELECT e.uid, e.flags, e.more, e.internaldate, e.zone, e.size, m.digest"
+        "SELECT e.uid, e.internaldate, e.zone, e.size, m.digest"
         " FROM entry e JOIN message m ON m.id = e.message WHERE e.mailbox = ?1"
         " AND (?2 IS NULL OR m.message_id = ?2) AND (?3 IS NULL OR"
         " e.internaldate >= ?3) AND (?4 IS NULL OR e.internaldate < ?4)"
         " ORDER BY e.uid",
         (mailbox, wanted.message_id, wanted.since, wanted.until),
     )
+    masks = flagblocks.masks(database, mailbox)
     return [
-        Message(uid, to_mask(flags, more), *rest)
-        for uid, flags, more, *rest in found
+        Message(uid, masks.get(uid, 0), *rest)
+        for uid, *rest in found
         if not wanted.uids or any(low <= uid <= high for low, high in wanted.uids)
     ]
 

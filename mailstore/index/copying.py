@@ -12,13 +12,13 @@ from array import array
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, emailids, private
+from mailstore.index import annotate, emailids, entries, private
 from mailstore.index.arrival import add_entries, open_target
 from mailstore.index.database import Database
 from mailstore.index.entries import keywords
 from mailstore.index.keywords import flag_names, mask_of
 from mailstore.index.private import Private
-from mailstore.index.records import Delta, EntryRow, to_mask
+from mailstore.index.records import Delta, EntryRow
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import FIRST_KEYWORD_BIT, Acting, How, MailboxId
@@ -64,7 +64,8 @@ def copy(
     """
     annotated, numbered, marked = _look_at(database, source)
     target = open_target(database, to)
-    rows = _rows(database, source, among, _kept(whose, settable, move=move))
+    kept = _kept(whose, settable, move=move)
+    rows = entries.rows(database, source, among, kept)
     uids = array("I", [row.uid for row in rows])
     if not rows:
         return CopyDone(_uidvalidity(database, target), uids, uids, ())
@@ -94,21 +95,6 @@ def copy(
         removed = expunge(database, source, among, now, deleted_only=False, cause=cause)
         deltas += [removed] if removed is not None else []
     return CopyDone(arrived.uidvalidity, uids, made, tuple(deltas))
-
-
-def _rows(
-    database: Database, source: MailboxId, among: Selection, kept: int
-) -> list[EntryRow]:
-    where, values = among.where(source)
-    found = database.all(
-        "SELECT uid, flags, more, modseq, size, internaldate, zone, message"
-        f" FROM entry WHERE {where} ORDER BY uid",
-        values,
-    )
-    return [
-        EntryRow(uid, to_mask(flags, more) & kept, modseq, size, epoch, zone, message)
-        for uid, flags, more, modseq, size, epoch, zone, message in found
-    ]
 
 
 def _uidvalidity(database: Database, mailbox: MailboxId) -> int:

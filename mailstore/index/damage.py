@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, emailids
+from mailstore.index import annotate, emailids, flagblocks
 from mailstore.index.arrival import add_entries
 from mailstore.index.copying import translate
 from mailstore.index.database import Database
-from mailstore.index.records import Delta, EntryRow, to_mask
+from mailstore.index.records import Delta, EntryRow, to_columns, to_mask
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.model import How, MailboxId
@@ -52,15 +52,18 @@ def listed(database: Database) -> list[Damaged]:
 
 def set_aside(database: Database, message: int, why: str, now: int) -> list[Delta]:
     """Take a message out of all mailboxes, and note where it was."""
-    database.execute(
-        "INSERT OR REPLACE INTO damaged (message, mailbox, uid, flags, more,"
-        " internaldate, zone, saved, at, why) SELECT message, mailbox, uid, flags,"
-        " more, internaldate, zone, saved, ?, ? FROM entry WHERE message = ?",
-        (now, why, message),
-    )
     places = database.all(
-        "SELECT mailbox, uid FROM entry WHERE message = ?", (message,)
+        "SELECT mailbox, uid, internaldate, zone, saved FROM entry WHERE message = ?",
+        (message,),
     )
+    for mailbox, uid, *rest in places:
+        mask = flagblocks.masks(database, mailbox, Selection(((uid, uid),))).get(uid, 0)
+        database.execute(
+            "INSERT OR REPLACE INTO damaged (message, mailbox, uid, flags, more,"
+            " internaldate, zone, saved, at, why)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (message, mailbox, uid, *to_columns(mask), *rest, now, why),
+        )
     if not places:
         database.execute(
             "INSERT OR REPLACE INTO damaged (message, mailbox, uid, flags,"
@@ -76,7 +79,7 @@ def set_aside(database: Database, message: int, why: str, now: int) -> list[Delt
             deleted_only=False,
             cause=Cause(How.DAMAGED),
         )
-        for mailbox, uid in places
+        for mailbox, uid, *_ in places
     ]
     return [delta for delta in deltas if delta is not None]
 

@@ -23,6 +23,7 @@ import apsw
 
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Busy, Corrupt, DiskFull, StoreError, Unavailable
+from mailstore.index import packing
 from mailstore.index.snapshot import keep_copy, write_copy
 
 Value = int | str | bytes | None
@@ -30,7 +31,7 @@ Value = int | str | bytes | None
 # Up to 3.51.2 a checkpoint that races with a write on a second connection can lose
 # committed transactions (the WAL-reset bug).
 OLDEST_SQLITE = 3_051_003
-SUPPORTED = 1  # the newest `compat_version` that this program understands
+SUPPORTED = 2  # the newest `compat_version` that this program understands
 _BUSY_MS = 10_000
 _MIGRATION_MS = 120_000  # another process may be copying a large index
 _MIGRATION = re.compile(r"(\d{4})_([a-z]+)\w*\.sql")
@@ -389,6 +390,7 @@ def migrate(database: Database, schema: str) -> None:
                 keep_copy(database.path, version)
             except apsw.Error as error:
                 raise store_error(error) from error
+        packing.register(database.connection)
         for number, script in steps:
             if number > version:
                 database.execute(script)

@@ -11,14 +11,17 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from operator import lt
 from typing import Any
 
+from mailstore.index import flagblocks
 from mailstore.index.database import Database
-from mailstore.index.records import LOW_KEYWORDS, EntryRow, to_mask
-from mailstore.index.selection import Selection
+from mailstore.index.records import EntryRow, NewColumns, to_mask
+from mailstore.index.selection import EVERYTHING, LAST_UID, Selection
 from mailstore.model import MailboxId
+from mailstore.ranges import join
 
-_ENTRY = "uid, flags, more, modseq, size, internaldate, zone, message"
+_TOMBSTONE = "uid, flags, more, modseq, size, internaldate, zone, message"
 TEXT_COLUMNS = (
     "blob",
     "envelope",
@@ -29,28 +32,6 @@ TEXT_COLUMNS = (
     "sha1",
     "thread",
 )
-
-
-def _entry(values: tuple[Any, ...]) -> EntryRow:
-    uid, flags, more, *rest = values
-    return EntryRow(uid, to_mask(flags, more), *rest)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """All rows of a mailbox as columns, ascending by UID.
-
-    ``more`` holds, by UID, the keywords behind the first 57.
-    """
-
-    uids: Sequence[int]
-    flags: Sequence[int]  # signed, 64 bits
-    modseqs: Sequence[int]
-    sizes: Sequence[int]
-    epochs: Sequence[int]
-    zones: Sequence[int]
-    messages: Sequence[int]
-    more: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +52,80 @@ def selected(
     """Give messages, ascending by UID; no more than ``most``."""
     where, values = among.where(mailbox)
     rows = database.all(
-        "SELECT entry.uid, flags, more, entry.size, internaldate, zone, blob"
+        "SELECT entry.uid, entry.size, internaldate, zone, blob"
         " FROM entry JOIN message ON message.id = entry.message"
         f" WHERE {where} ORDER BY entry.uid LIMIT ?",
         [*values, most],
     )
+    masks = flagblocks.masks(database, mailbox, among)
+    return [Selected(uid, masks.get(uid, 0), *rest) for uid, *rest in rows]
+
+
+def rows(
+    database: Database,
+    mailbox: MailboxId,
+    among: Selection = EVERYTHING,
+    kept: int = -1,
+) -> list[EntryRow]:
+    """Give messages of a mailbox, ascending by UID, with those flags in ``kept``."""
+    where, values = among.where(mailbox)
+    found = database.all(
+        "SELECT uid, size, internaldate, zone, message FROM entry"
+        f" WHERE {where} ORDER BY uid",
+        values,
+    )
+    flags = flagblocks.flags(database, mailbox, among)
+    if [row[0] for row in found] != [row[0] for row in flags]:
+        return [row._replace(mask=row.mask & kept) for row in _matched(found, flags)]
     return [
-        Selected(uid, to_mask(flags, more), *rest) for uid, flags, more, *rest in rows
+        EntryRow(uid, mask & kept, modseq, size, epoch, zone, message)
+        for (uid, mask, modseq), (_, size, epoch, zone, message) in zip(
+            flags, found, strict=True
+        )
     ]
 
 
-def load(database: Database, mailbox: MailboxId) -> Loaded:
+def _matched(
+    found: Sequence[tuple[int, ...]], flags: Sequence[tuple[int, int, int]]
+) -> list[EntryRow]:
+    """Put rows and flags together that are not of the same messages: damage."""
+    known = {uid: (mask, modseq) for uid, mask, modseq in flags}
+    nothing = (0, max([modseq for _, _, modseq in flags], default=1))
+    return [EntryRow(uid, *known.get(uid, nothing), *rest) for uid, *rest in found]
+
+
+def load(database: Database, mailbox: MailboxId) -> NewColumns:
     """Read a whole mailbox, for its state in memory."""
-    rows = database.all(
-        "SELECT uid, flags, modseq, size, internaldate, zone, message"
+    found = database.all(
+        "SELECT uid, size, internaldate, zone, message"
         " FROM entry WHERE mailbox = ? ORDER BY uid",
         (mailbox,),
     )
-    uids, flags, modseqs, sizes, epochs, zones, messages = (
-        zip(*rows, strict=True) if rows else ((),) * 7
+    uids, sizes, epochs, zones, messages = (
+        zip(*found, strict=True) if found else ((),) * 5
     )
-    more: dict[int, int] = {}
-    if len(keywords(database, mailbox)) > LOW_KEYWORDS:
-        found = database.all(
-            "SELECT uid, more FROM entry WHERE mailbox = ? AND more IS NOT NULL",
-            (mailbox,),
-        )
-        more = {uid: int.from_bytes(bits, "little") for uid, bits in found}
-    return Loaded(uids, flags, modseqs, sizes, epochs, zones, messages, more)
+    made = NewColumns(
+        uids=array("I", uids),
+        system=bytearray(),
+        keywords=array("Q"),
+        modseqs=array("Q"),
+        sizes=array("Q", sizes),
+        dates=array("q", epochs),
+        zones=array("h", zones),
+        messages=array("Q", messages),
+        ordered=all(map(lt, messages, messages[1:])),
+        more={},
+    )
+    flagged = array("I")
+    for block in flagblocks.read(database, mailbox):
+        flagged.extend(block.uids)
+        made.system.extend(block.system)
+        made.keywords.extend(block.keywords.values())
+        made.modseqs.extend(block.modseqs.values())
+        made.more.update(block.more)
+    if flagged != made.uids:
+        return NewColumns.of(_matched(found, flagblocks.flags(database, mailbox)))
+    return made
 
 
 def keywords(database: Database, mailbox: MailboxId) -> tuple[str, ...]:
@@ -111,35 +138,21 @@ def keywords(database: Database, mailbox: MailboxId) -> tuple[str, ...]:
 
 def entries_from(database: Database, mailbox: MailboxId, uid: int) -> list[EntryRow]:
     """Give the rows from a UID on: what has arrived since."""
-    rows = database.all(
-        f"SELECT {_ENTRY} FROM entry WHERE mailbox = ? AND uid >= ? ORDER BY uid",
-        (mailbox, uid),
-    )
-    return [_entry(values) for values in rows]
+    return rows(database, mailbox, Selection(((uid, LAST_UID),)))
 
 
 def masks_since(
     database: Database, mailbox: MailboxId, modseq: int, uidnext: int
 ) -> list[tuple[int, int, int]]:
     """Give (uid, mask, modseq) below ``uidnext`` that changed after a mod-sequence."""
-    rows = database.all(
-        "SELECT uid, flags, more, modseq FROM entry"
-        " WHERE mailbox = ? AND uid < ? AND modseq > ? ORDER BY uid",
-        (mailbox, uidnext, modseq),
-    )
-    return [(uid, to_mask(flags, more), seq) for uid, flags, more, seq in rows]
+    return flagblocks.flags(database, mailbox, Selection(((1, uidnext - 1),)), modseq)
 
 
 def masks_of(
     database: Database, mailbox: MailboxId, uids: Collection[int]
 ) -> list[tuple[int, int, int]]:
     """Give (uid, mask, modseq) of those of some messages that are there."""
-    rows = database.all(
-        "SELECT uid, flags, more, modseq FROM entry WHERE mailbox = ?"
-        " AND uid IN (SELECT value FROM json_each(?)) ORDER BY uid",
-        (mailbox, json.dumps(list(uids))),
-    )
-    return [(uid, to_mask(flags, more), seq) for uid, flags, more, seq in rows]
+    return flagblocks.flags(database, mailbox, Selection(tuple(join(sorted(uids)))))
 
 
 def vanished_since(database: Database, mailbox: MailboxId, modseq: int) -> array[int]:
@@ -158,11 +171,13 @@ def tombstones(
     Ascending by UID; purged ones are left out.
     """
     rows = database.all(
-        f"SELECT {_ENTRY} FROM expunged WHERE mailbox = ? AND modseq > ?"
+        f"SELECT {_TOMBSTONE} FROM expunged WHERE mailbox = ? AND modseq > ?"
         " AND uid IN (SELECT value FROM json_each(?)) ORDER BY uid",
         (mailbox, modseq, json.dumps(list(uids))),
     )
-    return [_entry(values) for values in rows]
+    return [
+        EntryRow(uid, to_mask(flags, more), *rest) for uid, flags, more, *rest in rows
+    ]
 
 
 def texts(

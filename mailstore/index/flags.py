@@ -1,18 +1,22 @@
-"""STORE: flags of many messages in one statement (RFC 3501 §6.4.6, RFC 7162 §3.1.3).
+"""STORE: flags of messages, by the blocks that they stand in (RFC 3501 §6.4.6).
 
-A row whose flags already are as wanted is not written and keeps its mod-sequence.
-Of few messages the rows are read and written one by one; of many it is one statement
-that gives no rows back, and memory repeats the change by itself (`Sweep`).
+A message whose flags already are as wanted is not written and keeps its mod-sequence
+(RFC 7162 §3.1.3). Few messages are changed one by one; of many, columns are, and memory
+repeats the change by itself (`Sweep`).
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import NamedTuple
 
 from mailstore.errors import NotFound
-from mailstore.index.database import Database, Value
+from mailstore.index import flagblocks
+from mailstore.index.blocks import Block
+from mailstore.index.database import Database
 from mailstore.index.entries import keywords
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import (
@@ -22,10 +26,8 @@ from mailstore.index.records import (
     ChangedFlags,
     Delta,
     Sweep,
-    to_columns,
-    to_mask,
 )
-from mailstore.index.selection import NOBODY, Selection
+from mailstore.index.selection import Selection
 from mailstore.model import (
     DELETED,
     FIRST_KEYWORD_BIT,
@@ -35,18 +37,20 @@ from mailstore.model import (
     FlagOperation,
     MailboxId,
 )
-from mailstore.ranges import without
+from mailstore.ranges import Range, without
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _ALL = (1 << FIRST_KEYWORD_BIT + MAX_KEYWORDS) - 1
 _PIECES = 256  # ranges of UIDs that memory sweeps by itself
-_FEW = 64  # UIDs whose rows are read and written one by one
-_Row = tuple[int, int, bytes | None, int]  # uid, flags, more, modseq
+_FEW = 64  # UIDs that are changed one by one
+_HAVING = {
+    flag: bytes([bool(octet & flag) for octet in range(256)])
+    for flag in (SEEN, DELETED)
+}
 
 
-@dataclass(frozen=True, slots=True)
-class FlagsStored:
+class FlagsStored(NamedTuple):
     """What STORE did. ``external`` and ``failed`` are UIDs, ascending.
 
     ``alone``: between what the caller knew and this change there was no other.
@@ -58,8 +62,7 @@ class FlagsStored:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Bits:
+class _Bits(NamedTuple):
     """What a change does to a mask: clear bits, then set bits."""
 
     clears: int
@@ -71,28 +74,21 @@ class _Bits:
             return cls(settable & _ALL, mask)
         return cls(mask, 0) if operation is FlagOperation.REMOVE else cls(0, mask)
 
-    def after(self, mask: int) -> int:
-        return mask & ~self.clears | self.sets
-
     def touch(self, bits: int) -> bool:
         return bool((self.clears | self.sets) & bits)
 
-    def counted(self, bit: int, before: int, among: int) -> int:
-        """Give by how much the messages with a bit become more."""
-        if self.sets & bit:
-            return among - before
-        return -before if self.clears & bit else 0
 
+class _Written(NamedTuple):
+    """What was changed of how many messages, and by how much counters grow."""
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What was changed of how many rows, and by how much counters grow."""
-
-    count: int = 0
+    messages: int = 0
     unseen: int = 0
     deleted: int = 0
     changed: ChangedFlags = NO_FLAGS
     sweep: Sweep | None = None
+
+
+_NOTHING = _Written()
 
 
 @dataclass(slots=True)
@@ -102,87 +98,93 @@ class _Storing:
     database: Database
     mailbox: MailboxId
     base: int
+    blocks: Sequence[Block]
     bits: _Bits
     external: Sequence[int] = ()
     failed: Sequence[int] = ()
-    written: _Written = field(default_factory=_Written)
+    written: _Written = _NOTHING
 
-    def rows(self, rows: Sequence[_Row], seen_at: int, since: _Since) -> None:
-        """Change messages one by one; what was refused and is others' is noted."""
-        failed = [uid for uid, flags, _, modseq in rows if since.refuses(flags, modseq)]
-        refused = frozenset(failed)
+    def one_by_one(self, ranges: Sequence[Range], seen_at: int, since: _Since) -> None:
+        """Change messages; what was refused and is others' is noted."""
+        failed: list[int] = []
+        external: list[int] = []
         changed: list[tuple[int, int]] = []
         unseen = deleted = 0
-        for uid, flags, more, _ in rows:
-            before = to_mask(flags, more)
-            after = self.bits.after(before)
-            if after != before and uid not in refused:
-                changed.append((uid, after))
-                unseen += (not after & SEEN) - (not before & SEEN)
-                deleted += bool(after & DELETED) - bool(before & DELETED)
-        self.database.many(
-            "UPDATE entry SET flags = ?, more = ?, modseq = ?"
-            " WHERE mailbox = ? AND uid = ?",
-            (
-                (*to_columns(after), self.base + 1, self.mailbox, uid)
-                for uid, after in changed
-            ),
-        )
-        self.failed = failed
-        self.external = [
-            uid for uid, _, _, modseq in rows if modseq > seen_at and uid not in refused
-        ]
+        written: list[Block] = []
+        asks = since.modseq is not None
+        keeps, sets, modseq_now = ~self.bits.clears, self.bits.sets, self.base + 1
+        for block in self.blocks:
+            for at in block.places(ranges):
+                uid, before = block.uids[at], block.mask(at)
+                if block.highest > seen_at or asks:
+                    modseq = block.modseqs[at]
+                    if since.refuses(before, modseq):
+                        failed.append(uid)
+                        continue
+                    if modseq > seen_at:
+                        external.append(uid)
+                after = before & keeps | sets
+                if after != before:
+                    block.put(at, after, modseq_now)
+                    changed.append((uid, after))
+                    unseen += (not after & SEEN) - (not before & SEEN)
+                    deleted += bool(after & DELETED) - bool(before & DELETED)
+            if block.highest > self.base:
+                written.append(block)
+        flagblocks.write(self.database, self.mailbox, written)
+        self.failed, self.external = failed, external
         columns = ChangedFlags.of(changed)
         self.written = _Written(len(changed), unseen, deleted, columns)
 
-    def swept(self, among: Selection, seen_at: int, since: _Since) -> None:
-        """Change messages by one statement: only bits of the integer column."""
-        where, values = among.where(self.mailbox)
+    def swept(self, ranges: Sequence[Range], seen_at: int, since: _Since) -> None:
+        """Change columns: only bits of the first 64."""
         if since.may_refuse(self.base):
-            too_new, limits = since.condition
-            self.failed = self._uids(f"{where} AND {too_new}", [*values, *limits])
+            self.failed = self._uids(ranges, since.refused_of)
             if self.failed:
-                among = Selection(tuple(without(among.ranges, self.failed)))
-                where, values = among.where(self.mailbox)
+                ranges = without(ranges, self.failed)
         if self.base > seen_at:
-            self.external = self._uids(f"{where} AND modseq > ?", [*values, seen_at])
+            self.external = self._uids(ranges, _newer_than(seen_at))
         clears, sets = self.bits.clears & _LOW, self.bits.sets
-        keeps, low = to_columns(_LOW & ~clears)[0], to_columns(sets)[0]
-        where, values = f"{where} AND flags & ? | ? <> flags", [*values, keeps, low]
-        seen = deleted = 0
-        if self.bits.touch(SEEN | DELETED):
-            counts = self.database.one(
-                f"SELECT coalesce(sum(flags & {SEEN} <> 0), 0),"
-                f" coalesce(sum(flags & {DELETED} <> 0), 0) FROM entry WHERE {where}",
-                values,
-            )
-            seen, deleted = counts or (0, 0)
-        scattered = len(among.ranges) > _PIECES
-        changed = self._to_change(where, values) if scattered else NO_FLAGS
-        count = self.database.change(
-            f"UPDATE entry SET flags = flags & ? | ?, modseq = ? WHERE {where}",
-            [keeps, low, self.base + 1, *values],
-        )
+        scattered = len(ranges) > _PIECES
+        counted = self.bits.touch(SEEN | DELETED)
+        count = unseen = deleted = 0
+        changed: list[tuple[int, int]] = []
+        written: list[Block] = []
+        for block in self.blocks:
+            before_this = count
+            before = block.system[:] if counted else block.system
+            for start, stop in block.pieces(ranges):
+                marks = block.sweep(start, stop, clears, sets, self.base + 1)
+                count += marks.count(1)
+                if scattered:
+                    places = compress(range(start, stop), marks)
+                    changed += [(block.uids[at], block.mask(at)) for at in places]
+            if count == before_this:
+                continue
+            written.append(block)
+            if counted:
+                unseen -= _count(block.system, SEEN) - _count(before, SEEN)
+                deleted += _count(block.system, DELETED) - _count(before, DELETED)
+        flagblocks.write(self.database, self.mailbox, written)
         self.written = _Written(
             count,
-            -self.bits.counted(SEEN, seen, count),
-            self.bits.counted(DELETED, deleted, count),
-            changed,
-            None if scattered else Sweep(among.ranges, clears, sets),
+            unseen,
+            deleted,
+            ChangedFlags.of(changed) if scattered else NO_FLAGS,
+            None if scattered else Sweep(tuple(ranges), clears, sets),
         )
 
-    def _to_change(self, where: str, values: list[Value]) -> ChangedFlags:
-        """Give what rows are going to be: less work than many pieces of memory."""
-        sql = f"SELECT uid, flags, more FROM entry WHERE {where} ORDER BY uid"
-        rows = self.database.all(sql, values)
-        after = self.bits.after
-        return ChangedFlags.of(
-            [(uid, after(to_mask(flags, more))) for uid, flags, more in rows]
-        )
-
-    def _uids(self, where: str, values: list[Value]) -> array[int]:
-        sql = f"SELECT uid FROM entry WHERE {where} ORDER BY uid"
-        return array("I", [row[0] for row in self.database.all(sql, values)])
+    def _uids(
+        self, ranges: Sequence[Range], chosen: Callable[[Block], bytes]
+    ) -> array[int]:
+        """Give the messages that marks of their blocks choose, ascending."""
+        found = array("I")
+        for block in self.blocks:
+            marks = chosen(block)
+            if 1 in marks:
+                for start, stop in block.pieces(ranges):
+                    found.extend(compress(block.uids[start:stop], marks[start:stop]))
+        return found
 
     def done(self, seen_at: int, names: tuple[str, ...] | None) -> FlagsStored:
         """Note the change in the mailbox's row.
@@ -191,7 +193,7 @@ class _Storing:
         mod-sequence alone that those they know are no longer all.
         """
         written, modseq = self.written, self.base
-        if written.count or names is not None:
+        if written.messages or names is not None:
             modseq += 1
             self.database.execute(
                 "UPDATE mailbox SET highestmodseq = ?, unseen = unseen + ?,"
@@ -203,19 +205,18 @@ class _Storing:
             self.base,
             modseq,
             changed=written.changed,
-            sweep=written.sweep if written.count else None,
+            sweep=written.sweep if written.messages else None,
             keywords=names,
         )
         alone = self.base == seen_at
         return FlagsStored(delta, self.external, self.failed, alone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Since:
+class _Since(NamedTuple):
     """UNCHANGEDSINCE: what it leaves alone (RFC 7162 §3.1.3)."""
 
     modseq: int | None
-    asked: int | None = None  # keywords, as the integer column has them
+    asked: int | None = None  # keywords
 
     @classmethod
     def of(cls, modseq: int | None, operation: FlagOperation, mask: int) -> _Since:
@@ -225,24 +226,36 @@ class _Since:
         """
         alone = not mask & _SYSTEM and not mask >> LOW_BITS
         asks = modseq == 0 and alone and operation is not FlagOperation.REPLACE
-        return cls(modseq, to_columns(mask)[0] if asks else None)
-
-    @property
-    def condition(self) -> tuple[str, list[Value]]:
-        """Give the condition under which a row is refused."""
-        if self.asked is not None:
-            return "flags & ? <> 0", [self.asked]
-        return "modseq > ?", [self.modseq]
+        return cls(modseq, mask if asks else None)
 
     def may_refuse(self, highest: int) -> bool:
         """Tell whether a mailbox with this mod-sequence can have such rows."""
         return self.modseq is not None and highest > self.modseq
 
     def refuses(self, flags: int, modseq: int) -> bool:
-        """Tell whether it refuses a row."""
+        """Tell whether it refuses a message."""
         if self.asked is not None:
             return bool(flags & self.asked)
         return self.modseq is not None and modseq > self.modseq
+
+    def refused_of(self, block: Block) -> bytes:
+        """Mark what it refuses of a block."""
+        if self.asked is not None:
+            return bytes([bool(mask & self.asked) for mask in block.masks()])
+        return _newer_than(self.modseq or 0)(block)
+
+
+def _newer_than(modseq: int) -> Callable[[Block], bytes]:
+    def marks(block: Block) -> bytes:
+        if block.highest <= modseq:
+            return b""
+        return bytes(map(modseq.__lt__, block.modseqs.values()))
+
+    return marks
+
+
+def _count(system: bytes | bytearray, flag: int) -> int:
+    return system.translate(_HAVING[flag]).count(1)
 
 
 def store_flags(
@@ -261,45 +274,42 @@ def store_flags(
 
     Raises `NotFound` when the mailbox is gone, `TooMany` keywords.
     """
-    few = among.at_most(_FEW)
-    base, rows = _read(database, mailbox, among if few else NOBODY)
+    base, blocks = _read(database, mailbox, among)
     operation = change.operation
     mask, names = mask_of(
         database, mailbox, change.flags, allocate=operation is not FlagOperation.REMOVE
     )
     bits = _Bits.of(operation, mask, settable)
     since = _Since.of(unchanged_since, operation, mask)
-    storing = _Storing(database, mailbox, base, bits)
-    if few:
-        storing.rows(rows, seen_at, since)
-    elif _is_wide(database, mailbox, bits):
-        storing.rows(_read(database, mailbox, among)[1], seen_at, since)
+    storing = _Storing(database, mailbox, base, blocks, bits)
+    if among.at_most(_FEW) or _is_wide(database, mailbox, bits):
+        storing.one_by_one(among.ranges, seen_at, since)
     else:
-        storing.swept(among, seen_at, since)
+        storing.swept(among.ranges, seen_at, since)
     return storing.done(seen_at, names)
 
 
 def _read(
     database: Database, mailbox: MailboxId, among: Selection
-) -> tuple[int, list[_Row]]:
-    """Give a mailbox's mod-sequence, and rows of its messages; by one statement.
+) -> tuple[int, list[Block]]:
+    """Give a mailbox's mod-sequence, and its blocks; by one statement.
 
     Raises `NotFound`.
     """
-    where, values = among.where(mailbox)
+    where, values = flagblocks.where(among, mailbox)
     rows = database.all(
-        "SELECT highestmodseq, uid, flags, more, modseq FROM mailbox"
-        f" LEFT JOIN entry ON {where}"
-        " WHERE mailbox.id = ? AND mailbox.name IS NOT NULL ORDER BY uid",
+        f"SELECT highestmodseq, {flagblocks.COLUMNS} FROM mailbox"
+        f" LEFT JOIN flag_block ON {where}"
+        " WHERE mailbox.id = ? AND mailbox.name IS NOT NULL ORDER BY block",
         [*values, mailbox],
     )
     if not rows:
         raise NotFound
-    return rows[0][0], [row[1:] for row in rows if row[1] is not None]
+    return rows[0][0], [flagblocks.block(row[1:]) for row in rows if row[1] is not None]
 
 
 def _is_wide(database: Database, mailbox: MailboxId, bits: _Bits) -> bool:
-    """Tell whether keywords of the bitmap change: SQLite has no operators for it."""
+    """Tell whether keywords behind the first 57 change: they have no column."""
     if not (bits.clears | bits.sets) >> LOW_BITS:
         return False
     return len(keywords(database, mailbox)) > LOW_KEYWORDS

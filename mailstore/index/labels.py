@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import mailboxes
+from mailstore.index import flagblocks, mailboxes
 from mailstore.index.copying import copy
 from mailstore.index.database import Database
 from mailstore.index.flags import store_flags
-from mailstore.index.records import ChangedFlags, Delta, to_mask
+from mailstore.index.records import ChangedFlags, Delta
 from mailstore.index.removal import Cause, expunge
 from mailstore.index.selection import Selection
 from mailstore.model import (
@@ -29,6 +29,7 @@ from mailstore.model import (
     MailboxId,
     SpecialUse,
 )
+from mailstore.ranges import join
 from mailstore.runs import ranges_of
 
 _INDEX = "entry_message"
@@ -126,13 +127,8 @@ def _elsewhere(database: Database, moving: Sequence[Delta]) -> dict[int, list[in
 
 def _touch(database: Database, mailbox: MailboxId, uids: Sequence[int]) -> Delta:
     delta = mailboxes.touch(database, mailbox)
-    rows = database.all(
-        "UPDATE entry SET modseq = ? WHERE mailbox = ?"
-        " AND uid IN (SELECT value FROM json_each(?)) RETURNING uid, flags, more",
-        (delta.modseq, mailbox, json.dumps(uids)),
-    )
-    masks = sorted((uid, to_mask(flags, more)) for uid, flags, more in rows)
-    return replace(delta, changed=ChangedFlags.of(masks))
+    masks = flagblocks.touch(database, mailbox, uids, delta.modseq)
+    return delta._replace(changed=ChangedFlags.of(masks))
 
 
 def messages_in(database: Database, chosen: Sequence[MailboxId]) -> frozenset[int]:
@@ -170,19 +166,12 @@ def file_messages(
     """
     if mailboxes.mailbox_numbered(database, mailbox) is None:
         raise NotFound
-    where, given = among.where(mailbox)
     failed: list[int] = []
     if unchanged_since is not None:
-        rows = database.all(
-            f"SELECT uid FROM entry WHERE {where} AND modseq > ? ORDER BY uid",
-            (*given, unchanged_since),
-        )
-        failed = [row[0] for row in rows]
-        rows = database.all(
-            f"SELECT uid FROM entry WHERE {where} AND modseq <= ? ORDER BY uid",
-            (*given, unchanged_since),
-        )
-        among = Selection(ranges_of(array("I", [row[0] for row in rows])))
+        rows = flagblocks.flags(database, mailbox, among)
+        failed = [uid for uid, _, modseq in rows if modseq > unchanged_since]
+        left = [uid for uid, _, modseq in rows if modseq <= unchanged_since]
+        among = Selection(tuple(join(left)))
     if not among:
         return Filed((), made=False, failed=failed)
     work = _Filing(database, mailbox, among, now, me, by)

@@ -18,7 +18,7 @@ from mailstore.errors import (
     NotPermitted,
     TooMany,
 )
-from mailstore.index import acl
+from mailstore.index import acl, flagblocks
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, MailboxRow
 from mailstore.index.removal import bury, note_remover
@@ -215,12 +215,16 @@ def deleted_octets(
     database: Database, ids: Sequence[MailboxId]
 ) -> dict[MailboxId, int]:
     """Sum up the sizes of messages with \\Deleted; without any: no entry."""
-    rows = database.all(
-        "SELECT mailbox, sum(size) FROM entry WHERE mailbox IN"
-        f" (SELECT value FROM json_each(?)) AND flags & {DELETED} GROUP BY mailbox",
-        (json.dumps(list(ids)),),
-    )
-    return {MailboxId(id_): int(octets) for id_, octets in rows}
+    found: dict[MailboxId, int] = {}
+    for mailbox in ids:
+        among = flagblocks.having(database, mailbox, DELETED)
+        where, values = among.where(mailbox)
+        row = among and database.one(
+            f"SELECT sum(size) FROM entry WHERE {where}", values
+        )
+        if row and row[0] is not None:
+            found[mailbox] = int(row[0])
+    return found
 
 
 # -- writing

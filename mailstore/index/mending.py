@@ -12,14 +12,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from mailstore.index import audit, belongings, emailids, mailboxes, private, sortkeys
+from mailstore.index import (
+    audit,
+    belongings,
+    emailids,
+    flagblocks,
+    flagproof,
+    mailboxes,
+    private,
+    sortkeys,
+)
 from mailstore.index.arrival import add_entries
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, EntryRow
 from mailstore.index.recount import recount
+from mailstore.index.selection import Selection
 from mailstore.index.vanished import remember
 from mailstore.mime.sorting import SortFields
 from mailstore.model import INBOX, MailboxId
+from mailstore.ranges import join
 
 RECOVERED = "Recovered"
 Mend = Callable[[Database, int], list[str]]
@@ -50,8 +61,8 @@ def lost_mailboxes(database: Database, now: int) -> list[str]:
     """Make mailboxes for messages whose mailbox has no row."""
     told = []
     rows = database.all(
-        "SELECT mailbox, max(uid), max(modseq) FROM (SELECT mailbox, uid, modseq"
-        " FROM entry UNION ALL SELECT mailbox, uid, modseq FROM expunged)"
+        f"SELECT mailbox, max(uid), max(modseq) FROM ({flagproof.modseqs(database)}"
+        " UNION ALL SELECT mailbox, uid, modseq FROM expunged)"
         " WHERE mailbox NOT IN (SELECT id FROM mailbox) GROUP BY mailbox"
     )
     for mailbox, uid, modseq in rows:
@@ -107,7 +118,7 @@ def numbers(database: Database, now: int) -> list[str]:
     told = []
     rows = database.all(
         "SELECT m.id, m.uidnext, m.highestmodseq, max(e.uid) + 1, max(e.modseq)"
-        " FROM mailbox m JOIN (SELECT mailbox, uid, modseq FROM entry UNION ALL"
+        f" FROM mailbox m JOIN ({flagproof.modseqs(database)} UNION ALL"
         " SELECT mailbox, uid, modseq FROM expunged UNION ALL"
         " SELECT mailbox, high, modseq FROM vanished) e ON e.mailbox = m.id"
         " GROUP BY m.id"
@@ -170,17 +181,19 @@ def references(database: Database, now: int) -> list[str]:  # noqa: ARG001
     for table, what in (("entry", "message"), ("expunged", "removed message")):
         rows = database.all(
             f"DELETE FROM {table} WHERE message NOT IN (SELECT id FROM message)"
-            " RETURNING mailbox, modseq, uid, message, size, internaldate"
+            " RETURNING mailbox, uid, message, size, internaldate"
         )
-        for mailbox, _, uid, message, size, date in rows:
+        for mailbox, uid, message, size, date in rows:
             told.append(
                 f"mailbox {mailbox}: UID {uid} named {what} {message} ({size} octets,"
                 f" of {date}), of which nothing is known: the row was taken away"
             )
         for mailbox in sorted({row[0] for row in rows}):
             delta = mailboxes.touch(database, mailbox)
-            gone = [row for row in rows if row[0] == mailbox]
-            remember(database, [(mailbox, delta.modseq, row[2]) for row in gone])
+            gone = sorted([row[1] for row in rows if row[0] == mailbox])
+            remember(database, [(mailbox, delta.modseq, uid) for uid in gone])
+            if table == "entry":
+                flagblocks.drop(database, mailbox, Selection(tuple(join(gone))))
         rows = database.all(
             f"UPDATE {table} SET size = (SELECT size FROM message"
             f" WHERE id = {table}.message) WHERE size <> (SELECT size FROM message"
@@ -271,6 +284,11 @@ def counters(database: Database, now: int) -> list[str]:  # noqa: ARG001
     return wrong
 
 
+def flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
+    """Have each message flags, none where they are lost."""
+    return [f"{text}: what was lost is unset" for text in flagproof.mend(database)]
+
+
 def private_flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
     """Drop what people have for themselves at messages that are gone."""
     return private.mend(database)
@@ -279,6 +297,7 @@ def private_flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
 BEFORE_BYTES: Sequence[Mend] = (
     identities,
     belongings.mend_quota,
+    flags,
     lost_mailboxes,
     numbers,
     removals,
@@ -292,6 +311,7 @@ BEFORE_BYTES: Sequence[Mend] = (
 
 AFTER_BYTES: Sequence[Mend] = (
     references,
+    flags,
     strays,
     threads,
     counters,

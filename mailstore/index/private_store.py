@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstore.errors import NotFound
-from mailstore.index import private
+from mailstore.index import flagblocks, private
 from mailstore.index.database import Database
 from mailstore.index.flags import FlagsStored, store_flags
 from mailstore.index.private import Private
@@ -20,8 +20,7 @@ from mailstore.index.selection import Selection
 from mailstore.model import FlagChange, FlagOperation, MailboxId
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A change of flags of some messages, as `store_flags` takes it."""
 
     among: Selection
@@ -98,14 +97,11 @@ def _modseqs(
     database: Database, mailbox: MailboxId, whose: Private, among: Selection
 ) -> dict[int, int]:
     """Give the mod-sequences of messages as this person sees them, by UID."""
-    where, values = among.where(mailbox)
-    rows = database.all(
-        f"SELECT uid, modseq FROM entry WHERE {where} ORDER BY uid", values
-    )
-    marks = private.of(database, mailbox, whose, [uid for uid, _ in rows])
+    rows = flagblocks.flags(database, mailbox, among)
+    marks = private.of(database, mailbox, whose, [uid for uid, _, _ in rows])
     return {
         uid: max(modseq, marks[uid].modseq) if uid in marks else modseq
-        for uid, modseq in rows
+        for uid, _, modseq in rows
     }
 
 

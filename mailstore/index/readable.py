@@ -13,6 +13,7 @@ from typing import Any
 
 import apsw
 
+from mailstore.index import flagblocks, flagproof
 from mailstore.index.database import Database, store_error
 
 _AT_ONCE = 1_000
@@ -61,7 +62,24 @@ def _copy_table(old: apsw.Connection, target: Database, table: str) -> list[str]
                 f" VALUES ({marks})",
                 rows,
             )
+    if table == "entry" and "flags" in there:
+        _take_flags(old, target, keys, failures)
     return [f"rows of {table} were lost: {failures[0]}"] if failures else []
+
+
+def _take_flags(
+    old: apsw.Connection, target: Database, keys: list[str], failures: list[str]
+) -> None:
+    """Copy flags out of the rows where an older program has kept them."""
+    columns = ["mailbox", "uid", "flags", "more", "modseq"]
+    found = {
+        row[:2]: row
+        for rows in _rows(old, "entry", columns, keys, failures)
+        for row in rows
+    }
+    with target.transaction():
+        for mailbox, block in flagproof.of_rows(found[key] for key in sorted(found)):
+            flagblocks.write(target, mailbox, [block])
 
 
 def _rows(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from operator import lt
 from typing import NamedTuple
 
@@ -102,8 +102,7 @@ class MessageRecord(NamedTuple):
     surrogate: Surrogate | None = None  # where its headers have UTF-8
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedFlags:
+class ChangedFlags(NamedTuple):
     """New flags of some messages, as the columns that memory holds.
 
     Made on the writer's thread, so that the event thread copies whole slices.
@@ -120,11 +119,15 @@ class ChangedFlags:
     def of_several(cls, rows: Sequence[tuple[int, int, int]]) -> ChangedFlags:
         """Lay out (uid, mask, modseq) of several commits, ascending by UID."""
         one = cls.of([(uid, mask) for uid, mask, _ in rows])
-        return replace(one, modseqs=array("Q", [modseq for _, _, modseq in rows]))
+        return one._replace(modseqs=array("Q", [modseq for _, _, modseq in rows]))
 
     @classmethod
     def of(cls, masks: Sequence[tuple[int, int]]) -> ChangedFlags:
         """Lay out (uid, mask) pairs, ascending by UID."""
+        if len(masks) == 1 and masks[0][1] <= _MASK:  # as clients change flags
+            ((uid, mask),) = masks
+            keywords = array("Q", (mask >> FIRST_KEYWORD_BIT,))
+            return cls(array("I", (uid,)), bytes((mask & _SYSTEM,)), keywords, {})
         low = [mask & _MASK for _, mask in masks]
         return cls(
             array("I", [uid for uid, _ in masks]),
@@ -134,7 +137,8 @@ class ChangedFlags:
         )
 
 
-NO_FLAGS = ChangedFlags(array("I"), b"", array("Q"), {})
+_NOBODY = array("I")  # nobody adds to it
+NO_FLAGS = ChangedFlags(_NOBODY, b"", array("Q"), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ class NewColumns(NamedTuple):
     """
 
     uids: array[int]
-    system: bytes
+    system: bytearray
     keywords: array[int]  # the first 57, from bit 0
     modseqs: array[int]
     sizes: array[int]
@@ -166,7 +170,7 @@ class NewColumns(NamedTuple):
     zones: array[int]
     messages: array[int]
     ordered: bool  # the messages ascend
-    more: Mapping[int, int]  # by UID, the keywords behind the first 57
+    more: dict[int, int]  # by UID, the keywords behind the first 57
 
     @classmethod
     def of(cls, rows: Sequence[EntryRow]) -> NewColumns:
@@ -175,7 +179,7 @@ class NewColumns(NamedTuple):
         uids, masks, modseqs, sizes, epochs, zones, messages = columns
         return cls(
             uids=array("I", uids),
-            system=bytes([mask & _SYSTEM for mask in masks]),
+            system=bytearray([mask & _SYSTEM for mask in masks]),
             keywords=array(
                 "Q", [(mask & _MASK) >> FIRST_KEYWORD_BIT for mask in masks]
             ),
@@ -193,8 +197,7 @@ class NewColumns(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """One commit's effect on one mailbox.
 
     It may be applied to a state at ``base``; any other state reads the database.
@@ -211,7 +214,7 @@ class Delta:
     added: NewColumns | None = None  # the same, laid out
     changed: ChangedFlags = NO_FLAGS
     sweep: Sweep | None = None  # in place of ``changed``, where many are
-    vanished: array[int] = field(default_factory=lambda: array("I"))  # ascending
+    vanished: array[int] = _NOBODY  # ascending
     keywords: tuple[str, ...] | None = None
     gone: bool = False
     person: str = ""

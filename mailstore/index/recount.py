@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mailstore.index import audit
+from mailstore.index import audit, flagproof
 from mailstore.index.database import Database
-from mailstore.model import DELETED, SEEN
 
 
 def recount(database: Database) -> list[str]:
@@ -12,10 +11,13 @@ def recount(database: Database) -> list[str]:
     wrong = audit.counters(database)
     if wrong:
         database.execute(
-            "UPDATE mailbox SET (messages, unseen, deleted, bytes) ="
-            f" (SELECT count(*), coalesce(sum(flags & {SEEN} = 0), 0),"
-            f" coalesce(sum(flags & {DELETED} <> 0), 0), coalesce(sum(size), 0)"
+            "UPDATE mailbox SET unseen = 0, deleted = 0, (messages, bytes) ="
+            " (SELECT count(*), coalesce(sum(size), 0)"
             " FROM entry WHERE entry.mailbox = mailbox.id)"
+        )
+        database.many(
+            "UPDATE mailbox SET unseen = ?, deleted = ? WHERE id = ?",
+            [(*both, id_) for id_, both in flagproof.counted(database).items()],
         )
         database.execute(
             "UPDATE mailbox SET annotations = (SELECT coalesce(sum(length(value)), 0)"

@@ -7,13 +7,14 @@ CONDSTORE and QRESYNC clients what vanished (RFC 7162 §3.2).
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, private
-from mailstore.index.database import Database, Value
-from mailstore.index.records import Delta
+from mailstore.index import annotate, flagblocks, private
+from mailstore.index.database import Database
+from mailstore.index.records import Delta, to_columns
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import DELETED, SEEN, Acting, How, MailboxId
 
@@ -32,6 +33,7 @@ class Cause:
 
 
 _EXPUNGED = Cause()
+_Flags = Sequence[tuple[int, int]]  # uid, mask
 
 
 def expunge(
@@ -56,30 +58,30 @@ def expunge(
         raise NotFound
     if row[2 if deleted_only else 1] == 0:
         return None
-    where, values = among.where(mailbox)
     if deleted_only:
-        where += f" AND flags & {DELETED}"
+        among = flagblocks.having(database, mailbox, DELETED, among)
     base = int(row[0])
-    _add_tombstones(database, where, values, base + 1, now, cause)
-    gone = database.all(
-        f"DELETE FROM entry WHERE {where} RETURNING uid, flags, size",
-        values,
-    )
-    if not gone:
+    known = [(uid, mask) for uid, mask, _ in flagblocks.drop(database, mailbox, among)]
+    flags = _bury(database, mailbox, among, known, base + 1, now, cause)
+    if not flags:
         return None
+    where, values = among.where(mailbox)
+    octets = database.one(f"SELECT sum(size) FROM entry WHERE {where}", values)
+    database.execute(f"DELETE FROM entry WHERE {where}", values)
+    masks = Counter([mask for _, mask in flags])
     database.execute(
         "UPDATE mailbox SET highestmodseq = ?, messages = messages - ?,"
         " unseen = unseen - ?, deleted = deleted - ?, bytes = bytes - ? WHERE id = ?",
         (
             base + 1,
-            len(gone),
-            sum(1 for _, flags, _ in gone if not flags & SEEN),
-            sum(1 for _, flags, _ in gone if flags & DELETED),
-            sum(size for _, _, size in gone),
+            len(flags),
+            sum([count for mask, count in masks.items() if not mask & SEEN]),
+            sum([count for mask, count in masks.items() if mask & DELETED]),
+            octets[0] if octets else 0,
             mailbox,
         ),
     )
-    vanished = array("I", sorted([uid for uid, _, _ in gone]))
+    vanished = array("I", [uid for uid, _ in flags])
     if row[4]:
         annotate.uncount(database, mailbox, vanished)
     if row[3]:
@@ -87,25 +89,62 @@ def expunge(
     return Delta(mailbox, base, base + 1, vanished=vanished)
 
 
-def _add_tombstones(
+def _bury(
     database: Database,
-    where: str,
-    values: Sequence[Value],
+    mailbox: MailboxId,
+    among: Selection,
+    flags: _Flags,
     modseq: int,
     now: int,
     cause: Cause,
-) -> None:
+) -> _Flags:
+    """Make tombstones of messages; gives (uid, mask) of all of them, ascending.
+
+    One statement writes them with the flags that most of them have, then those get
+    theirs that have others.
+    """
+    most = Counter([mask for _, mask in flags]).most_common(1)
+    usual = most[0][0] if most else 0
+    count = _add_tombstones(database, mailbox, among, usual, modseq, now, cause)
+    if count != len(flags):  # flags are lost, or messages: none is buried without one
+        known = dict(flags)
+        rows = database.all(
+            "SELECT uid FROM expunged WHERE mailbox = ? AND modseq = ? ORDER BY uid",
+            (mailbox, modseq),
+        )
+        flags = [(uid, known.get(uid, 0)) for (uid,) in rows]
+    others = [(uid, mask) for uid, mask in flags if mask != usual]
+    if others:
+        columns = {mask: to_columns(mask) for mask in {mask for _, mask in others}}
+        database.many(
+            "UPDATE expunged SET flags = ?, more = ?"
+            " WHERE mailbox = ? AND modseq = ? AND uid = ?",
+            [(*columns[mask], mailbox, modseq, uid) for uid, mask in others],
+        )
+    return flags
+
+
+def _add_tombstones(
+    database: Database,
+    mailbox: MailboxId,
+    among: Selection,
+    mask: int,
+    modseq: int,
+    now: int,
+    cause: Cause,
+) -> int:
     to_mailbox, to_uid = "NULL", "NULL"
     if cause.how is How.MOVED:
         to_mailbox = str(int(cause.moved_to[0]))
         to_uid = f"{int(cause.moved_to[1]) - 1} + row_number() OVER (ORDER BY uid)"
     by = note_remover(database, cause.by, now)
-    database.execute(
+    where, values = among.where(mailbox)
+    return database.change(
         "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
         " internaldate, zone, saved, at, how, remover, to_mailbox, to_uid)"
-        " SELECT mailbox, ?, uid, message, flags, more, size, internaldate, zone,"
+        " SELECT mailbox, ?, uid, message, ?, ?, size, internaldate, zone,"
         f" saved, ?, ?, ?, {to_mailbox}, {to_uid} FROM entry WHERE {where}",
-        (modseq, now, int(cause.how), by, *values),
+        (modseq, *to_columns(mask), now, int(cause.how), by, *values),
     )
 
 

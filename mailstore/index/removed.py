@@ -21,13 +21,12 @@ from mailstore.index import annotate, emailids, mailboxes
 from mailstore.index.arrival import add_entries, open_target
 from mailstore.index.copying import CopyDone, translate
 from mailstore.index.database import Database
-from mailstore.index.entries import Loaded, Selected, keywords
+from mailstore.index.entries import Selected, keywords
 from mailstore.index.records import (
-    LOW_KEYWORDS,
     Delta,
     EntryRow,
     MailboxRow,
-    to_columns,
+    NewColumns,
     to_mask,
 )
 from mailstore.index.selection import Selection
@@ -186,27 +185,12 @@ def shown_row(database: Database, mailbox: MailboxId) -> MailboxRow | None:
     )
 
 
-def load(database: Database, mailbox: MailboxId) -> Loaded:
+def load(database: Database, mailbox: MailboxId) -> NewColumns:
     """Read all that is shown, as `entries.load` reads a mailbox.
 
     Without \\Deleted, which programs take for a reason to hide a message.
     """
-    rows = _rows(database, mailbox, 0)
-    masks = [to_columns(row.mask) for row in rows]
-    more: dict[int, int] = {}
-    if len(keywords(database, mailbox)) > LOW_KEYWORDS:
-        pairs = zip(rows, masks, strict=True)
-        more = {r.uid: int.from_bytes(bits, "little") for r, (_, bits) in pairs if bits}
-    return Loaded(
-        [row.uid for row in rows],
-        [flags for flags, _ in masks],
-        [row.modseq for row in rows],
-        [row.size for row in rows],
-        [row.epoch for row in rows],
-        [row.zone for row in rows],
-        [row.message for row in rows],
-        more,
-    )
+    return NewColumns.of(_rows(database, mailbox, 0))
 
 
 def changes(

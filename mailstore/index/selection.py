@@ -52,17 +52,20 @@ class Selection:
             return False
         return sum(high - low + 1 for low, high in self.ranges) <= count
 
-    def where(self, mailbox: MailboxId) -> tuple[str, list[Value]]:
-        """Give a condition on ``entry``'s ``mailbox`` and ``uid``, and its values."""
+    def where(
+        self, mailbox: MailboxId, table: str = "entry", column: str = "uid"
+    ) -> tuple[str, list[Value]]:
+        """Give a condition on a table's ``mailbox`` and a number, and its values."""
         if len(self.ranges) == 1:
-            return "mailbox = ? AND uid BETWEEN ? AND ?", [mailbox, *self.ranges[0]]
+            values: list[Value] = [mailbox, *self.ranges[0]]
+            return f"mailbox = ? AND {column} BETWEEN ? AND ?", values
         condition = (
-            "mailbox = ? AND uid IN (SELECT e.uid FROM json_each(?) j"
-            " CROSS JOIN entry e ON e.mailbox = ?"
-            " AND e.uid BETWEEN j.value ->> 0 AND j.value ->> 1)"
+            f"mailbox = ? AND {column} IN (SELECT e.{column} FROM json_each(?) j"
+            f" CROSS JOIN {table} e ON e.mailbox = ?"
+            f" AND e.{column} BETWEEN j.value ->> 0 AND j.value ->> 1)"
         )
         return condition, [mailbox, json.dumps(self.ranges), mailbox]
 
 
-EVERYTHING = Selection(((1, 2**32 - 1),))
-NOBODY = Selection(((0, 0),))
+LAST_UID = 2**32 - 1
+EVERYTHING = Selection(((1, LAST_UID),))

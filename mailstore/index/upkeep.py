@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailstore.index import annotate, emailids, metadata, sortkeys, surrogates, threads
+from mailstore.index import (
+    annotate,
+    emailids,
+    flagblocks,
+    metadata,
+    sortkeys,
+    surrogates,
+    threads,
+)
 from mailstore.index.database import Database
 from mailstore.index.vanished import remember
 
@@ -66,10 +74,7 @@ def leap(database: Database) -> None:
     with another meaning (RFC 7162 §3.1.1), so all jump beyond them.
     """
     database.execute(f"UPDATE mailbox SET highestmodseq = highestmodseq + {_LEAP}")
-    database.execute(
-        "UPDATE entry SET modseq = (SELECT highestmodseq FROM mailbox"
-        " WHERE mailbox.id = entry.mailbox)"
-    )
+    flagblocks.leap(database)
     database.execute("DELETE FROM loose")
 
 

@@ -19,8 +19,8 @@ DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 BIG = b"Subject: big\r\n\r\n" + b"x" * 2_000_000
 TOMBSTONE = (
     "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
-    " internaldate, zone, at, saved) SELECT mailbox, modseq, uid, message, flags, more,"
-    " size, internaldate, zone, 0, saved FROM entry WHERE uid = 1"
+    " internaldate, zone, at, saved) SELECT mailbox, 1, uid, message, 0, NULL, size,"
+    " internaldate, zone, 0, saved FROM entry WHERE uid = 1"
 )
 
 
@@ -62,6 +62,10 @@ def test_a_sound_store_has_no_problem(folder, tmp_path):
         ("UPDATE message SET digest = x'00' WHERE id = 1", "not what was stored"),
         ("UPDATE message SET size = 3 WHERE id = 1", "octets, not 3"),
         ("UPDATE message SET blob = 'pack:77:8:9' WHERE id = 1", "missing"),
+        ("UPDATE flag_block SET octets = x'00'", "flags of block 0 cannot be read"),
+        ("UPDATE flag_block SET modseq = 1", "not of 1"),
+        ("UPDATE flag_block SET block = 5", "not those of its messages"),
+        ("DELETE FROM flag_block", "messages of block 0 have no flags"),
         (
             TOMBSTONE,
             "is there and expunged",

@@ -43,8 +43,8 @@ SHOWN = (
 )
 TOMBSTONE = (
     "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
-    " internaldate, zone, at, saved) SELECT mailbox, modseq, uid, message, flags, more,"
-    " size, internaldate, zone, 0, saved FROM entry WHERE uid = 1"
+    " internaldate, zone, at, saved) SELECT mailbox, 1, uid, message, 0, NULL, size,"
+    " internaldate, zone, 0, saved FROM entry WHERE uid = 1"
 )
 
 
@@ -149,6 +149,12 @@ def alike(found):
         "INSERT INTO acl VALUES (1, 'anyone', 'l?r')",
         "INSERT INTO private_flags VALUES (1, 'x', 0, 5, 9, x'')",
         "INSERT INTO private_flags VALUES (1, 'x', 0, 0, 0, x'010203')",
+        "UPDATE flag_block SET octets = x'00' WHERE mailbox = 1",
+        "UPDATE flag_block SET octets = substr(octets, 1, length(octets) - 1)",
+        "UPDATE flag_block SET modseq = 1",
+        "UPDATE flag_block SET block = 5 WHERE mailbox = 1",
+        "DELETE FROM flag_block WHERE mailbox = 1",
+        "INSERT INTO flag_block SELECT 99, block, 9, octets FROM flag_block LIMIT 1",
         "INSERT INTO removed_entry VALUES (1, 1, 2, 2, 2)",
         "INSERT INTO removed_mailbox VALUES (99, 'x', 7, 1, 1)",
         SHOWN,

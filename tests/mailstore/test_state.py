@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from array import array
 
@@ -132,7 +131,7 @@ def test_new_rows_are_laid_out_by_who_writes_them(tmp_path):
     state = state_of(database)
     delta = add(database).delta
     assert delta.added == NewColumns.of(delta.new)
-    assert state.apply(dataclasses.replace(delta, new=()))
+    assert state.apply(delta._replace(new=()))
     assert contents(state) == contents(state_of(database))
     database.close()
 

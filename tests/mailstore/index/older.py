@@ -6,7 +6,25 @@ from pathlib import Path
 
 import apsw
 
-from mailstore.index.database import migrations
+from mailstore.index import flagproof, packing
+from mailstore.index.database import Database, migrations
+from mailstore.index.records import to_columns
+
+_BLOCKS = 19  # the version since which flags stand in blocks
+_ELSEWHERE = {"flags": "0", "more": "NULL", "modseq": "0"}
+
+
+def _flags(path: Path) -> dict[tuple[int, int], tuple[int, int]]:
+    """Give mask and mod-sequence of messages, by mailbox and UID."""
+    database = Database.open(path)
+    try:
+        return {
+            (mailbox, uid): (mask, modseq)
+            for mailbox, block in flagproof.blocks(database)
+            for uid, mask, modseq in block.rows()
+        }
+    finally:
+        database.close()
 
 
 def make_older(path: Path, version: int, schema: str = "mail") -> None:
@@ -14,6 +32,7 @@ def make_older(path: Path, version: int, schema: str = "mail") -> None:
     old = path.with_name("older.db")
     database = apsw.Connection(str(old))
     database.pragma("journal_mode", "wal")
+    packing.register(database)
     for number, script in migrations(schema):
         if number <= version:
             database.execute(script)
@@ -21,13 +40,25 @@ def make_older(path: Path, version: int, schema: str = "mail") -> None:
     tables = database.execute(
         "SELECT name FROM main.sqlite_schema WHERE type = 'table'"
     ).fetchall()
+    in_rows = schema == "mail" and version < _BLOCKS
+    flags = _flags(path) if in_rows else {}
     for (table,) in tables:
-        columns = ", ".join(
+        columns = [
             row[1] for row in database.execute(f"PRAGMA main.table_info({table})")
-        )
+        ]
+        names = ", ".join(columns)
+        # Of what the newer one has elsewhere, something for now.
+        elsewhere = _ELSEWHERE if table == "entry" and in_rows else {}
+        values = ", ".join([elsewhere.get(name, name) for name in columns])
         database.execute(f"DELETE FROM main.{table}")
         database.execute(
-            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}"
+            f"INSERT INTO main.{table} ({names}) SELECT {values} FROM newer.{table}"
+        )
+    for (mailbox, uid), (mask, modseq) in flags.items():
+        database.execute(
+            "UPDATE entry SET flags = ?, more = ?, modseq = ?"
+            " WHERE mailbox = ? AND uid = ?",
+            (*to_columns(mask), modseq, mailbox, uid),
         )
     database.close()
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):

@@ -1,0 +1,209 @@
+"""The flags of a mailbox's messages, read and written, as `mailstore.index.blocks`.
+
+``flag_block`` is the only place where the flags and mod-sequences of messages stand; a
+row of ``entry`` has what never changes. A message has both or neither. ``modseq`` is
+the highest of a block, so that who looks for changes reads no block without any.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+
+from mailstore.errors import Corrupt
+from mailstore.index.blocks import SHIFT, Block, block_of, bounds
+from mailstore.index.database import Database, Value
+from mailstore.index.records import EntryRow
+from mailstore.index.selection import EVERYTHING, Selection
+from mailstore.model import MailboxId
+from mailstore.ranges import Range, join
+
+COLUMNS = "flag_block.rowid, block, modseq, octets"
+_BETWEEN = "mailbox = ? AND block BETWEEN ? AND ?"
+_Flags = tuple[int, int, int]  # uid, mask, mod-sequence
+
+
+def where(among: Selection, mailbox: MailboxId) -> tuple[str, list[Value]]:
+    """Give a condition on the blocks that messages are in, and its values."""
+    if len(among.ranges) == 1:  # as clients change flags
+        ((low, high),) = among.ranges
+        return _BETWEEN, [mailbox, low >> SHIFT, high >> SHIFT]
+    blocks = Selection(tuple(_blocks(among.ranges)))
+    return blocks.where(mailbox, "flag_block", "block")
+
+
+def _blocks(ranges: Sequence[Range]) -> list[Range]:
+    found: list[Range] = []
+    for low, high in ranges:
+        first, last = low >> SHIFT, high >> SHIFT
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
+def block(row: Sequence[object]) -> Block:
+    """Make a block of a row's `COLUMNS`. Raises `Corrupt`."""
+    rowid, number, modseq, octets = row
+    try:
+        return Block.read(number, octets, modseq, rowid)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise Corrupt(
+            "the mailbox index is damaged", detail=f"flags of block {number}: {error}"
+        ) from error
+
+
+def read(
+    database: Database,
+    mailbox: MailboxId,
+    among: Selection = EVERYTHING,
+    after: int = 0,
+) -> list[Block]:
+    """Give the blocks of messages that have changed after a mod-sequence, ascending."""
+    condition, values = where(among, mailbox)
+    if after > 0:
+        condition, values = f"{condition} AND modseq > ?", [*values, after]
+    rows = database.all(
+        f"SELECT {COLUMNS} FROM flag_block WHERE {condition} ORDER BY block", values
+    )
+    return [block(row) for row in rows]
+
+
+def flags(
+    database: Database,
+    mailbox: MailboxId,
+    among: Selection = EVERYTHING,
+    after: int = 0,
+) -> list[_Flags]:
+    """Give (uid, mask, modseq) of messages that changed after a mod-sequence.
+
+    Ascending by UID.
+    """
+    found: list[_Flags] = []
+    for one in read(database, mailbox, among, after):
+        rows = list(one.rows())
+        for start, stop in one.pieces(among.ranges):
+            found += rows[start:stop]
+    return found if after <= 0 else [row for row in found if row[2] > after]
+
+
+def masks(
+    database: Database, mailbox: MailboxId, among: Selection = EVERYTHING
+) -> dict[int, int]:
+    """Give the flags of messages by UID."""
+    return {uid: mask for uid, mask, _ in flags(database, mailbox, among)}
+
+
+def having(
+    database: Database, mailbox: MailboxId, flag: int, among: Selection = EVERYTHING
+) -> Selection:
+    """Give the messages with a system flag."""
+    table = bytes([bool(octet & flag) for octet in range(256)])
+    found: list[int] = []
+    for one in read(database, mailbox, among):
+        marks = one.system.translate(table)
+        if 1 in marks:
+            found += [one.uids[at] for at in one.places(among.ranges) if marks[at]]
+    return Selection(tuple(join(found)))
+
+
+def write(database: Database, mailbox: MailboxId, blocks: Sequence[Block]) -> None:
+    """Write blocks where they stand; one without a message goes."""
+    changed = [
+        (one.highest, one.octets(), one.row)
+        for one in blocks
+        if one.uids and one.row is not None
+    ]
+    if changed:
+        database.many(
+            "UPDATE flag_block SET modseq = ?, octets = ? WHERE rowid = ?", changed
+        )
+    if len(changed) == len(blocks):
+        return
+    new = [
+        (mailbox, one.number, one.highest, one.octets())
+        for one in blocks
+        if one.uids and one.row is None
+    ]
+    gone = [(one.row,) for one in blocks if not one.uids and one.row is not None]
+    if new:
+        database.many(
+            "INSERT INTO flag_block (mailbox, block, modseq, octets)"
+            " VALUES (?, ?, ?, ?)",
+            new,
+        )
+    if gone:
+        database.many("DELETE FROM flag_block WHERE rowid = ?", gone)
+
+
+def add(
+    database: Database,
+    mailbox: MailboxId,
+    rows: Sequence[EntryRow],
+    rowid: int | None,
+    octets: bytes | None,
+) -> None:
+    """Give new messages, ascending by UID, their flags.
+
+    The block of the first of them, as it is now, is ``octets`` in a row; or nowhere.
+    """
+    last = None
+    if rowid is not None:
+        last = block((rowid, block_of(rows[0].uid), 0, octets))
+    uids = [row.uid for row in rows]
+    masks = [row.mask for row in rows]
+    modseqs = [row.modseq for row in rows]
+    blocks, at = [], 0
+    while at < len(rows):
+        number = block_of(uids[at])
+        stop = bisect_right(uids, bounds(number)[1], at)
+        here = last if last is not None and last.number == number else Block.new(number)
+        here.add(uids[at:stop], masks[at:stop], modseqs[at:stop])
+        blocks.append(here)
+        at = stop
+    write(database, mailbox, blocks)
+
+
+def drop(database: Database, mailbox: MailboxId, among: Selection) -> list[_Flags]:
+    """Forget messages; gives (uid, mask, modseq) of them, ascending by UID."""
+    found: list[_Flags] = []
+    blocks = read(database, mailbox, among)
+    for one in blocks:
+        rows, pieces = list(one.rows()), list(one.pieces(among.ranges))
+        for start, stop in pieces:
+            found += rows[start:stop]
+        one.drop(pieces)
+    write(database, mailbox, blocks)
+    return found
+
+
+def touch(
+    database: Database, mailbox: MailboxId, uids: Collection[int], modseq: int
+) -> list[tuple[int, int]]:
+    """Give messages a new mod-sequence; gives (uid, mask) of them, ascending."""
+    among = Selection(tuple(join(sorted(uids))))
+    found: list[tuple[int, int]] = []
+    blocks = read(database, mailbox, among)
+    for one in blocks:
+        found += [(one.uids[at], one.mask(at)) for at in one.places(among.ranges)]
+        for start, stop in one.pieces(among.ranges):
+            one.touch(start, stop, modseq)
+    write(database, mailbox, blocks)
+    return found
+
+
+def leap(database: Database) -> None:
+    """Give every message the mod-sequence of its mailbox."""
+    for mailbox, modseq in database.all("SELECT id, highestmodseq FROM mailbox"):
+        blocks = read(database, mailbox)
+        for one in blocks:
+            one.touch(0, len(one.uids), modseq)
+        write(database, mailbox, blocks)
+
+
+def every(database: Database) -> Iterator[tuple[MailboxId, int, int, int, bytes]]:
+    """Give the mailbox and the `COLUMNS` of all blocks, in their order."""
+    sql = f"SELECT mailbox, {COLUMNS} FROM flag_block ORDER BY mailbox, block"
+    with database.rows(sql) as rows:
+        yield from rows

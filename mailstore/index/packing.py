@@ -1,0 +1,35 @@
+"""Functions that steps of the schema call: what SQL alone cannot say.
+
+They must not depend on tables: a step runs while the index has the schema of before.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from mailstore.index.blocks import Block, block_of
+from mailstore.index.records import to_mask
+
+
+class _PackFlags:
+    """``pack_flags(uid, flags, more, modseq)``: the octets of a block of its rows."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, int]] = []
+
+    def step(self, *values: apsw.SQLiteValue) -> None:
+        uid, flags, more, modseq = values
+        mask = to_mask(flags, more)  # type: ignore[arg-type]
+        self._rows.append((uid, mask, modseq))  # type: ignore[arg-type]
+
+    def final(self) -> bytes:
+        rows = sorted(self._rows)
+        block = Block.new(block_of(rows[0][0]))
+        uids, masks, modseqs = zip(*rows, strict=True)
+        block.add(uids, masks, modseqs)
+        return block.octets()
+
+
+def register(connection: apsw.Connection) -> None:
+    """Let a connection's statements call the functions."""
+    connection.create_aggregate_function("pack_flags", _PackFlags, 4)

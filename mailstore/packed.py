@@ -1,0 +1,124 @@
+"""A column of numbers as few octets: one number for all, and what each has above it.
+
+``width`` octets hold what a number is above ``base``; none where all are the same.
+Numbers of a block of messages lie close together (mod-sequences) or are equal
+(keywords), so that a column of 64 bits takes none to four octets a number. One number
+is read and written where it stands; the column is laid out anew only where a number
+does not fit.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import compress
+from sys import byteorder
+
+_TYPES = {1: "B", 2: "H", 4: "I", 8: "Q"}  # by the octets of a number
+WIDTHS = frozenset((0, *_TYPES))
+
+
+class Packed:
+    """Numbers from 0 to 2**64 - 1. Octets are those of the little-endian numbers."""
+
+    __slots__ = ("base", "count", "octets", "width")
+
+    def __init__(self, count: int, base: int, width: int, octets: bytes) -> None:
+        self.count = count
+        self.base = base
+        self.width = width
+        self.octets = bytearray(octets)
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Packed:
+        """Lay numbers out in as few octets as they need."""
+        made = cls(0, 0, 0, b"")
+        made._lay_out(values)
+        return made
+
+    def _lay_out(self, values: Sequence[int]) -> None:
+        low, high = (min(values), max(values)) if values else (0, 0)
+        self.count, self.base, self.width = len(values), low, _width(high - low)
+        self.octets = bytearray()
+        if self.width:
+            column = array(_TYPES[self.width], [value - low for value in values])
+            self.octets = bytearray(_little_endian(column))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, at: int) -> int:
+        width = self.width
+        if not width:
+            return self.base
+        start = at * width
+        return self.base + int.from_bytes(self.octets[start : start + width], "little")
+
+    def values(self) -> array[int]:
+        """Give all numbers."""
+        if not self.width:
+            return array("Q", (self.base,)) * self.count
+        above = array(_TYPES[self.width])
+        above.frombytes(self.octets)
+        if byteorder != "little":
+            above.byteswap()
+        return array("Q", map(self.base.__add__, above) if self.base else above)
+
+    @property
+    def highest(self) -> int:
+        """The highest of the numbers, 0 where there is none."""
+        return max(self.values(), default=0) if self.width else self.base
+
+    def put(self, at: int, value: int) -> None:
+        """Put a number in the place of another."""
+        width, above = self.width, value - self.base
+        if above < 0 or above >> 8 * width or self.count == 1:
+            self.fill(at, at + 1, value)
+        elif width:
+            octets = above.to_bytes(width, "little")
+            self.octets[at * width : at * width + width] = octets
+
+    def fill(self, start: int, stop: int, value: int) -> None:
+        """Put one number in the place of some, side by side."""
+        if start == 0 and stop == self.count:
+            self.base, self.width, self.octets = value, 0, bytearray()
+            return
+        width, above = self.width, value - self.base
+        if above < 0 or above >> 8 * width:
+            values = self.values()
+            values[start:stop] = array("Q", (value,)) * (stop - start)
+            self._lay_out(values)
+        elif width:
+            piece = above.to_bytes(width, "little") * (stop - start)
+            self.octets[start * width : stop * width] = piece
+
+    def extend(self, values: Sequence[int]) -> None:
+        """Add numbers behind the last, one at least."""
+        low, high, base = min(values), max(values), self.base
+        if not self.count or low < base or (high - base) >> 8 * self.width:
+            self._lay_out([*self.values(), *values])
+            return
+        self.count += len(values)
+        if self.width:
+            column = array(_TYPES[self.width], [value - base for value in values])
+            self.octets += _little_endian(column)
+
+    def keep(self, marks: bytes | bytearray) -> None:
+        """Drop the numbers where marks, one octet each, are 0."""
+        if self.width:
+            self._lay_out(array("Q", compress(self.values(), marks)))
+        else:
+            self.count = marks.count(1)
+
+
+def _width(highest: int) -> int:
+    for width in (0, 1, 2, 4):
+        if not highest >> 8 * width:
+            return width
+    return 8
+
+
+def _little_endian(column: array[int]) -> bytes:
+    if byteorder != "little":
+        column.byteswap()
+    return column.tobytes()

@@ -1,0 +1,122 @@
+"""Blocks of flags, compared with a dictionary; and octets that are none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailstore.index.blocks import SIZE, Block, block_of, bounds
+
+MASKS = st.one_of(
+    st.integers(0, 127),
+    st.sampled_from([0, 1 << 7, 1 << 63, (1 << 64) - 1, 1 << 64, (1 << 262) - 1]),
+    st.integers(0, (1 << 70) - 1),
+)
+NUMBER = 3
+FIRST, LAST = bounds(NUMBER)
+
+
+def test_uids_of_a_block():
+    assert (FIRST, LAST) == (NUMBER * SIZE, NUMBER * SIZE + SIZE - 1)
+    assert block_of(FIRST) == block_of(LAST) == NUMBER
+    assert block_of(LAST + 1) == NUMBER + 1
+
+
+def contents(block):
+    return {uid: (mask, modseq) for uid, mask, modseq in block.rows()}
+
+
+def ranges_of(draw):
+    ends = draw(st.lists(st.integers(FIRST - 3, FIRST + 40), max_size=6, unique=True))
+    ends.sort()
+    return tuple(zip(ends[::2], ends[1::2], strict=False))
+
+
+@given(st.data())
+def test_it_is_a_dictionary(data):
+    block, modseq = Block.new(NUMBER), 5
+    model: dict[int, tuple[int, int]] = {}
+    for _ in range(data.draw(st.integers(1, 8))):
+        modseq += data.draw(st.sampled_from([1, 300, 70_000]))
+        free = range(max(model, default=FIRST - 1) + 1, FIRST + 40)
+        what = data.draw(st.sampled_from(["add", "put", "sweep", "touch", "drop"]))
+        ranges = ranges_of(data.draw)
+        among = [u for u in model if any(low <= u <= high for low, high in ranges)]
+        pieces = block.pieces(ranges)
+        assert [block.uids[at] for s, e in pieces for at in range(s, e)] == among
+        if what == "add" and free:
+            uids = sorted(data.draw(st.sets(st.sampled_from(free), min_size=1)))
+            masks = [data.draw(MASKS) for _ in uids]
+            block.add(uids, masks, [modseq] * len(uids))
+            model.update({u: (m, modseq) for u, m in zip(uids, masks, strict=True)})
+        elif what == "put" and model:
+            uid, mask = data.draw(st.sampled_from(sorted(model))), data.draw(MASKS)
+            block.put(list(block.uids).index(uid), mask, modseq)
+            model[uid] = mask, modseq
+        elif what == "sweep":
+            clears = data.draw(st.integers(0, (1 << 64) - 1))
+            sets = data.draw(st.sampled_from([0, 1, 1 << 7, 1 << 63, clears]))
+            for start, stop in pieces:
+                marks = block.sweep(start, stop, clears, sets, modseq)
+                for at, mark in zip(range(start, stop), marks, strict=True):
+                    uid = block.uids[at]
+                    before = model[uid][0]
+                    after = before & ~clears | sets
+                    assert mark == (after != before)
+                    if mark:
+                        model[uid] = after, modseq
+        elif what == "touch":
+            for start, stop in pieces:
+                block.touch(start, stop, modseq)
+            model.update({uid: (model[uid][0], modseq) for uid in among})
+        elif what == "drop":
+            block.drop(pieces)
+            model = {uid: row for uid, row in model.items() if uid not in among}
+        assert contents(block) == model
+        assert block.masks() == [mask for mask, _ in model.values()]
+        assert block.highest == max([seq for _, seq in model.values()], default=0)
+        assert all(block.position(uid) is not None for uid in model)
+        assert block.position(LAST) is None
+        if model:
+            again = Block.read(NUMBER, block.octets(), block.highest)
+            assert contents(again) == model
+            assert again.octets() == block.octets()
+
+
+def test_a_mailbox_full_of_marks_fits_in_one_page():
+    block = Block.new(NUMBER)
+    block.add(range(FIRST, LAST + 1), [0] * SIZE, range(9, 9 + SIZE))
+    assert len(block.octets()) < 1_600
+    for at in range(0, SIZE, 7):
+        block.put(at, 9, 60_000 + at)
+    assert len(block.octets()) < 1_600
+    assert block.sweep(0, SIZE, 0, 8, 70_000).count(1) == SIZE - len(range(0, SIZE, 7))
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_octets_that_are_no_block_are_refused(gaps):
+    block = Block.new(NUMBER)
+    uids = [FIRST, FIRST + 1, FIRST + 2 + gaps]
+    block.add(uids, [1, 2, 1 << 70], [5, 6, 300])
+    octets = block.octets()
+    assert contents(Block.read(NUMBER, octets))[uids[2]] == (1 << 70, 300)
+    for length in range(len(octets)):
+        try:
+            found = Block.read(NUMBER, octets[:length])
+        except ValueError:
+            continue
+        # Only what is behind the columns can be missing without a trace.
+        assert length == len(octets) - 4
+        assert not found.more
+    for at in range(len(octets)):
+        for other in (0, 1, 3, 0xFF):
+            spoilt = octets[:at] + bytes([other]) + octets[at + 1 :]
+            try:
+                found = Block.read(NUMBER, spoilt)
+            except ValueError:
+                continue
+            assert all(FIRST <= uid <= LAST for uid in found.uids)
+            assert list(found.uids) == sorted(set(found.uids))
+            assert list(found.rows())
+            assert found.octets()
