@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mailstore.index.private import Marks, Private
 from mailstore.index.records import ChangedFlags, Delta, MailboxRow, NewColumns

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from mailstore.errors import NotFound, TooMany
-from mailstore.index import flagblocks, sortkeys, surrogates
+from mailstore.index import flagblocks, seals, sortkeys, surrogates
 from mailstore.index.blocks import SHIFT
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
@@ -147,20 +147,12 @@ def add_entries(
         for uid, (_, mask, _, size, epoch, zone, message) in enumerate(rows, first)
     ]
     times = [now if when is None else when for when in saved] or repeat(now, len(new))
+    added = NewColumns.of(new)
     _insert_entries(database, mailbox, zip(new, times, strict=True))
     flagblocks.add(database, mailbox, new, row, octets)
-    return Arrived(
-        uidvalidity,
-        Delta(
-            mailbox,
-            modseq - 1,
-            modseq,
-            uidnext,
-            new=new,
-            added=NewColumns.of(new),
-            keywords=keywords,
-        ),
-    )
+    seals.seal(database, mailbox, added, uidnext)
+    delta = Delta(mailbox, modseq - 1, modseq, uidnext, new, added, keywords=keywords)
+    return Arrived(uidvalidity, delta)
 
 
 def _insert_entries(

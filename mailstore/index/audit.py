@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailstore.index import emailids, flagproof
+from mailstore.index import emailids, flagproof, seals
 from mailstore.index.database import Database
 from mailstore.index.records import to_mask
 from mailstore.model import FIRST_KEYWORD_BIT
@@ -295,6 +295,7 @@ EVERYTHING: Sequence[Callable[[Database], Iterable[str]]] = (
     identities,
     counters,
     flagproof.contradictions,
+    seals.contradictions,
     numbers,
     references,
     keywords,

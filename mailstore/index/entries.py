@@ -11,12 +11,11 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from operator import lt
 from typing import Any
 
-from mailstore.index import flagblocks
+from mailstore.index import flagblocks, seals
 from mailstore.index.database import Database
-from mailstore.index.records import EntryRow, NewColumns, to_mask
+from mailstore.index.records import EntryRow, MailboxRow, NewColumns, to_mask
 from mailstore.index.selection import EVERYTHING, LAST_UID, Selection
 from mailstore.model import MailboxId
 from mailstore.ranges import join
@@ -94,38 +93,27 @@ def _matched(
     return [EntryRow(uid, *known.get(uid, nothing), *rest) for uid, *rest in found]
 
 
-def load(database: Database, mailbox: MailboxId) -> NewColumns:
+def load(database: Database, row: MailboxRow) -> NewColumns:
     """Read a whole mailbox, for its state in memory."""
-    found = database.all(
-        "SELECT uid, size, internaldate, zone, message"
-        " FROM entry WHERE mailbox = ? ORDER BY uid",
-        (mailbox,),
+    mailbox = row.id
+    blocks = flagblocks.read(database, mailbox)
+    made = NewColumns.of(())
+    ordered = True
+    found = seals.read(
+        database, mailbox, {block.number: block.uids for block in blocks}
     )
-    uids, sizes, epochs, zones, messages = (
-        zip(*found, strict=True) if found else ((),) * 5
-    )
-    made = NewColumns(
-        uids=array("I", uids),
-        system=bytearray(),
-        keywords=array("Q"),
-        modseqs=array("Q"),
-        sizes=array("Q", sizes),
-        dates=array("q", epochs),
-        zones=array("h", zones),
-        messages=array("Q", messages),
-        ordered=all(map(lt, messages, messages[1:])),
-        more={},
-    )
-    flagged = array("I")
-    for block in flagblocks.read(database, mailbox):
-        flagged.extend(block.uids)
+    for block, seal in zip(blocks, found, strict=True):
+        if seal is None:
+            return NewColumns.of(rows(database, mailbox))
+        ordered = ordered and seal.follows(made.messages)
+        seal.add_to(made)
         made.system.extend(block.system)
         made.keywords.extend(block.keywords.values())
         made.modseqs.extend(block.modseqs.values())
         made.more.update(block.more)
-    if flagged != made.uids:
-        return NewColumns.of(_matched(found, flagblocks.flags(database, mailbox)))
-    return made
+    if row.messages != len(made.uids):  # flags are lost
+        return NewColumns.of(rows(database, mailbox))
+    return made._replace(ordered=ordered)
 
 
 def keywords(database: Database, mailbox: MailboxId) -> tuple[str, ...]:

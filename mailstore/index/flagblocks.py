@@ -149,7 +149,7 @@ def add(
     The block of the first of them, as it is now, is ``octets`` in a row; or nowhere.
     """
     last = None
-    if rowid is not None:
+    if rowid is not None and rows:
         last = block((rowid, block_of(rows[0].uid), 0, octets))
     uids = [row.uid for row in rows]
     masks = [row.mask for row in rows]
@@ -165,8 +165,13 @@ def add(
     write(database, mailbox, blocks)
 
 
-def drop(database: Database, mailbox: MailboxId, among: Selection) -> list[_Flags]:
-    """Forget messages; gives (uid, mask, modseq) of them, ascending by UID."""
+def drop(
+    database: Database, mailbox: MailboxId, among: Selection
+) -> tuple[list[_Flags], dict[int, int]]:
+    """Forget messages; gives (uid, mask, modseq) of them, ascending by UID.
+
+    With how many are left in each block that had some.
+    """
     found: list[_Flags] = []
     blocks = read(database, mailbox, among)
     for one in blocks:
@@ -175,7 +180,7 @@ def drop(database: Database, mailbox: MailboxId, among: Selection) -> list[_Flag
             found += rows[start:stop]
         one.drop(pieces)
     write(database, mailbox, blocks)
-    return found
+    return found, {one.number: len(one.uids) for one in blocks}
 
 
 def touch(

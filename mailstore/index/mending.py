@@ -20,6 +20,7 @@ from mailstore.index import (
     flagproof,
     mailboxes,
     private,
+    seals,
     sortkeys,
 )
 from mailstore.index.arrival import add_entries
@@ -289,6 +290,11 @@ def flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
     return [f"{text}: what was lost is unset" for text in flagproof.mend(database)]
 
 
+def copies(database: Database, now: int) -> list[str]:  # noqa: ARG001
+    """Copy what never changes of messages anew where it is wrong."""
+    return seals.mend(database)
+
+
 def private_flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
     """Drop what people have for themselves at messages that are gone."""
     return private.mend(database)
@@ -312,6 +318,7 @@ BEFORE_BYTES: Sequence[Mend] = (
 AFTER_BYTES: Sequence[Mend] = (
     references,
     flags,
+    copies,
     strays,
     threads,
     counters,

@@ -9,6 +9,7 @@ import apsw
 
 from mailstore.index.blocks import Block, block_of
 from mailstore.index.records import to_mask
+from mailstore.index.sealing import Seal
 
 
 class _PackFlags:
@@ -30,6 +31,20 @@ class _PackFlags:
         return block.octets()
 
 
+class _PackEntries:
+    """``pack_entries(uid, size, date, zone, message)``: the octets of a seal."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[apsw.SQLiteValue, ...]] = []
+
+    def step(self, *values: apsw.SQLiteValue) -> None:
+        self._rows.append(values)
+
+    def final(self) -> bytes:
+        return Seal.of(sorted(self._rows)).octets()
+
+
 def register(connection: apsw.Connection) -> None:
     """Let a connection's statements call the functions."""
     connection.create_aggregate_function("pack_flags", _PackFlags, 4)
+    connection.create_aggregate_function("pack_entries", _PackEntries, 5)

@@ -18,7 +18,7 @@ from mailstore.index.database import Database, store_error
 
 _AT_ONCE = 1_000
 _JUMPS = 40  # doubling steps over what cannot be read: further than any rowid
-_OWN = ("about",)  # the new one's own
+_OWN = ("about", "sealed")  # the new one's own, and what is made of the others
 
 
 def copy_readable(source: Path, target: Database) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstore.errors import NotFound
-from mailstore.index import annotate, flagblocks, private
+from mailstore.index import annotate, flagblocks, private, seals
 from mailstore.index.database import Database
 from mailstore.index.records import Delta, to_columns
 from mailstore.index.selection import EVERYTHING, Selection
@@ -61,7 +61,9 @@ def expunge(
     if deleted_only:
         among = flagblocks.having(database, mailbox, DELETED, among)
     base = int(row[0])
-    known = [(uid, mask) for uid, mask, _ in flagblocks.drop(database, mailbox, among)]
+    dropped, left = flagblocks.drop(database, mailbox, among)
+    seals.thin(database, mailbox, left)
+    known = [(uid, mask) for uid, mask, _ in dropped]
     flags = _bury(database, mailbox, among, known, base + 1, now, cause)
     if not flags:
         return None

@@ -298,7 +298,7 @@ def _load(
         if row is None:
             raise NotFound
         names = entries.keywords(database, mailbox)
-        loaded = entries.load(database, mailbox)
+        loaded = entries.load(database, row)
         if whose is None:
             return MailboxState(row, loaded, names)
         marks = private.load(database, mailbox, whose)

@@ -42,6 +42,7 @@ def make_older(path: Path, version: int, schema: str = "mail") -> None:
     ).fetchall()
     in_rows = schema == "mail" and version < _BLOCKS
     flags = _flags(path) if in_rows else {}
+    database.execute("BEGIN")
     for (table,) in tables:
         columns = [
             row[1] for row in database.execute(f"PRAGMA main.table_info({table})")
@@ -54,12 +55,13 @@ def make_older(path: Path, version: int, schema: str = "mail") -> None:
         database.execute(
             f"INSERT INTO main.{table} ({names}) SELECT {values} FROM newer.{table}"
         )
-    for (mailbox, uid), (mask, modseq) in flags.items():
-        database.execute(
+    if flags:
+        database.executemany(
             "UPDATE entry SET flags = ?, more = ?, modseq = ?"
             " WHERE mailbox = ? AND uid = ?",
-            (*to_columns(mask), modseq, mailbox, uid),
+            [(*to_columns(mask), seq, *key) for key, (mask, seq) in flags.items()],
         )
+    database.execute("COMMIT")
     database.close()
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         path.with_name(name).unlink(missing_ok=True)

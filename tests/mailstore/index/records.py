@@ -8,7 +8,7 @@ from pathlib import Path
 from mailstore.index import entries, mailboxes
 from mailstore.index.arrival import Arrived, NewMessage, append
 from mailstore.index.database import Database
-from mailstore.index.records import MessageRecord
+from mailstore.index.records import MessageRecord, NewColumns
 from mailstore.mime.sorting import SortFields
 from mailstore.model import InternalDate, MailboxId
 from mailstore.state import MailboxState
@@ -57,10 +57,15 @@ def mailbox_id(database: Database, name: str = "INBOX") -> MailboxId:
     return mailboxes.mailbox_named(database, name).id
 
 
+def load(database: Database, name: str = "INBOX") -> NewColumns:
+    """Give what a mailbox in memory is made of."""
+    return entries.load(database, mailboxes.mailbox_named(database, name))
+
+
 def state_of(database: Database, name: str = "INBOX") -> MailboxState:
     row = mailboxes.mailbox_named(database, name)
     return MailboxState(
-        row, entries.load(database, row.id), entries.keywords(database, row.id)
+        row, entries.load(database, row), entries.keywords(database, row.id)
     )
 
 

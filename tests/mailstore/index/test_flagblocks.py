@@ -12,7 +12,14 @@ from mailstore.index.records import NewColumns
 from mailstore.index.removal import expunge
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import DELETED, SEEN, FlagChange, FlagOperation
-from tests.mailstore.index.records import NOW, add, mailbox_id, new_index, state_of
+from tests.mailstore.index.records import (
+    NOW,
+    add,
+    load,
+    mailbox_id,
+    new_index,
+    state_of,
+)
 from tests.mailstore.stores import Statements
 
 COUNT = 3 * SIZE - 10
@@ -114,15 +121,15 @@ def test_a_block_that_cannot_be_read_is_damage(database, mailbox):
         flagblocks.read(database, mailbox)
     assert "block 1" in error.value.detail
     with pytest.raises(Corrupt):
-        entries.load(database, mailbox)
+        load(database)
 
 
 def test_messages_whose_flags_are_lost_are_there(database, mailbox):
     """Nobody loses a message because the flags beside it are gone."""
     before = NewColumns.of(entries.rows(database, mailbox))
-    assert before.messages == entries.load(database, mailbox).messages
+    assert before.messages == load(database).messages
     database.execute("DELETE FROM flag_block WHERE block = 1")
-    loaded = entries.load(database, mailbox)
+    loaded = load(database)
     assert loaded.uids == before.uids
     assert loaded.messages == before.messages
     assert loaded == NewColumns.of(entries.rows(database, mailbox))
