@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import mmap
 import secrets
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,17 @@ Start = Callable[[Callable[[], None]], None]
 _PIECE = 2**18
 _ENOUGH = 2**20  # octets with which the disk is told to begin
 SMALL = 2**20  # octets up to which a message stays in memory
+
+
+_asking = threading.Lock()  # held while a thread asks the disk to begin
+
+
+def _ask(files: FileSystem, path: Path, at: int, size: int) -> None:
+    # By the file's name: the writer's descriptor may be closed by now.
+    try:
+        files.begin_sync(path, at, size)
+    finally:
+        _asking.release()
 
 
 class BlobWriter:
@@ -94,13 +106,16 @@ class BlobWriter:
     def _begin_sync(self, path: Path) -> None:
         """Have the disk begin with what is here, and wait for nothing.
 
-        On another thread: who asks a busy disk may have to wait already. By the file's
-        name: the descriptor may be closed by then.
+        On another thread, as who asks a busy disk may have to wait already, and on one
+        at a time: who is passed over asks for more the next time.
         """
+        if self._start is None or not _asking.acquire(blocking=False):
+            return
         at, self._begun = self._begun, self._size
-        if self._start is not None:
-            with suppress(RuntimeError):  # there can be no thread now
-                self._start(partial(self._files.begin_sync, path, at, self._size - at))
+        try:
+            self._start(partial(_ask, self._files, path, at, self._size - at))
+        except RuntimeError:  # there can be no thread now
+            _asking.release()
 
     def _spool(self) -> None:
         self._files.make_folder(self._folder)

@@ -67,9 +67,31 @@ def test_it_may_begin_when_the_file_has_gone(tmp_path, files):
     for _ in range(32):
         writer.write(CHUNK)
     writer.abort()
-    for work in late:
-        work()
-    assert len(files.told) == 4
+    # One thread at a time waits for the disk: the others were passed over.
+    assert len(late) == 1
+    late.pop()()
+    assert files.told == [(0, MIB)]
+    writer = blobs.writer(3 * MIB)
+    for _ in range(32):
+        writer.write(CHUNK)
+    writer.abort()
+    late.pop()()
+    assert files.told == [(0, MIB), (0, MIB)]
+    assert not late
+    blobs.close()
+
+
+def test_who_was_passed_over_asks_for_more(tmp_path, files):
+    late: list[Any] = []
+    blobs = open_blobs(tmp_path, "packs", files, late.append)
+    writer = blobs.writer(4 * MIB)
+    for number in range(64):
+        writer.write(CHUNK)
+        if number == 40:
+            late.pop()()
+    late.pop()()
+    assert files.told == [(0, MIB), (MIB, 42 * len(CHUNK) - MIB)]
+    writer.abort()
     blobs.close()
 
 
