@@ -310,11 +310,8 @@ class _Search:
         if self._texts is None:
             raise ValueError("a text term needs the messages' texts")
         test = TextTest(term, self._texts)
-        found: list[int] = []
-        for message in self._texts.messages(indexes(among)):
-            self._watch.step()
-            if test(message):
-                found.append(message.at)
+        messages = self._texts.messages(indexes(among))
+        found = test.among(messages, self._watch.step)
         return planes.of_indexes(len(among), found)
 
 

@@ -93,10 +93,17 @@ class _StoredTexts:
         for start in range(0, len(indexes), _BATCH):
             some = indexes[start : start + _BATCH]
             ids = [self._messages[at] for at in some]
-            rows = {row[0]: row for row in entries.search_fields(self._database, ids)}
+            rows = entries.search_fields(self._database, ids)
+            if len(rows) == len(ids):  # in their order
+                for at, (_, header, sent, zone, blob, parts) in zip(
+                    some, rows, strict=True
+                ):
+                    yield MessageText(at, header, sent, zone, blob, parts)
+                continue
+            known = {row[0]: row for row in rows}
             for at, id_ in zip(some, ids, strict=True):
-                if id_ in rows:
-                    yield MessageText(at, *rows[id_][1:])
+                if id_ in known:
+                    yield MessageText(at, *known[id_][1:])
 
     @contextmanager
     def content(self, blob: str) -> Iterator[Buffer]:

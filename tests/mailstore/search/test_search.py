@@ -302,7 +302,25 @@ def test_a_field_that_is_kept_says_what_its_decoded_value_does(lines, needle):
     whole = header + b"\r\n"
     message = MessageText(0, pack_header(whole, scan(whole)), None, 0, "", b"")
     said = header_text(whole, b"from")
-    assert test(message) == any(fold(needle) in fold(text) for text in said)
+    there = any(fold(needle) in fold(text) for text in said)
+    assert test(message) == there
+    others = [message._replace(at=at) for at in range(40)]
+    steps: list[int] = []
+    assert test.among(others, steps.append) == (list(range(40)) if there else [])
+    assert sum(steps) == 40
+    assert max(steps) <= 16
+
+
+def test_a_long_look_at_kept_fields_can_be_ended_in_between():
+    test = TextTest(HeaderContains("from", "zz"), _NoMessages())
+    header = b"From: a\r\n\r\n"
+    message = MessageText(0, pack_header(header, scan(header)), None, 0, "", b"")
+
+    def cancelled(count: int) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        test.among([message] * 16, cancelled)
 
 
 def test_text_tests_are_made_once(stage):
