@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from imapd.session.context import Context
 from imapd.session.plugs import ReturnArgument, SearchKey, SearchReturnSpec
@@ -21,13 +22,14 @@ from imapd.session.search_program import message_numbers
 from imapd.session.view import View
 from imapd.wire.encode import ranges, render_ranges, steps
 from imapd.wire.numbers import marked
-from mailstore.found import Found
+from mailstore.found import Found, chosen
 from mailstore.query import Following, Predicate
 from mailstore.service import Mailbox
 
 SLICE = 2_048  # numbers rendered at a time
 _UNORDERED = 1_024  # as a set, where hardly two of them make a range
 _NUMBERS = " %d" * SLICE
+_KEPT = 64  # pieces of numbers with gaps that stay: 2.5 MB at most
 _FEW = 16  # of so many messages one: then each is rendered by itself
 
 Find = Callable[[Mailbox, Predicate, Following], Awaitable[Sequence[int]]]
@@ -129,6 +131,9 @@ class SearchResult:
         if first and isinstance(found, Found):
             yield from marked(first, found.plane)
             return
+        if self.searching.by_uid and isinstance(found, Found):
+            yield from with_gaps(found.column, found.plane)
+            return
         for numbers in self.slices(found):
             # One formatting is the fastest way to write many numbers.
             yield (_NUMBERS[: 3 * len(numbers)] % tuple(numbers)).encode("ascii")
@@ -175,6 +180,25 @@ class SearchResult:
         if some:
             return array("I", sorted(picked))
         return self.uids if self.searching.ascending else array("I", sorted(self.uids))
+
+
+def with_gaps(column: array[int], plane: bytes) -> Iterator[bytes]:
+    """Render the marked ones of a column, a space before each.
+
+    In pieces, of which the last ones stay: clients ask for what is unseen again and
+    again.
+    """
+    for at in range(0, len(plane), SLICE):
+        marks = bytes(plane[at : at + SLICE])
+        if 1 in marks:
+            numbers = column[at : at + len(marks)].tobytes()
+            yield _piece(column.typecode, numbers, marks)
+
+
+@lru_cache(maxsize=_KEPT)
+def _piece(typecode: str, numbers: bytes, plane: bytes) -> bytes:
+    found = tuple(chosen(array(typecode, numbers), plane))
+    return (" %d" * len(found) % found).encode("ascii")
 
 
 def set_pieces(slices: Iterable[list[int]], *, ascending: bool) -> Iterator[bytes]:

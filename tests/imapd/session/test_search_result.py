@@ -1,17 +1,21 @@
 """What a searching command found, rendered, and what its options chose."""
 
+from array import array
 from dataclasses import replace
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.session.plugs import SearchDataSpec, SearchReturnSpec
 from imapd.session.search_result import (
+    SLICE,
     ReturnOption,
     Searching,
     SearchResult,
     set_pieces,
+    with_gaps,
 )
 from imapd.session.search_returns import RETURNS
 from imapd.session.searching import parse_returns, run_searching, unparse_returns
@@ -170,3 +174,26 @@ def test_an_option_with_an_argument_is_read_and_written_by_its_spec():
 
 def test_every_item_of_esearch_can_be_read():
     assert set(SPECS) <= set(ESEARCH_DATA)
+
+
+@given(st.sets(st.integers(1, 2**32 - 1), max_size=40), st.data())
+def test_numbers_with_gaps(numbers, data):
+    column = array("I", sorted(numbers))
+    # A column may go on behind the plane's end.
+    size = data.draw(st.integers(0, len(column)))
+    plane = bytes(data.draw(st.sampled_from([0, 1])) for _ in range(size))
+    meant = [one for one, mark in zip(column, plane, strict=False) if mark]
+    wanted = b"".join([b" %d" % one for one in meant])
+    assert b"".join(with_gaps(column, plane)) == wanted
+    assert b"".join(with_gaps(column, plane)) == wanted
+
+
+@pytest.mark.parametrize("unit", [b"\1", b"\0", b"\0\0\0\1", b"\1" + 4_000 * b"\0"])
+def test_long_ones_with_gaps_come_in_pieces(unit):
+    column = array("I", range(5, 60_000, 7))
+    plane = (unit * 9_000)[:8_123]
+    pieces = list(with_gaps(column, plane))
+    assert b"".join(pieces) == b"".join(
+        [b" %d" % one for one, mark in zip(column, plane, strict=False) if mark]
+    )
+    assert all(0 < piece.count(b" ") <= SLICE for piece in pieces)
