@@ -91,7 +91,7 @@ class Record(NamedTuple):
     end: int
     subtree: int  # parts, this one included
     is_message: bool  # it has an embedded message, which is the next record
-    encoding: bytes  # as `encoding` gives it
+    encoding: bytes  # as `encoded` gives it
     media: bytes  # ``type/subtype``, in lower case
 
 
@@ -182,25 +182,11 @@ _OF_MESSAGE: dict[str | None, Locator] = {
 }
 
 
-def encoding(packed: bytes, path: tuple[int, ...]) -> bytes | None:
-    """Give a part's transfer encoding, in lower case.
-
-    Empty: one that RFC 2045 §6.1 doesn't know. None: there is no such part.
-    """
-    found = _find(packed, path)
-    return None if found is None else _ENCODINGS[found[1][_ENCODING]]
-
-
-def media_type(packed: bytes, path: tuple[int, ...]) -> bytes | None:
-    """Give a part's ``type/subtype``, in lower case; None: there is no such part."""
-    found = _find(packed, path)
-    return None if found is None else _media(packed, found[1][_MEDIA])
-
-
 def encoded(packed: bytes, path: tuple[int, ...]) -> tuple[int, int, bytes] | None:
-    """Give (start, length, encoding) of a part, as `locate` and `encoding` do.
+    """Give (start, length, encoding) of a part, found as by `locate`.
 
-    What is made of parts has none: ``binary`` (RFC 2045 §6.4).
+    The encoding is in lower case, and empty if RFC 2045 §6.1 doesn't know it. What is
+    made of parts has none: ``binary`` (§6.4).
     """
     if not path:
         return *_whole(packed), b"binary"
