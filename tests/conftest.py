@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.mailstore.sites import site
 from tests.support.memory import memory
 from tests.support.server import server
 
-__all__ = ["memory", "server"]
+__all__ = ["memory", "server", "site"]
 
 # RFC-sized examples are slow to draw on a busy machine: no deadline, ever.
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)

@@ -15,7 +15,6 @@ from mailstore.maintenance.backup_verify import verify
 from mailstore.maintenance.check import check, check_directory
 from mailstore.maintenance.directory_healing import heal_directory
 from mailstore.maintenance.presence import account_folders
-from tests.mailstore.sites import Site
 
 ROOT = Path(__file__).parents[2]
 KILLER = """
@@ -52,14 +51,6 @@ def run(program: str, *arguments: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    made.fill()
-    yield made
-    made.home.close()
 
 
 BACKUP = """

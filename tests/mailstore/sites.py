@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from mailstore.blobs import FileSystem
 from mailstore.blobs.pool import Pool
 from mailstore.maintenance.backup import back_up
@@ -88,6 +92,15 @@ class Site:
         self.home.run(mailbox.store_flags(list(uids), DELETE, seen_at=0))
         self.home.run(mailbox.expunge())
         self.home.run(mailbox.close())
+
+
+@pytest.fixture
+def site(tmp_path) -> Iterator[Site]:
+    """A filled one that has no backup yet."""
+    made = Site(tmp_path)
+    made.fill()
+    yield made
+    made.home.close()
 
 
 def seen(home: Home, name: str):

@@ -8,17 +8,8 @@ import pytest
 
 from mailstore.maintenance.backup_prune import Keep, prune
 from mailstore.maintenance.backup_verify import verify
-from tests.mailstore.sites import Site
 
 GONE = "its folder is missing"
-
-
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    made.fill()
-    yield made
-    made.home.close()
 
 
 @pytest.mark.parametrize("all_of_them", [False, True])

@@ -17,7 +17,6 @@ from mailstore.rights import Right, of_user
 from mailstore.service.rights_lists import Change, RightsLists
 from tests.mailstore.sites import (
     START,
-    Site,
     message,
     notes,
     seen,
@@ -25,15 +24,6 @@ from tests.mailstore.sites import (
 )
 from tests.mailstore.stores import Home
 from tests.mailstore.test_upgrade import STORES, unpacked
-
-
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    made.fill()
-    yield made
-    made.home.close()
-
 
 # -- a whole store
 

@@ -21,7 +21,6 @@ from mailstore.service.rights_lists import Change, RightsLists
 from tests.mailstore.sites import (
     DATE,
     START,
-    Site,
     message,
     notes,
     seen,
@@ -29,14 +28,6 @@ from tests.mailstore.sites import (
 )
 
 SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))
-
-
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
-    made.fill()
-    yield made
-    made.home.close()
 
 
 def test_what_was_lost_comes_back_and_nothing_twice(site):
