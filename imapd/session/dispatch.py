@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.registry import CommandSpec, Completed, Registry, States
-from imapd.session.responses import response_text
+from imapd.session.responses import may_be_kept, response_text
 from imapd.session.watching import Moment, catch_up, tell
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor, Malformed
@@ -235,8 +235,10 @@ def _with_news(context: Context, outcome: Completed | Fault) -> Completed | Faul
 def _finish(context: Context, outcome: Completed | Fault) -> None:
     language = context.session.telling.language
     if isinstance(outcome, Fault):
-        rest = _rest_of_tagged(outcome.status, outcome.text, outcome.code, language)
-        context.reply.finish(context.tag + rest)
+        text, code = outcome.text, outcome.code
+        kept = may_be_kept(text, code)
+        make = _rest_of_tagged if kept else _rest_of_tagged.__wrapped__
+        context.reply.finish(context.tag + make(outcome.status, text, code, language))
         return
     code = outcome.code
     make = _rest_of_tagged if code is None else _rest_of_tagged.__wrapped__

@@ -14,7 +14,7 @@ from mailstore.model import FIRST_KEYWORD_BIT, SYSTEM_FLAGS
 
 _SYSTEM = tuple(SYSTEM_FLAGS.items())
 _RANGES_A_LINE = 1_000
-_SHORT = 100  # letters of a code that is worth to be kept
+_SHORT = 200  # letters of a text or a code that may be kept
 _PRINTABLE = {ord(c): None for c in map(chr, (*range(32), 127))}
 
 
@@ -25,7 +25,7 @@ def response_text(text: str, code: str | None = None, language: str = DEFAULT) -
     nothing a client or a message brought in can forge a line. In another language it
     is UTF-8 (RFC 5255 §3.5).
     """
-    clean = _clean(text, language)
+    clean = (_clean if len(text) <= _SHORT else _clean.__wrapped__)(text, language)
     if code is not None:
         return b"[%b] %b" % (_printable(code), clean)
     if clean.startswith(b"["):  # would be read as a response code
@@ -47,11 +47,16 @@ def _printable(text: str) -> bytes:
     return text.translate(_PRINTABLE).encode("ascii", "replace")
 
 
+def may_be_kept(text: str, code: str | None) -> bool:
+    """Tell whether a response may be remembered: clients can bring in long ones."""
+    return len(text) <= _SHORT and (code is None or len(code) <= _SHORT)
+
+
 def status(
     kind: bytes, text: str, code: str | None = None, language: str = DEFAULT
 ) -> bytes:
     """Render an untagged OK, NO, BAD, BYE or PREAUTH without ``* `` (§7.1)."""
-    render = _repeated if code is None or len(code) <= _SHORT else _status
+    render = _repeated if may_be_kept(text, code) else _status
     return render(kind, text, code, language)
 
 

@@ -22,6 +22,7 @@ LANGUAGES = (DEFAULT, ENGLISH, *TRANSLATED)
 
 _VALUE = re.compile(r"\{([0-9]?)\}")
 _DEEPEST = 3  # texts within texts
+_SHORT = 200  # letters of a text that is remembered
 
 
 class Catalogue:
@@ -87,9 +88,15 @@ def catalogue(language: str) -> Catalogue:
     return Catalogue(written.decode("utf-8"))
 
 
-@lru_cache(maxsize=2_048)
 def translated(text: str, language: str) -> str:
     """Give a text in a language, in English where it isn't known in that."""
     if language not in TRANSLATED:
         return text
+    # A text may have what a client brought in, as long as that was.
+    find = _found if len(text) <= _SHORT else _found.__wrapped__
+    return find(text, language)
+
+
+@lru_cache(maxsize=2_048)
+def _found(text: str, language: str) -> str:
     return catalogue(language).translate(text) or text

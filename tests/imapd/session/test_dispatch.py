@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from imapd.session import dispatch, languages, responses
 from imapd.session.dispatch import read_head
 from tests.support.session import World
 
@@ -85,3 +86,34 @@ def test_little_is_remembered(world):
     understood = world.services.registry.understood
     assert len(understood) <= 256
     assert max(len(text) for text, *_ in understood) <= 256
+
+
+def kept() -> int:
+    """Count the texts of responses that are remembered."""
+    return sum(
+        [
+            cache.cache_info().currsize
+            for cache in (
+                dispatch._rest_of_tagged,
+                languages._found,
+                responses._clean,
+                responses._repeated,
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("language", [b"i-default", b"de"])
+def test_long_refusals_are_not_remembered(world, language):
+    """A client could fill the memory of all with what it is told of its own words."""
+    session = world.session()
+    session.ok(b"LANGUAGE " + language)
+    refused = b"APPEND INBOX CATENATE (URL {%d+}\r\n%b)"
+    session.no(refused % (1, b"x"), "BADURL")
+    session.bad(b'SEARCH X-GM-RAW "has:x"')
+    before = kept()
+    for number in range(5):
+        text = b"%d" % number + b"x" * 10_000
+        session.no(refused % (len(text), text), "BADURL")
+        session.bad(b'SEARCH X-GM-RAW "has:%b"' % text)
+    assert kept() == before
