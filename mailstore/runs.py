@@ -85,7 +85,7 @@ def far_apart(uids: Sequence[int], table: array[int]) -> bool:
 def places(uids: Sequence[int], table: array[int]) -> list[int]:
     """Give where those of ascending UIDs are that an ascending table has.
 
-    For such as are `far_apart`: one search for each, with nothing of Python around it.
+    For such as are scattered: one search for each, with nothing of Python around it.
     """
     if not table:
         return []

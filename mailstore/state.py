@@ -30,7 +30,7 @@ from mailstore.index.records import (
     Sweep,
 )
 from mailstore.model import FIRST_KEYWORD_BIT, SEEN, Changes
-from mailstore.runs import far_apart, places, runs
+from mailstore.runs import places, runs
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _FEW_PIECES = 256
@@ -229,15 +229,10 @@ class MailboxState:
         if step.new:
             uids = sorted({*step.new, *uids})
         table, modseqs = self.uids, self.modseqs
-        if far_apart(uids, table):
-            there = places(uids, table)
-            newer = map(since.__lt__, map(modseqs.__getitem__, there))
-            return array("I", map(table.__getitem__, compress(there, newer)))
-        found = array("I")
-        for start, stop, _ in runs(uids, table):
-            newer = map(since.__lt__, modseqs[start:stop])
-            found.extend(compress(table[start:stop], newer))
-        return found
+        # Not by pieces: what changed lately is scattered.
+        there = places(uids, table)
+        newer = map(since.__lt__, map(modseqs.__getitem__, there))
+        return array("I", map(table.__getitem__, compress(there, newer)))
 
     def vanished_since(self, since: int, most: int) -> Sequence[int] | None:
         """Give the UIDs of what was removed behind a mod-sequence, or somewhat before.

@@ -9,6 +9,7 @@ if it is much.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import compress
 
@@ -17,14 +18,16 @@ from mailstore.index.database import Database
 from mailstore.index.vanished import is_short, vanished_ranges
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.ranges import Range, intersection, without
-from mailstore.runs import ranges_of, runs
+from mailstore.runs import places, ranges_of
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 
-_AT_ONCE = 100_000  # messages that are looked at on the event thread (under 1 ms)
+_AT_ONCE = 40_000  # messages side by side that are looked at on the event thread
+_SCATTERED_AT_ONCE = 10_000  # messages among which others are not asked for
 _ROWS_AT_ONCE = 1_000  # of what was removed, that are read there
-_REMEMBERED = 8_192  # UIDs of what happened that are gone through
+_REMEMBERED = 4_096  # UIDs of what happened that are gone through (about 2 ms)
 _SIDE_BY_SIDE = 256  # messages from which on their columns are looked at as planes
+_FEW = 16  # of so many UIDs one: then each is looked up by itself
 
 
 async def changed_among(
@@ -35,31 +38,28 @@ async def changed_among(
         return ()
     known = state.changed_since(since, _REMEMBERED)
     if known is not None:
-        wanted = uids if isinstance(uids, array) else array("I", uids)
-        if wanted == state.uids:
-            return known
-        found = array("I")
-        for start, stop, _ in runs(known, wanted):
-            found += wanted[start:stop]
-        return found
+        return known if uids == state.uids else _both(known, uids)
     most = state.modseq
-    pieces = [
-        (state.uids[start:stop], state.modseqs[start:stop])
-        for start, stop, _ in runs(uids, state.uids)
-    ]
+    start, stop = bisect_left(state.uids, uids[0]), bisect_right(state.uids, uids[-1])
+    some, modseqs = state.uids[start:stop], state.modseqs[start:stop]
 
     def find() -> Sequence[int]:
-        found = array("I")
-        for some, modseqs in pieces:
-            if len(some) < _SIDE_BY_SIDE:
-                found.extend(compress(some, map(since.__lt__, modseqs)))
-            else:
-                found += marked(some, *at_least(modseqs, since + 1, most=most))
-        return found
+        if len(some) < _SIDE_BY_SIDE:
+            return _both(array("I", compress(some, map(since.__lt__, modseqs))), uids)
+        newer = marked(some, *at_least(modseqs, since + 1, most=most))
+        return newer if uids == some else _both(newer, uids)
 
-    if len(uids) <= _AT_ONCE:
+    if len(some) <= (_AT_ONCE if len(some) == len(uids) else _SCATTERED_AT_ONCE):
         return find()
     return await in_pool(runtime, Pool.READ, find)
+
+
+def _both(some: array[int], others: Sequence[int]) -> array[int]:
+    """Give the UIDs that are in both; each ascend."""
+    if len(some) * _FEW > len(others):
+        return array("I", compress(some, map(set(others).__contains__, some)))
+    table = others if isinstance(others, array) else array("I", others)
+    return array("I", map(table.__getitem__, places(some, table)))
 
 
 async def vanished_among(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from array import array
 from pathlib import Path
 
 import apsw
@@ -19,6 +20,7 @@ from mailstore.ranges import join
 from mailstore.service import catching_up
 from mailstore.service.catching_up import changed_among
 from tests.mailstore.stores import Home, Statements
+from tests.perf.test_instructions import instructions
 
 EVERYTHING = ((1, 2**32 - 1),)
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
@@ -237,6 +239,35 @@ def test_a_huge_mailbox_is_looked_through_on_another_thread(home, monkeypatch):
     fill(home, 5)
     mailbox = home.open()
     assert hops(home, mailbox.changed(list(mailbox.uids), 0)) == [Pool.READ]
+
+
+def test_scattered_messages_are_looked_through_on_another_thread_sooner(
+    home, monkeypatch
+):
+    monkeypatch.setattr("mailstore.service.catching_up._SCATTERED_AT_ONCE", 3)
+    fill(home, 5)
+    mailbox = home.open()
+    assert hops(home, mailbox.changed([1, 2, 3, 4, 5], 0)) == []
+    assert hops(home, mailbox.changed([1, 3], 0)) == []
+    assert hops(home, mailbox.changed([1, 3, 5], 0)) == [Pool.READ]
+
+
+@pytest.mark.parametrize("remembered", [-1, 1_000])
+def test_scattered_messages_are_no_pieces_each(home, monkeypatch, remembered):
+    """Of every second one a client may ask, as of all that were saved by a search."""
+    monkeypatch.setattr(catching_up, "_REMEMBERED", remembered)
+    fill(home, 600)
+    mailbox = home.open()
+    first = mailbox.modseq
+    change = FlagChange(FlagOperation.ADD, ("\\Seen",))
+    home.run(mailbox.store_flags(list(range(1, 601, 2)), change, seen_at=first))
+    asked = array("I", range(1, 601, 3))
+    told = []
+    spent = instructions(
+        lambda: told.append(list(home.run(mailbox.changed(asked, first))))
+    )
+    assert told[-1] == list(range(1, 601, 6))
+    assert spent < 60 * len(asked)
 
 
 steps = st.lists(
