@@ -323,3 +323,23 @@ class Session:
         return self.run(
             b"APPEND %b %b{%d+}\r\n%b" % (mailbox, head, len(message), message)
         )
+
+
+class SessionPeer:
+    """A session, as a transcript has its peers (`TranscriptPeer`)."""
+
+    waits = False
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def closed(self) -> bool:
+        return self._session.closed
+
+    def receive(self, data: bytes) -> None:
+        self._session.connection.receive(data)
+
+    def take_output(self) -> bytes:
+        found, self._session.raw = self._session.raw, b""
+        return found

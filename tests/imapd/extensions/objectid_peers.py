@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from imapd.extensions.objectid import PLUS
 from imapd.features import ALL
 from imapd.session.registry import Registry
 from tests.support.responses import Status, StatusLine
-from tests.support.session import OPTIONS, Answer, Session, World
+from tests.support.session import Answer, Session
 
 REGISTRY = Registry.of([*ALL, PLUS])
-
-
-@contextmanager
-def plus_world(path: Path) -> Iterator[World]:
-    """Make a store whose sessions speak OBJECTID+."""
-    options = replace(OPTIONS, emailid_of_copies=True)
-    made = World(path / "store", "ann", "bob", options=options)
-    made.services = replace(made.services, registry=REGISTRY)
-    yield made
-    made.close()
 
 
 def mailbox_ids(session: Session, name: bytes) -> Any:

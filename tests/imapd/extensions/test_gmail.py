@@ -28,7 +28,7 @@ from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
 from tests.support.framing import read_frame
 from tests.support.responses import Fetch, SearchResult
-from tests.support.session import OPTIONS, Session, World
+from tests.support.session import OPTIONS, Session, SessionPeer, World
 from tests.support.transcript import run_transcript
 
 REGISTRY = Registry.of([*ALL, FEATURE])
@@ -417,26 +417,6 @@ S1: g OK {text}
 """
 
 
-class Peer:
-    """A session, as a transcript has it."""
-
-    waits = False
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def closed(self) -> bool:
-        return self._session.closed
-
-    def receive(self, data: bytes) -> None:
-        self._session.connection.receive(data)
-
-    def take_output(self) -> bytes:
-        found, self._session.raw = self._session.raw, b""
-        return found
-
-
 def test_what_thunderbird_and_offlineimap_say(gm):
     for name in ("alice", "bob"):
         gm.store.directory.set_password(name, f"{name}-password".encode())
@@ -446,4 +426,4 @@ def test_what_thunderbird_and_offlineimap_say(gm):
         "other": "bob",
         "otherpassword": "bob-password",
     }
-    run_transcript(TALK, lambda: Peer(gm.connect()), names)
+    run_transcript(TALK, lambda: SessionPeer(gm.connect()), names)

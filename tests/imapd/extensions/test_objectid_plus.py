@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from tests.imapd.extensions.objectid_peers import (
     REGISTRY,
     by_ids,
     mailbox_ids,
-    plus_world,
     selected,
 )
 from tests.support.framing import read_frame
@@ -42,13 +40,6 @@ from tests.support.session import PASSWORD, Session, World
 
 _LISTEN = '[[listen]]\naddress = "h:1"\ntls = "none"\n'
 GMAIL = next(one for one in OPTIONAL if one.name == "X-GM-EXT-1")
-
-
-@pytest.fixture
-def plus(tmp_path: Path) -> Iterator[World]:
-    """Give a store whose sessions speak OBJECTID+."""
-    with plus_world(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,20 +10,12 @@ from tests.imapd.extensions.objectid_peers import (
     REGISTRY,
     by_ids,
     mailbox_ids,
-    plus_world,
     selected,
 )
 from tests.mailstore.stores import Statements
 from tests.support.responses import ListLine, StatusLine
-from tests.support.session import OPTIONS, PASSWORD, Session, World
+from tests.support.session import OPTIONS, PASSWORD, Session, SessionPeer, World
 from tests.support.transcript import run_transcript
-
-
-@pytest.fixture
-def plus(tmp_path: Path) -> Iterator[World]:
-    """Give a store whose sessions speak OBJECTID+."""
-    with plus_world(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
@@ -269,26 +259,6 @@ S1: a8 BAD {text}
 """
 
 
-class Peer:
-    """A session, as a transcript has it."""
-
-    waits = False
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def closed(self) -> bool:
-        return self._session.closed
-
-    def receive(self, data: bytes) -> None:
-        self._session.connection.receive(data)
-
-    def take_output(self) -> bytes:
-        found, self._session.raw = self._session.raw, b""
-        return found
-
-
 def test_what_two_clients_hear(plus):
     password = PASSWORD.decode()
     names = {
@@ -297,4 +267,4 @@ def test_what_two_clients_hear(plus):
         "other": "bob",
         "otherpassword": password,
     }
-    run_transcript(TALK, lambda: Peer(plus.connect()), names)
+    run_transcript(TALK, lambda: SessionPeer(plus.connect()), names)
