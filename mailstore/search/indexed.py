@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
+from mailstore.errors import Corrupt
 from mailstore.mime.folding import folded
 from mailstore.query import BodyContains, Fuzzy, HeaderContains, SentOn, TextContains
 from mailstore.search import fuzzy
@@ -24,6 +25,7 @@ from mailstore.search.segment import (
     decompress,
     words_in,
 )
+from mailstore.search.sketch import RUN, Section, may_hold
 from mailstore.search.textdb import Segment, TextDatabase
 from mailstore.search.texts import TextTerm
 from mailstore.search.words import Words, is_frequent, patterns, with_clues, words_of
@@ -36,6 +38,8 @@ _ALL = -1  # kinds of what is kept of a segment besides its blocks: what it is,
 _DAYS = -2  # the days of its messages,
 _PLACES = -1  # and of a kind of blocks: where they are,
 _PLACE = 150  # in so many octets for each
+_SKETCHES = -3  # where the sketches of its long bodies are,
+_ROW = 50  # in so many octets for each piece
 
 
 Chosen = set[int] | range
@@ -255,13 +259,50 @@ class IndexedTexts:
         if not needle:
             return set(chosen)
         candidates, exact = self._narrowed(segment, kind, needle, chosen)
-        if not exact:
-            return self._scan(segment, kind, needle, candidates)
-        candidates = set(candidates)
-        wordless = candidates.intersection(segment.wordless) if kind == BODY else set()
-        if not wordless:
-            return candidates
-        return (candidates - wordless) | self._scan(segment, kind, needle, wordless)
+        if kind == BODY and segment.wordless:
+            wordless = {at for at in segment.wordless if at in candidates}
+            likely = self._likely(segment, needle, wordless)
+        else:
+            wordless = likely = set()
+        if exact:
+            certain = set(candidates) - wordless
+            return certain | self._scan(segment, kind, needle, likely)
+        if len(likely) < len(wordless):
+            candidates = set(candidates) - (wordless - likely)
+        return self._scan(segment, kind, needle, candidates)
+
+    def _likely(self, segment: Segment, needle: bytes, wordless: set[int]) -> set[int]:
+        """Leave out the bodies whose sketches tell that they have no such string."""
+        if len(needle) < RUN or not wordless:
+            return wordless
+        sketched = self._sketches(segment)
+        likely = set()
+        for ordinal in sorted(wordless):
+            sections = [self._section(rows) for rows in sketched.get(ordinal, ())]
+            if not sections or may_hold(needle, sections):
+                likely.add(ordinal)
+            self._pause()
+        return likely
+
+    def _sketches(self, segment: Segment) -> dict[int, list[list[int]]]:
+        def read() -> tuple[dict[int, list[list[int]]], int]:
+            found = self._text.sketches(segment.id)
+            rows = sum(len(rows) for each in found.values() for rows in each)
+            return found, _ROW * rows + _PLACE * len(found)
+
+        return self._kept.get((segment.id, _SKETCHES, 0), read)
+
+    def _section(self, rows: Sequence[int]) -> Section:
+        known: dict[int, bytes] = {}
+
+        def read(piece: int) -> bytes:
+            if piece not in known:
+                known[piece] = decompress(self._text.contents(rows[piece])[1])
+            return known[piece]
+
+        if len(rows).bit_count() != 1:
+            raise Corrupt(detail="the text index lacks a piece of a sketch")
+        return Section(len(rows), read)
 
     def _narrowed(
         self, segment: Segment, kind: int, needle: bytes, chosen: Chosen
@@ -292,7 +333,7 @@ class IndexedTexts:
     ) -> set[int]:
         """Look through the texts of the chosen messages."""
         found: set[int] = set()
-        if kind == HEADER and b"\x00" in needle:
+        if not chosen or (kind == HEADER and b"\x00" in needle):
             return found
         spread = kind == HEADER and b"\n" in needle
         carry, before = b"", -1

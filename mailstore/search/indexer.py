@@ -81,7 +81,7 @@ def step(
         with text.transaction():
             text.set_purged(purged_now)
         text.give_back()
-    return Done(0, more=False)
+    return Done(0, more=_sketch(text, pause))
 
 
 def _take_in(
@@ -160,6 +160,19 @@ def _fitting(segments: Sequence[Segment]) -> Sequence[Segment]:
         if messages > MOST_MESSAGES or words > _MOST_WORDS:
             return segments[:at]
     return segments
+
+
+def _sketch(text: TextDatabase, pause: Callable[[], None]) -> bool:
+    """Write a segment anew whose long bodies have no sketches; tell if there was one.
+
+    Those of former versions have none.
+    """
+    for segment in text.segments():
+        long = set(segment.wordless)
+        if long and not text.sketched(segment.id) >= long:
+            join(text, [segment], {}, pause)
+            return True
+    return False
 
 
 def _drop_dead(text: TextDatabase, index: Database, pause: Callable[[], None]) -> None:

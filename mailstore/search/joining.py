@@ -17,7 +17,9 @@ from mailstore.search.segment import (
     TEXTS,
     WORDS,
     TextBlocks,
+    body_of,
     decompress,
+    sketch_blocks,
     word_blocks,
     words_in,
 )
@@ -77,6 +79,7 @@ def _joined(
     blocks: list[Block | Moved] = []
     for kind in TEXTS:
         blocks.extend(_texts(text, sources, kind, pause))
+    blocks.extend(_sketches(text, sources, pause))
     size = 0
     for kind in WORDS:
         lists = [_words(text, source, kind) for source in sources]
@@ -112,6 +115,26 @@ def _texts(
             pause()
     texts.flush()
     return texts.done
+
+
+def _sketches(
+    text: TextDatabase, sources: Sequence[_Source], pause: Callable[[], None]
+) -> Sequence[Block | Moved]:
+    """Take sketches of long bodies over, and make those that are lacking."""
+    blocks: list[Block | Moved] = []
+    for source in sources:
+        segment, known = source.segment, text.sketches(source.segment.id)
+        for ordinal in segment.wordless:
+            place = source.places[ordinal]
+            if place < 0:
+                continue
+            if ordinal not in known:
+                body = body_of(text, segment.id, ordinal)
+                blocks.extend(sketch_blocks(place, body, len(blocks), pause))
+            for section in known.get(ordinal, ()):
+                for row in section:
+                    blocks.append(Moved(row, len(blocks), place, place))
+    return blocks
 
 
 def _words(text: TextDatabase, source: _Source, kind: int) -> Iterator[WordList]:

@@ -15,7 +15,15 @@ from mailstore.index import textsource
 from mailstore.index.database import Database
 from mailstore.search.extract import message_texts
 from mailstore.search.indexer import belongs
-from mailstore.search.segment import BODY, HEADER, TEXTS, decompress, words_in
+from mailstore.search.segment import (
+    BODY,
+    HEADER,
+    TEXTS,
+    body_of,
+    decompress,
+    words_in,
+)
+from mailstore.search.sketch import sketches
 from mailstore.search.textdb import Segment, TextDatabase
 from mailstore.search.words import words_of
 
@@ -88,7 +96,7 @@ def _compare(
     wanted = [at for at in chosen if at not in odd]
     kept = {kind: _texts(text, segment, kind, wanted) for kind in TEXTS}
     words = {kind: _words(text, segment, kind, wanted) for kind in (HEADER, BODY)}
-    wordless = frozenset(segment.wordless)
+    wordless, sketched = frozenset(segment.wordless), text.sketches(segment.id)
     for at in wanted:
         id_ = segment.ids[at]
         found = textsource.after(index, id_ - 1, 1)
@@ -103,6 +111,19 @@ def _compare(
             lacks_words = kind == BODY and at in wordless
             if not lacks_words and words[kind].get(at, set()) != words_of(said[kind]):
                 yield f"message {id_}: the text index has other words"
+        if at in sketched and _sketches(text, sketched[at]) != _made(text, segment, at):
+            yield f"message {id_}: the text index has another sketch"
+
+
+def _sketches(text: TextDatabase, sections: list[list[int]]) -> list[bytes]:
+    return [
+        b"".join([decompress(text.contents(row)[1]) for row in rows])
+        for rows in sections
+    ]
+
+
+def _made(text: TextDatabase, segment: Segment, ordinal: int) -> list[bytes]:
+    return list(sketches(body_of(text, segment.id, ordinal), lambda: None))
 
 
 def _read(blobs: BlobStore, ref: str) -> tuple[bytes, ...] | None:

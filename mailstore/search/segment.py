@@ -15,7 +15,15 @@ import zstandard
 from mailstore.errors import Corrupt
 from mailstore.search.extract import FIELDS, HeaderTexts
 from mailstore.search.kept import Kept
-from mailstore.search.textdb import PRINT, Block, Moved, NewSegment, TextDatabase
+from mailstore.search.sketch import PIECE, sketches
+from mailstore.search.textdb import (
+    PRINT,
+    SKETCHES,
+    Block,
+    Moved,
+    NewSegment,
+    TextDatabase,
+)
 from mailstore.search.words import (
     Entry,
     Gathering,
@@ -38,7 +46,7 @@ _LEVEL = 3
 _WORDS_LEVEL = -20  # words are read whole by every search: hardly compressed at all
 _MOST = 1 << 28  # octets of a block; none of ours comes near
 BLOCK = 1 << 18  # octets of texts
-_MOST_WORDS = 1 << 20  # octets of a body's different words; with more it has no list
+_MOST_WORDS = 1 << 20  # octets of a body's different words; with more it is sketched
 
 
 def decompress(data: bytes) -> bytes:
@@ -59,7 +67,7 @@ def _compress_text(text: bytes) -> bytes:
     """Compress text; what hardly becomes shorter is left to be read the faster.
 
     Such are bodies of noise, which have too many words for a list and are looked
-    through by every search.
+    through more often than others.
     """
     data = _compress(text)
     if len(data) * 8 > len(text) * 5:
@@ -95,6 +103,13 @@ class TextBlocks:
         self.flush()
         self.done.append(Moved(row, len(self.done), first, last))
 
+    def of(self, ordinal: int) -> Iterator[bytes]:
+        """Give what was added of a message; none of it was taken over."""
+        self.flush()
+        for block in self.done:
+            if isinstance(block, Block) and block.first <= ordinal <= block.last:
+                yield _cut(decompress(block.data), block.first, block.ends, ordinal)
+
     def flush(self) -> None:
         """End the block."""
         if not self._ends:
@@ -105,6 +120,33 @@ class TextBlocks:
             Block(self.kind, len(self.done), self._first, last, self._ends, data)
         )
         self._waiting, self._ends = [], array("I")
+
+
+def _cut(data: bytes, first: int, ends: array[int], ordinal: int) -> bytes:
+    start = ends[ordinal - first - 1] if ordinal > first else 0
+    return data[start : ends[ordinal - first]]
+
+
+def body_of(text: TextDatabase, segment: int, ordinal: int) -> Iterator[bytes]:
+    """Read the text of a body, slice by slice. Raises `Corrupt`."""
+    for row, first, last in text.places(segment, BODY):
+        if first <= ordinal <= last:
+            ends, data = text.contents(row)
+            yield _cut(decompress(data), first, ends, ordinal)
+
+
+def sketch_blocks(
+    ordinal: int, texts: Iterator[bytes], number: int, pause: Callable[[], None]
+) -> list[Block]:
+    """Sketch a body in blocks with these numbers from ``number``."""
+    blocks: list[Block] = []
+    for section, sketch in enumerate(sketches(texts, pause)):
+        ends = array("I", [section])
+        for at in range(0, len(sketch), PIECE):
+            data = _compress(sketch[at : at + PIECE], _WORDS_LEVEL)
+            place = number + len(blocks)
+            blocks.append(Block(SKETCHES, place, ordinal, ordinal, ends, data))
+    return blocks
 
 
 def word_blocks(
@@ -141,6 +183,7 @@ class SegmentWriter:
         self._wordless = array("H")
         self._texts = [TextBlocks(kind) for kind in TEXTS]
         self._words = {kind: Gathering() for kind in WORDS}
+        self._sketches: list[Block] = []
         self.size = 0
 
     @property
@@ -184,6 +227,10 @@ class SegmentWriter:
             many = size > _MOST_WORDS and _octets(words) > _MOST_WORDS
         if many:
             self._wordless.append(ordinal)
+            texts = self._texts[BODY].of(ordinal)
+            self._sketches += sketch_blocks(
+                ordinal, texts, len(self._sketches), self._pause
+            )
         else:
             self._words[BODY].add(ordinal, words)
 
@@ -197,6 +244,7 @@ class SegmentWriter:
         for texts in self._texts:
             texts.flush()
             blocks.extend(texts.done)
+        blocks.extend(self._sketches)
         size = 0
         for kind, gathering in self._words.items():
             octets, found = word_blocks(kind, gathering.entries(), self._pause)

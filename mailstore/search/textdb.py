@@ -33,6 +33,7 @@ VERSION = 3
 PRINT = 8  # octets of a message's digest that tell whether it is the same one
 _FILES = ("text.db", "text.db-wal", "text.db-shm")
 _BUSY_MS = 10_000
+SKETCHES = 12  # the kind of blocks that are pieces of sketches
 _LOG = 16 << 20  # octets of the log that stay on the disk when it is empty
 
 _SCHEMA = """
@@ -276,6 +277,32 @@ class TextDatabase:
             " WHERE segment = ? AND kind = ? ORDER BY number",
             (segment, kind),
         )
+
+    def sketches(self, segment: int) -> dict[int, list[list[int]]]:
+        """Give where the sketches of a segment's long bodies are, by their ordinals.
+
+        For each section of a body the rows of its pieces, in their order.
+        """
+        found: dict[int, list[list[int]]] = {}
+        for row, ordinal, ends in self._database.all(
+            "SELECT id, first, ends FROM block"
+            " WHERE segment = ? AND kind = ? ORDER BY number",
+            (segment, SKETCHES),
+        ):
+            (section,) = _unpacked("I", ends)
+            sections = found.setdefault(ordinal, [])
+            if section == len(sections):
+                sections.append([])
+            sections[section].append(row)
+        return found
+
+    def sketched(self, segment: int) -> set[int]:
+        """Give the ordinals of the bodies that have sketches."""
+        rows = self._database.all(
+            "SELECT DISTINCT first FROM block WHERE segment = ? AND kind = ?",
+            (segment, SKETCHES),
+        )
+        return {ordinal for (ordinal,) in rows}
 
     def contents(self, row: int) -> tuple[array[int], bytes]:
         """Give the ends and the data of a block. Raises `Corrupt`."""

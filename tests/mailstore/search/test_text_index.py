@@ -24,7 +24,15 @@ from mailstore.query import (
     TextContains,
     Uids,
 )
-from mailstore.search import extract, indexed, indexer, joining, segment, textdb
+from mailstore.search import (
+    extract,
+    indexed,
+    indexer,
+    joining,
+    segment,
+    sketch,
+    textdb,
+)
 from mailstore.search.kept import Kept
 from mailstore.search.proof import prove
 from tests.mailstore.mime import corpus
@@ -38,6 +46,7 @@ def odd_messages() -> list[bytes]:
     """Mail that is hard on an index of words."""
     dice = random.Random(7)
     token = dice.randbytes(600).hex().encode()
+    words = [dice.randbytes(6).hex().encode() for _ in range(900)]
     junk = bytes(b for b in dice.randbytes(3_000) if b)
     return [
         b"From: Anna <anna@example.org>\r\nSubject: Re: lunch\r\n\r\nre: lunch!\r\n",
@@ -52,6 +61,8 @@ def odd_messages() -> list[bytes]:
         b"Subject: long too\r\n\r\n" + b"x" * 5_000 + b"needle" + b"y" * 5_000,
         "Subject: STRASSE\r\n\r\nStraße, ﬁn, İstanbul, e\u0301\u0323\r\n".encode(),
         b"Subject: " + b"very long header " * 100 + b"\r\n\r\nshort",
+        b"Subject: many words\r\n\r\n" + b" ".join(words),
+        b"Subject: more words\r\n\r\n" + b"-".join(words[::-1]) + b"\r\nlunch",
         b"",
         b"\r\n",
     ]
@@ -67,6 +78,7 @@ def small_pieces():
         patch.setattr(segment, "BLOCK", 2_000)
         patch.setattr(joining, "BLOCK", 2_000)
         patch.setattr(segment, "_MOST_WORDS", 6_000)
+        patch.setattr(sketch, "SECTION", 5_000)
         patch.setattr(extract, "SLICE", 3_000)
         patch.setattr(extract, "LONGEST_HEADER", 1_500)
         patch.setattr(indexed, "_FEW", 1)
