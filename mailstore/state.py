@@ -34,6 +34,8 @@ from mailstore.runs import places, runs
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _FEW_PIECES = 256
+_EMPTY = 64  # what a state takes without a message, in messages (50 octets each)
+_STEP = 12  # and each step of its history
 _MANY = 512  # messages whose flags are read all at once
 _PIECE = 8_192  # messages whose columns the processor's cache holds
 _SEEN_OR_NOT = bytes(ord("s" if flags & SEEN else "-") for flags in range(256))
@@ -124,6 +126,11 @@ class MailboxState:
         self._first_unseen: int | None = None  # -1: there is none; None: not known
         self._history = History(self.modseq)
         self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def weight(self) -> int:
+        """Tell about how much memory it takes, in messages."""
+        return _EMPTY + len(self.uids) + _STEP * len(self._history)
 
     # -- reading
 

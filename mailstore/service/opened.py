@@ -40,7 +40,7 @@ _Key = tuple[MailboxId, Private | None]
 
 _AT_ONCE = 2_000  # rows that may be read on the event thread (about 2 ms)
 _ROWS = 64  # that are remembered
-_KEPT = 200_000  # messages of mailboxes that stay in memory while nobody looks
+_KEPT = 200_000  # weight of mailboxes that stay in memory while nobody looks
 
 
 class Keeper(Protocol):
@@ -90,7 +90,7 @@ class OpenMailboxes:
         self._readers = readers
         self._lane = lane
         self._states: OrderedDict[_Key, Opened] = OrderedDict()
-        self._left = 0  # messages of mailboxes that were left since `_shrink`
+        self._left = 0  # weight of mailboxes that were left since `_shrink`
         self._rows: dict[str, MailboxRow] = {}
         self._rows_version = -1  # of the database, at which they were read
 
@@ -158,7 +158,7 @@ class OpenMailboxes:
             return
         if opened.state.gone:
             self._states.pop((opened.state.id, opened.whose), None)
-        self._left += len(opened.state.uids)
+        self._left += opened.state.weight
         if self._left > _KEPT // 8:
             self._shrink()
 
@@ -169,11 +169,11 @@ class OpenMailboxes:
         """
         self._left = 0
         idle = [key for key, o in self._states.items() if not o.told]
-        kept = sum(len(self._states[key].state.uids) for key in idle)
+        kept = sum(self._states[key].state.weight for key in idle)
         for key in idle[:-1]:  # the newest stays, whatever its size
             if kept <= _KEPT:
                 return
-            kept -= len(self._states.pop(key).state.uids)
+            kept -= self._states.pop(key).state.weight
 
     # -- following
 

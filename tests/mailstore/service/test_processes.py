@@ -230,6 +230,27 @@ def test_unused_mailboxes_leave_memory(tmp_path, monkeypatch):
     home.close()
 
 
+def test_empty_mailboxes_leave_memory_too(tmp_path, monkeypatch):
+    """However many somebody makes and selects; what happened in them counts as well."""
+    monkeypatch.setattr(opened, "_KEPT", 1_000)
+    home = Home(tmp_path)
+    for number in range(40):
+        home.run(home.account.create(f"box{number}"))
+        home.run(home.open(f"box{number}").close())
+    states = home.account.opened._states
+    assert 1 < len(states) < 20
+    deleted = FlagChange(ADD, ("\\Deleted",))
+    for number in range(40):
+        mailbox = home.open(f"box{number}")
+        for _ in range(5):
+            home.append(mailbox.name, b"a")
+            home.run(mailbox.store_flags(mailbox.uids, deleted, seen_at=2**60))
+            home.run(mailbox.expunge(mailbox.uids))
+        home.run(mailbox.close())
+    assert 1 < len(states) < 8
+    home.close()
+
+
 def test_messages_that_one_stored_the_other_reads(pair):
     one, two = pair
     theirs = two.open()
