@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 
 from mailstore.errors import Corrupt
 from mailstore.index.blocks import SHIFT, Block, block_of, bounds
@@ -199,12 +200,26 @@ def touch(
 
 
 def leap(database: Database) -> None:
-    """Give every message the mod-sequence of its mailbox."""
+    """Give every message the mod-sequence of its mailbox.
+
+    But for blocks that cannot be read: an account has to be opened before it is mended,
+    which gives their messages new ones.
+    """
     for mailbox, modseq in database.all("SELECT id, highestmodseq FROM mailbox"):
-        blocks = read(database, mailbox)
+        blocks = _readable(database, mailbox)
         for one in blocks:
             one.touch(0, len(one.uids), modseq)
         write(database, mailbox, blocks)
+
+
+def _readable(database: Database, mailbox: MailboxId) -> list[Block]:
+    found: list[Block] = []
+    for row in database.all(
+        f"SELECT {COLUMNS} FROM flag_block WHERE mailbox = ? ORDER BY block", (mailbox,)
+    ):
+        with suppress(Corrupt):
+            found.append(block(row))
+    return found
 
 
 def every(database: Database) -> Iterator[tuple[MailboxId, int, int, int, bytes]]:

@@ -30,9 +30,15 @@ class Seal(NamedTuple):
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]]) -> Seal:
-        """Lay (uid, size, date, zone, message) out, one at least."""
+        """Lay (uid, size, date, zone, message) out, one at least.
+
+        Raises `ValueError` when one is no such number: damage.
+        """
         pairs = zip(_TYPES, zip(*rows, strict=True), strict=True)
-        columns = tuple(array(kind, values) for kind, values in pairs)
+        try:
+            columns = tuple(array(kind, values) for kind, values in pairs)
+        except (OverflowError, TypeError) as error:
+            raise ValueError(f"it has numbers that can't be: {error}") from error
         messages = columns[-1]
         return cls(columns, ordered=all(map(lt, messages, messages[1:])))
 

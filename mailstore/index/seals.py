@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 
@@ -53,7 +54,7 @@ def read(
 def of_rows(
     database: Database, mailbox: MailboxId, ranges: Iterable[Range]
 ) -> dict[int, Seal]:
-    """Make seals of rows, by the number of the block."""
+    """Make seals of rows, by the number of the block; none where a row is damaged."""
     among = Selection(tuple(union(ranges)))
     if not among:
         return {}
@@ -61,10 +62,11 @@ def of_rows(
     rows = database.all(
         f"SELECT {_COLUMNS} FROM entry WHERE {where} ORDER BY uid", values
     )
-    return {
-        number: Seal.of(list(some))
-        for number, some in groupby(rows, lambda row: block_of(row[0]))
-    }
+    found: dict[int, Seal] = {}
+    for number, some in groupby(rows, lambda row: block_of(row[0])):
+        with suppress(ValueError):
+            found[number] = Seal.of(list(some))
+    return found
 
 
 def seal(

@@ -10,7 +10,9 @@ CREATE TABLE flag_block (
     PRIMARY KEY (mailbox, block)
 );
 INSERT INTO flag_block (mailbox, block, modseq, octets)
-    SELECT mailbox, uid >> 9, max(modseq), pack_flags(uid, flags, more, modseq)
+    SELECT mailbox, uid >> 9,
+        max(iif(typeof(modseq) = 'integer' AND modseq > 0, modseq, 0)),
+        pack_flags(uid, flags, more, modseq)
     FROM entry GROUP BY mailbox, uid >> 9;
 
 ALTER TABLE entry DROP COLUMN flags;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailstore.errors import Corrupt
-from mailstore.index import entries, flagblocks
+from mailstore.index import entries, flagblocks, upkeep
 from mailstore.index.blocks import SIZE
 from mailstore.index.flags import store_flags
 from mailstore.index.records import NewColumns
@@ -122,6 +122,23 @@ def test_a_block_that_cannot_be_read_is_damage(database, mailbox):
     assert "block 1" in error.value.detail
     with pytest.raises(Corrupt):
         load(database)
+
+
+def test_behind_a_power_cut_damage_does_not_keep_an_account_shut(database, mailbox):
+    other = mailbox_id(database, "Other")
+    add(database, "Other", ())
+    sql = "UPDATE flag_block SET octets = x'00' WHERE mailbox = ? AND block = 1"
+    database.execute(sql, (mailbox,))
+    with database.transaction():
+        upkeep.leap(database)
+    with pytest.raises(Corrupt):
+        flagblocks.read(database, mailbox)
+    among = Selection(((1, SIZE - 1), (2 * SIZE, COUNT)))
+    for one, some in (mailbox, among), (other, EVERYTHING):
+        sql = "SELECT highestmodseq FROM mailbox WHERE id = ?"
+        ((highest,),) = database.all(sql, (one,))
+        assert highest > 1 << 20
+        assert {row[2] for row in flagblocks.flags(database, one, some)} == {highest}
 
 
 def test_messages_whose_flags_are_lost_are_there(database, mailbox):

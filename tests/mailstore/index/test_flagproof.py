@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import apsw
 import pytest
 
-from mailstore.index import audit, entries, flagblocks, flagproof
+from mailstore.index import audit, entries, flagblocks, flagproof, mending, seals
 from mailstore.index.blocks import SIZE
 from mailstore.index.database import Database
 from mailstore.index.flags import store_flags
@@ -69,6 +72,41 @@ def test_an_upgrade_keeps_every_flag_and_mod_sequence(path):
     ]
     assert database.one("SELECT compat_version FROM about") == (2,)
     assert not flagproof.contradictions(database)
+    database.close()
+
+
+def test_an_upgrade_does_not_fail_for_damaged_rows(path):
+    before = flags(path)
+    make_older(path, ROWS)
+    damage = (
+        "modseq = -5",
+        "modseq = 'x'",
+        "modseq = 1e300",
+        "flags = 'x'",
+        "more = 7",
+        "more = zeroblob(300)",
+        "more = x'01' || zeroblob(300) || x'01'",
+        "size = -1",
+        "zone = 99999",
+        "zone = 'x'",
+        "internaldate = 1e300",
+        "message = -7",
+    )
+    with closing(apsw.Connection(str(path))) as older:
+        for uid, change in enumerate(damage, 10):
+            older.execute(f"UPDATE entry SET {change} WHERE uid = {uid}")
+    after = flags(path)
+    assert after.keys() == before.keys()
+    for mailbox, uid in before:
+        if not 10 <= uid < 10 + len(damage):
+            assert after[mailbox, uid] == before[mailbox, uid]
+    database = Database.open(path)
+    assert seals.contradictions(database)
+    with database.transaction():
+        mending.flags(database, 0)
+        mending.copies(database, 0)
+    for look in audit.EVERYTHING:
+        look(database)
     database.close()
 
 
