@@ -1,7 +1,10 @@
 """Columns of messages that never change, as octets: see `mailstore.index.seals`.
 
-Layout, little endian: count, whether the messages ascend, 0; then UIDs (4 octets each),
-sizes (8), dates (8, signed), zones (2, signed), messages (8).
+Layout, little endian: count, whether the messages ascend, 0, CRC-32 of all else; then
+UIDs (4 octets each), sizes (8), dates (8, signed), zones (2, signed), messages (8).
+
+The checksum is there because SQLite has none: a page of a row as long as this may hold
+anything, and which message a UID names must not be taken from that.
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ from itertools import compress
 from operator import lt
 from sys import byteorder
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from mailstore.index.records import NewColumns
 from mailstore.runs import runs
 
-_HEADER = struct.Struct("<H?x")
+_HEADER = struct.Struct("<H?xI")
 _TYPES = "IQqhQ"  # of the columns, in their order
 _WIDTH = sum([array(kind).itemsize for kind in _TYPES])
 
@@ -46,12 +50,14 @@ class Seal(NamedTuple):
     def read(cls, octets: bytes) -> Seal:
         """Read a row. Raises `ValueError` when it can't be one."""
         try:
-            count, ordered = _HEADER.unpack_from(octets)
+            count, ordered, checksum = _HEADER.unpack_from(octets)
         except struct.error as error:
             raise ValueError("it is too short") from error
         if not count or len(octets) != _HEADER.size + count * _WIDTH:
             raise ValueError("it has another length")
         columns, at = [], _HEADER.size
+        if crc32(memoryview(octets)[at:], _seed(count, ordered)) != checksum:
+            raise ValueError("it has changed")
         for kind in _TYPES:
             column = array(kind)
             end = at + count * column.itemsize
@@ -62,8 +68,10 @@ class Seal(NamedTuple):
 
     def octets(self) -> bytes:
         """Give the row."""
-        header = _HEADER.pack(len(self.uids), self.ordered)
-        return header + b"".join([_little_endian(c[:]).tobytes() for c in self.columns])
+        columns = b"".join([_little_endian(c[:]).tobytes() for c in self.columns])
+        count = len(self.uids)
+        checksum = crc32(columns, _seed(count, self.ordered))
+        return _HEADER.pack(count, self.ordered, checksum) + columns
 
     @property
     def uids(self) -> array[int]:
@@ -103,6 +111,10 @@ def columns_of(columns: NewColumns) -> tuple[array[int], ...]:
         columns.zones,
         columns.messages,
     )
+
+
+def _seed(count: int, ordered: bool) -> int:
+    return count << 1 | ordered
 
 
 def _little_endian(column: array[int]) -> array[int]:

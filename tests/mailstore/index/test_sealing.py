@@ -66,4 +66,21 @@ def test_octets_of_another_length_are_refused():
     with pytest.raises(ValueError, match="another length"):
         Seal.read(octets + b"\x00")
     with pytest.raises(ValueError, match="another length"):
-        Seal.read(bytes(4))
+        Seal.read(bytes(8))
+
+
+def test_octets_that_have_changed_are_refused():
+    octets = Seal.of([(1, 2, 3, 4, 5), (2, 2, 3, 4, 6)]).octets()
+    for at in (0, 1, 2, *range(4, len(octets))):  # 3 is nothing
+        changed = bytearray(octets)
+        changed[at] ^= 1
+        with pytest.raises(ValueError, match=r"length|changed"):
+            Seal.read(bytes(changed))
+
+
+@pytest.mark.parametrize(
+    "row", [(1, -1, 3, 4, 5), (1, 2, 3, 2**15, 5), (1, 2, "3", 4, 5)]
+)
+def test_rows_that_cannot_be_are_refused(row):
+    with pytest.raises(ValueError, match="can't be"):
+        Seal.of([row])

@@ -161,6 +161,15 @@ def test_what_can_no_longer_be_read_is_read_from_the_rows(database):
     assert is_right(database)
 
 
+def test_a_seal_whose_octets_have_changed_tells_nothing(database):
+    add(database, "INBOX", *([()] * (SIZE + 3)))
+    ((octets,),) = database.all("SELECT octets FROM sealed")
+    changed = octets[:-3] + bytes([octets[-3] ^ 1]) + octets[-2:]
+    database.execute("UPDATE sealed SET octets = ?", (changed,))
+    assert is_right(database)
+    assert seals.contradictions(database)
+
+
 def test_messages_without_flags_are_loaded(database):
     add(database, "INBOX", *([()] * (SIZE + 3)))
     database.execute("DELETE FROM flag_block WHERE block = 0")
