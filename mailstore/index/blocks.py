@@ -21,7 +21,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress, starmap
-from operator import lt
+from operator import and_, lt
 from sys import byteorder
 
 from mailstore.columns import change_bits, either, joined, lift, tables
@@ -262,6 +262,38 @@ class Block:
             values[start:stop] = lift(values[start:stop], marks, modseq)
             self.modseqs, self.highest = Packed.of(values), max(self.highest, modseq)
         self.system[start:stop] = before.translate(after)
+        return marks
+
+    def sweep_pieces(
+        self, pieces: Iterable[tuple[int, int]], clears: int, sets: int, modseq: int
+    ) -> bytes:
+        """Do as `sweep` with pieces of it; marks tell of all messages.
+
+        Columns are laid out once, however many pieces there are.
+        """
+        chosen = bytearray(len(self.uids))
+        for start, stop in pieces:
+            chosen[start:stop] = b"\x01" * (stop - start)
+        after, differs = tables(clears & _SYSTEM, sets & _SYSTEM)
+        marks = bytes(self.system.translate(differs))
+        clears = clears >> FIRST_KEYWORD_BIT & _KEYWORDS
+        sets = sets >> FIRST_KEYWORD_BIT & _KEYWORDS
+        before = keywords = self.keywords.values() if clears | sets else None
+        if before is not None:
+            keywords, differing = change_bits(before, clears, sets)
+            marks = either(marks, differing)
+        marks = bytes(map(and_, marks, chosen))
+        if 1 not in marks:
+            return marks
+        system = zip(self.system, self.system.translate(after), marks, strict=True)
+        self.system = bytearray([b if mark else a for a, b, mark in system])
+        if before is not None and keywords is not None:
+            pairs = zip(before, keywords, marks, strict=True)
+            self.keywords = Packed.of(
+                [new if mark else old for old, new, mark in pairs]
+            )
+        self.modseqs = Packed.of(lift(self.modseqs.values(), marks, modseq))
+        self.highest = max(self.highest, modseq)
         return marks
 
     def _sweep_keywords(self, start: int, stop: int, clears: int, sets: int) -> bytes:

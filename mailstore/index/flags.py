@@ -153,12 +153,17 @@ class _Storing:
         for block in self.blocks:
             before_this = count
             before = block.system[:] if counted else block.system
-            for start, stop in block.pieces(ranges):
+            pieces = block.pieces(ranges)
+            if len(pieces) == 1:
+                ((start, stop),) = pieces
                 marks = block.sweep(start, stop, clears, sets, self.base + 1)
-                count += marks.count(1)
-                if scattered:
-                    places = compress(range(start, stop), marks)
-                    changed += [(block.uids[at], block.mask(at)) for at in places]
+            else:
+                start, stop = 0, len(block.uids)
+                marks = block.sweep_pieces(pieces, clears, sets, self.base + 1)
+            count += marks.count(1)
+            if scattered:
+                places = compress(range(start, stop), marks)
+                changed += [(block.uids[at], block.mask(at)) for at in places]
             if count == before_this:
                 continue
             written.append(block)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore.index.blocks import SIZE, Block, block_of, bounds
+from mailstore.packed import Packed
 
 MASKS = st.one_of(
     st.integers(0, 127),
@@ -33,6 +34,15 @@ def ranges_of(draw):
     return tuple(zip(ends[::2], ends[1::2], strict=False))
 
 
+def swept(block, pieces, how, *, at_once):
+    if at_once:
+        return block.sweep_pieces(pieces, *how)
+    marks = bytearray(len(block.uids))
+    for start, stop in pieces:
+        marks[start:stop] = block.sweep(start, stop, *how)
+    return marks
+
+
 @given(st.data())
 def test_it_is_a_dictionary(data):
     block, modseq = Block.new(NUMBER), 5
@@ -57,15 +67,14 @@ def test_it_is_a_dictionary(data):
         elif what == "sweep":
             clears = data.draw(st.integers(0, (1 << 64) - 1))
             sets = data.draw(st.sampled_from([0, 1, 1 << 7, 1 << 63, clears]))
-            for start, stop in pieces:
-                marks = block.sweep(start, stop, clears, sets, modseq)
-                for at, mark in zip(range(start, stop), marks, strict=True):
-                    uid = block.uids[at]
-                    before = model[uid][0]
-                    after = before & ~clears | sets
-                    assert mark == (after != before)
-                    if mark:
-                        model[uid] = after, modseq
+            at_once = data.draw(st.booleans())
+            marks = swept(block, pieces, (clears, sets, modseq), at_once=at_once)
+            for uid, mark in zip(block.uids, marks, strict=True):
+                before = model[uid][0]
+                after = before & ~clears | sets if uid in among else before
+                assert mark == (after != before)
+                if mark:
+                    model[uid] = after, modseq
         elif what == "touch":
             for start, stop in pieces:
                 block.touch(start, stop, modseq)
@@ -92,6 +101,24 @@ def test_a_mailbox_full_of_marks_fits_in_one_page():
         block.put(at, 9, 60_000 + at)
     assert len(block.octets()) < 1_600
     assert block.sweep(0, SIZE, 0, 8, 70_000).count(1) == SIZE - len(range(0, SIZE, 7))
+
+
+def test_columns_are_laid_out_once_for_scattered_messages(monkeypatch):
+    block = Block.new(NUMBER)
+    block.add(range(FIRST, LAST + 1), [0] * SIZE, [9] * SIZE)
+    lays = 0
+    lay_out = Packed._lay_out
+
+    def count(packed, values):
+        nonlocal lays
+        lays += 1
+        lay_out(packed, values)
+
+    monkeypatch.setattr(Packed, "_lay_out", count)
+    among = tuple((uid, uid) for uid in range(FIRST, LAST, 2))
+    marks = block.sweep_pieces(block.pieces(among), 0, 1 << 9, 10)
+    assert marks.count(1) == SIZE // 2
+    assert lays == 2
 
 
 @pytest.mark.parametrize("gaps", [False, True])
