@@ -25,19 +25,21 @@ from operator import and_, lt
 from sys import byteorder
 
 from mailstore.columns import change_bits, either, joined, lift, tables
-from mailstore.index.records import LOW_BITS
+from mailstore.index.records import LOW_BITS, to_mask
 from mailstore.model import FIRST_KEYWORD_BIT
 from mailstore.packed import WIDTHS, Packed
 from mailstore.ranges import Range
 
 SHIFT = 9
 SIZE = 1 << SHIFT  # UIDs of a block
+LAST = (1 << 32 - SHIFT) - 1  # the last block
 _HEADER = struct.Struct("<HHBBBxQQ")
 _MORE = struct.Struct("<HB")
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _SMALL = (1 << 56) - 1  # numbers up to here are valid, whatever 4 octets add
 _NARROW = 4
+_MOST_BITS = LOW_BITS + 8 * 255  # that a row can hold of one message
 _KEYWORDS = (1 << LOW_BITS - FIRST_KEYWORD_BIT) - 1
 
 
@@ -49,6 +51,20 @@ def block_of(uid: int) -> int:
 def bounds(number: int) -> Range:
     """Give the first UID of a block and the last."""
     return number << SHIFT, (number + 1 << SHIFT) - 1
+
+
+def sound(flags: object, more: object, modseq: object) -> tuple[int, int]:
+    """Give mask and mod-sequence as an older program's row has them.
+
+    Of what can't be, in a damaged row, nothing.
+    """
+    mask = 0
+    if isinstance(flags, int) and isinstance(more, bytes | None):
+        mask = to_mask(flags, more)
+    return (
+        mask if mask.bit_length() <= _MOST_BITS else 0,
+        modseq if isinstance(modseq, int) and modseq > 0 else 0,
+    )
 
 
 class Block:

@@ -214,11 +214,11 @@ def leap(database: Database) -> None:
 
 def _readable(database: Database, mailbox: MailboxId) -> list[Block]:
     found: list[Block] = []
-    for row in database.all(
+    for rowid, number, _, octets in database.all(
         f"SELECT {COLUMNS} FROM flag_block WHERE mailbox = ? ORDER BY block", (mailbox,)
     ):
         with suppress(Corrupt):
-            found.append(block(row))
+            found.append(block((rowid, number, 0, octets)))
     return found
 
 

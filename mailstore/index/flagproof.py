@@ -12,9 +12,9 @@ from operator import itemgetter
 
 from mailstore.errors import Corrupt
 from mailstore.index import flagblocks
-from mailstore.index.blocks import Block, block_of, bounds
+from mailstore.index.blocks import LAST, Block, block_of, bounds, sound
 from mailstore.index.database import Database
-from mailstore.index.records import LOW_KEYWORDS, to_mask
+from mailstore.index.records import LOW_KEYWORDS
 from mailstore.model import DELETED, SEEN, MailboxId
 
 OldRow = tuple[int, int, int, bytes | None, int]  # mailbox, uid, flags, more, modseq
@@ -22,6 +22,11 @@ OldRow = tuple[int, int, int, bytes | None, int]  # mailbox, uid, flags, more, m
 _MODSEQS = (
     "SELECT mailbox, uid, 0 AS modseq FROM entry"
     " UNION ALL SELECT mailbox, 0, modseq FROM flag_block"
+    " WHERE typeof(modseq) = 'integer'"
+)
+_NO_BLOCK = (
+    "typeof(mailbox) <> 'integer' OR typeof(block) <> 'integer'"
+    f" OR block NOT BETWEEN 0 AND {LAST}"
 )
 _MOST = 20
 
@@ -34,13 +39,24 @@ def modseqs(database: Database) -> str:
 
 
 def of_rows(rows: Iterable[OldRow]) -> Iterator[tuple[MailboxId, Block]]:
-    """Make blocks of rows that are ascending by mailbox and UID."""
-    for mailbox, own in groupby(rows, itemgetter(0)):
+    """Make blocks of rows that are ascending by mailbox and UID; of sound ones."""
+    numbered = (row for row in rows if has_place(*row[:2]))
+    for mailbox, own in groupby(numbered, itemgetter(0)):
         for number, some in groupby(own, lambda row: block_of(row[1])):
             block = Block.new(number)
-            _, uids, flags, more, modseqs = zip(*some, strict=True)
-            block.add(uids, list(map(to_mask, flags, more)), modseqs)
+            there = [(uid, *sound(*rest)) for _, uid, *rest in some]
+            block.add(*zip(*there, strict=True))
             yield MailboxId(mailbox), block
+
+
+def has_place(mailbox: object, uid: object) -> bool:
+    """Tell whether a message can be there; not in a damaged row."""
+    return isinstance(uid, int) and _is_block(mailbox, block_of(uid))
+
+
+def _is_block(mailbox: object, number: object) -> bool:
+    integers = isinstance(mailbox, int) and isinstance(number, int)
+    return integers and number in range(LAST + 1)
 
 
 def blocks(database: Database) -> Iterator[tuple[MailboxId, Block]]:
@@ -86,7 +102,16 @@ def contradictions(database: Database) -> list[str]:
     """Check that messages and flags belong together, and what blocks say of theirs."""
     if not database.has_table("flag_block"):
         return []
-    return [text for _, _, text in _wrong(database)]
+    return [*_nowhere(database), *(text for _, _, text in _wrong(database))]
+
+
+def _nowhere(database: Database) -> list[str]:
+    """Tell of rows that are of no block that there can be."""
+    rows = database.all(f"SELECT mailbox, block FROM flag_block WHERE {_NO_BLOCK}")
+    return [
+        f"mailbox {mailbox}: flags of block {number}, which there can't be"
+        for mailbox, number in rows
+    ]
 
 
 def _wrong(database: Database) -> list[tuple[MailboxId, int, str]]:
@@ -94,6 +119,8 @@ def _wrong(database: Database) -> list[tuple[MailboxId, int, str]]:
     found: list[tuple[MailboxId, int, str]] = []
     there = _uids(database)
     for mailbox, rowid, number, modseq, octets in flagblocks.every(database):
+        if not _is_block(mailbox, number):
+            continue  # `_nowhere` tells it
         uids = there.pop((mailbox, number), [])
         where = f"mailbox {mailbox}: flags of block {number}"
         try:
@@ -128,6 +155,9 @@ def mend(database: Database) -> list[str]:
     A message whose flags are lost has none; it gets the mod-sequence of the mailbox,
     which the caller raises.
     """
+    lost = _nowhere(database)
+    if lost:
+        database.execute(f"DELETE FROM flag_block WHERE {_NO_BLOCK}")
     wrong = _wrong(database)
     for mailbox, number, _ in wrong:
         uids = [
@@ -159,7 +189,7 @@ def mend(database: Database) -> list[str]:
             "UPDATE mailbox SET highestmodseq = highestmodseq + 1 WHERE id = ?",
             (mailbox,),
         )
-    return [text for _, _, text in wrong]
+    return [*lost, *(text for _, _, text in wrong)]
 
 
 def _known(row: tuple[object, ...] | None) -> dict[int, tuple[int, int]]:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import apsw
 
-from mailstore.index.blocks import Block, block_of
-from mailstore.index.records import LOW_BITS, to_mask
+from mailstore.index.blocks import Block, block_of, sound
 from mailstore.index.sealing import Seal
-
-_MOST_BITS = LOW_BITS + 8 * 255  # that a block can hold of one message
 
 
 class _PackFlags:
@@ -23,11 +20,8 @@ class _PackFlags:
         self._rows: list[tuple[int, int, int]] = []
 
     def step(self, *values: apsw.SQLiteValue) -> None:
-        uid, flags, more, modseq = values
-        mask = _mask(flags, more)
-        if not isinstance(modseq, int) or modseq < 0:
-            modseq = 0
-        self._rows.append((uid, mask, modseq))  # type: ignore[arg-type]
+        uid, *rest = values
+        self._rows.append((uid, *sound(*rest)))  # type: ignore[arg-type]
 
     def final(self) -> bytes:
         rows = sorted(self._rows)
@@ -51,13 +45,6 @@ class _PackEntries:
             return Seal.of(sorted(self._rows)).octets()
         except ValueError:
             return b""  # a seal that cannot be read: `entry` is read in its place
-
-
-def _mask(flags: apsw.SQLiteValue, more: apsw.SQLiteValue) -> int:
-    if not isinstance(flags, int) or not isinstance(more, bytes | None):
-        return 0
-    mask = to_mask(flags, more)
-    return mask if mask.bit_length() <= _MOST_BITS else 0
 
 
 def register(connection: apsw.Connection) -> None:

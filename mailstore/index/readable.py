@@ -76,6 +76,7 @@ def _take_flags(
         row[:2]: row
         for rows in _rows(old, "entry", columns, keys, failures)
         for row in rows
+        if flagproof.has_place(*row[:2])
     }
     with target.transaction():
         for mailbox, block in flagproof.of_rows(found[key] for key in sorted(found)):

@@ -51,7 +51,7 @@ class Seal(NamedTuple):
         """Read a row. Raises `ValueError` when it can't be one."""
         try:
             count, ordered, checksum = _HEADER.unpack_from(octets)
-        except struct.error as error:
+        except (struct.error, TypeError) as error:
             raise ValueError("it is too short") from error
         if not count or len(octets) != _HEADER.size + count * _WIDTH:
             raise ValueError("it has another length")

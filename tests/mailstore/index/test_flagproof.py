@@ -7,7 +7,15 @@ from contextlib import closing
 import apsw
 import pytest
 
-from mailstore.index import audit, entries, flagblocks, flagproof, mending, seals
+from mailstore.index import (
+    audit,
+    entries,
+    flagblocks,
+    flagproof,
+    mending,
+    seals,
+    upkeep,
+)
 from mailstore.index.blocks import SIZE
 from mailstore.index.database import Database
 from mailstore.index.flags import store_flags
@@ -75,7 +83,7 @@ def test_an_upgrade_keeps_every_flag_and_mod_sequence(path):
     database.close()
 
 
-def test_an_upgrade_does_not_fail_for_damaged_rows(path):
+def test_an_upgrade_does_not_fail_for_damaged_rows(path, tmp_path):
     before = flags(path)
     make_older(path, ROWS)
     damage = (
@@ -95,7 +103,11 @@ def test_an_upgrade_does_not_fail_for_damaged_rows(path):
     with closing(apsw.Connection(str(path))) as older:
         for uid, change in enumerate(damage, 10):
             older.execute(f"UPDATE entry SET {change} WHERE uid = {uid}")
+    made = Database.open(tmp_path / "new.db")
+    assert copy_readable(path, made) == []
+    made.close()
     after = flags(path)
+    assert flags(tmp_path / "new.db") == after
     assert after.keys() == before.keys()
     for mailbox, uid in before:
         if not 10 <= uid < 10 + len(damage):
@@ -177,6 +189,33 @@ def test_damage_is_told_and_mended(path, damage, words, lost):
         kept = flagblocks.flags(database, mailbox)
         assert all(before[mailbox, uid] == (m, seq) for uid, m, seq in kept)
     assert flagproof.mend(database) == []
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "block = 'x'",
+        "block = 1e300",
+        "block = -1",
+        "block = 1 << 60",
+        "mailbox = 'x'",
+        "modseq = 'x'",
+    ],
+)
+def test_rows_that_are_of_no_block_are_told_and_taken_away(path, damage):
+    database = Database.open(path)
+    database.execute(f"UPDATE flag_block SET {damage} WHERE block = 1")
+    told = flagproof.contradictions(database)
+    assert told
+    assert not audit.numbers(database)
+    with database.transaction():
+        upkeep.leap(database)
+        told = flagproof.contradictions(database)
+        assert flagproof.mend(database) == told
+    assert flagproof.contradictions(database) == []
+    assert audit.numbers(database) == []
+    assert len(flagblocks.flags(database, mailbox_id(database))) == SIZE + 100
     database.close()
 
 

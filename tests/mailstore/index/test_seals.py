@@ -157,8 +157,10 @@ def test_damage_is_told_and_mended(database, damage):
 
 def test_what_can_no_longer_be_read_is_read_from_the_rows(database):
     add(database, "INBOX", *([()] * (SIZE + 3)))
-    database.execute("UPDATE sealed SET octets = x'00'")
-    assert is_right(database)
+    for octets in "x'00'", "7", "'x'":
+        database.execute(f"UPDATE sealed SET octets = {octets}")
+        assert is_right(database)
+        assert seals.contradictions(database)
 
 
 def test_a_seal_whose_octets_have_changed_tells_nothing(database):
