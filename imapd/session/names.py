@@ -61,7 +61,7 @@ def _read(octets: bytes, utf8: bool, trailing: bool) -> str:
     return check_name(decode_name(octets, utf8=utf8), trailing=trailing)
 
 
-_remembered = lru_cache(maxsize=1_024)(_read)
+_remembered = lru_cache(maxsize=4_096)(_read)
 
 
 def new_name(context: Context, octets: bytes, *, trailing: bool = False) -> str:
