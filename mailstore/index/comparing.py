@@ -48,9 +48,16 @@ EVERY = WantedMessages()
 
 
 def messages(
-    database: Database, mailbox: MailboxId, wanted: WantedMessages = EVERY
+    database: Database,
+    mailbox: MailboxId,
+    wanted: WantedMessages = EVERY,
+    *,
+    flags_may_lack: bool = False,
 ) -> list[Message]:
-    """Give the messages of a mailbox that are meant, ascending by UID."""
+    """Give the messages of a mailbox that are meant, ascending by UID.
+
+    If ``flags_may_lack``, without those flags that are damaged; else raises `Corrupt`.
+    """
     found = database.all(
         "SELECT e.uid, e.internaldate, e.zone, e.size, m.digest"
         " FROM entry e JOIN message m ON m.id = e.message WHERE e.mailbox = ?1"
@@ -59,7 +66,11 @@ def messages(
         " ORDER BY e.uid",
         (mailbox, wanted.message_id, wanted.since, wanted.until),
     )
-    masks = flagblocks.masks(database, mailbox)
+    if flags_may_lack:
+        blocks = flagblocks.readable(database, mailbox)
+        masks = {uid: mask for one in blocks for uid, mask, _ in one.rows()}
+    else:
+        masks = flagblocks.masks(database, mailbox)
     return [
         Message(uid, masks.get(uid, 0), *rest)
         for uid, *rest in found

@@ -206,13 +206,17 @@ def leap(database: Database) -> None:
     which gives their messages new ones.
     """
     for mailbox, modseq in database.all("SELECT id, highestmodseq FROM mailbox"):
-        blocks = _readable(database, mailbox)
+        blocks = readable(database, mailbox)
         for one in blocks:
             one.touch(0, len(one.uids), modseq)
         write(database, mailbox, blocks)
 
 
-def _readable(database: Database, mailbox: MailboxId) -> list[Block]:
+def readable(database: Database, mailbox: MailboxId) -> list[Block]:
+    """Give the blocks of a mailbox that are not damaged, ascending.
+
+    For who can do without the flags of the others; ``highest`` is not known.
+    """
     found: list[Block] = []
     for rowid, number, _, octets in database.all(
         f"SELECT {COLUMNS} FROM flag_block WHERE mailbox = ? ORDER BY block", (mailbox,)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from mailstore.index import damage, mailboxes, upkeep
+from mailstore.index import damage, flagproof, mailboxes, upkeep
 from mailstore.index.database import Database
 from mailstore.model import AccountId
 from mailstore.rights import NEGATIVE, of_user
@@ -41,11 +41,13 @@ def point_to(database: Database, places: Mapping[int, str]) -> None:
 
 def set_aside(
     database: Database, lost: Mapping[int, str], aside: Collection[int], now: int
-) -> None:
+) -> list[str]:
     """Take messages out of the way that have no bytes; nothing names others' bytes.
 
-    ``lost`` tells why; ``aside`` were out of the way already.
+    ``lost`` tells why; ``aside`` were out of the way already. Gives what flags are
+    damaged and were unset for it: in what no block can be read of nothing is removed.
     """
+    unset = flagproof.mend(database) if lost else []
     for message, why in lost.items():
         damage.set_aside(database, message, why, now)
     for message in (*lost, *aside):
@@ -54,6 +56,7 @@ def set_aside(
             " WHERE id = ?",
             (message,),
         )
+    return unset
 
 
 def give_new_numbers(database: Database, now: int) -> None:

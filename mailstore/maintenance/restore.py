@@ -210,7 +210,7 @@ class Restoration:
             work = _Messages(database, pool, blobs, self._progress, copy.name)
             work.run()
             with database.transaction():
-                restored.set_aside(database, work.lost, work.bare, how.now)
+                unset = restored.set_aside(database, work.lost, work.bare, how.now)
                 if not how.same_numbers:
                     restored.leap(database)
                     restored.give_new_numbers(database, how.now)
@@ -225,7 +225,10 @@ class Restoration:
         done = self.done
         done.accounts.append(copy.name)
         done.messages += work.stored
-        done.lost += [Unrestored(copy.name, n, why) for n, why in work.lost.items()]
+        done.lost += [
+            Unrestored(copy.name, n, "; ".join([why, *unset]))
+            for n, why in work.lost.items()
+        ]
 
 
 def _note_shares(directory: Path, shares: Mapping[AccountId, set[str]]) -> None:

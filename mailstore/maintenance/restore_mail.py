@@ -132,7 +132,10 @@ class MailRestore:
             if name in now and not wanted.duplicates:
                 there = entries.digests(live, now[name])
             plan = Plan(name, before[was], was, name not in now)
-            found = comparing.messages(self.index, plan.source, wanted.messages)
+            # Mail is to come back, whatever has become of its flags.
+            found = comparing.messages(
+                self.index, plan.source, wanted.messages, flags_may_lack=True
+            )
             plan.missing = list(_missing(plan, found, there, moved))
             if plan.missing or (plan.make and wanted.messages.all):
                 yield plan

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import apsw
 import pytest
 
 from mailstore.blobs import FileSystem
@@ -12,6 +15,7 @@ from mailstore.maintenance.backup import back_up
 from mailstore.maintenance.backup_points import BackupFolder
 from mailstore.maintenance.backup_verify import verify
 from mailstore.maintenance.check import check
+from mailstore.maintenance.presence import account_folders
 from mailstore.maintenance.restore import How, Restoration, is_empty
 from mailstore.rights import Right, of_user
 from mailstore.service.rights_lists import Change, RightsLists
@@ -113,6 +117,23 @@ def test_a_damaged_message_alone_is_missing(site):
     assert (damaged.mailbox, damaged.uid) == ("INBOX", 2)
     there = Home(site.other, time=site.time)
     assert [row[0] for row in seen(there, "INBOX")] == [1, 3]
+    there.close()
+
+
+def test_damaged_flags_keep_no_account_out_of_a_restore(site):
+    (folder,) = account_folders(site.store)
+    with closing(apsw.Connection(str(folder / "index.db"))) as index:
+        index.execute("UPDATE flag_block SET octets = x'00' WHERE mailbox = 1")
+    (large,) = (folder / "blobs" / "large").glob("*/*")
+    large.unlink()
+    site.take()
+    work = site.restoration()
+    work.whole_store()
+    assert work.done.accounts == ["ann"]
+    ((lost,),) = (work.done.lost,)
+    assert "flags of block 0 cannot be read" in lost.why
+    there = Home(site.other, time=site.time)
+    assert [row[-1] for row in seen(there, "INBOX")] == [message("a"), message("b")]
     there.close()
 
 

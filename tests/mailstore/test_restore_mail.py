@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import apsw
 import pytest
 
 from mailstore.blobs.pool import Pool
@@ -10,6 +13,7 @@ from mailstore.index.comparing import WantedMessages
 from mailstore.index.database import Database
 from mailstore.maintenance.backup_verify import opened_index
 from mailstore.maintenance.check import check
+from mailstore.maintenance.presence import account_folders
 from mailstore.maintenance.restore_mail import MailRestore
 from mailstore.maintenance.restore_replace import Replacement
 from mailstore.model import (
@@ -50,6 +54,19 @@ def test_what_was_lost_comes_back_and_nothing_twice(site):
     assert notes(site.home) == {b"noted", b"mine"}
     assert [one.restored for one in site.restore()] == [0, 0]
     assert check(site.store, thorough=True).whole
+
+
+def test_mail_comes_back_without_flags_that_the_backup_has_damaged(site):
+    before = seen(site.home, "INBOX")
+    (folder,) = account_folders(site.store)
+    with closing(apsw.Connection(str(folder / "index.db"))) as index:
+        index.execute("UPDATE flag_block SET octets = x'00'")
+    site.take()
+    (done,) = site.restore(mailbox="INBOX", into="Beside")
+    assert (done.restored, done.lost) == (3, [])
+    rows = seen(site.home, "Beside")
+    assert [(row[1], row[2]) for row in rows] == [(0, set())] * 3
+    assert [row[3:] for row in rows] == [row[3:] for row in before]
 
 
 def test_what_was_moved_stays_where_it_is(site):
