@@ -90,8 +90,11 @@ def seal(
 
 
 def _write(database: Database, mailbox: MailboxId, made: Mapping[int, Seal]) -> None:
+    # One may be there where a repair gave a mailbox a lower UIDNEXT, and so another
+    # UIDVALIDITY: it knows only a part.
     database.many(
-        "INSERT INTO sealed (mailbox, block, messages, octets) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO sealed (mailbox, block, messages, octets)"
+        " VALUES (?, ?, ?, ?)",
         [(mailbox, at, len(one.uids), one.octets()) for at, one in made.items()],
     )
 

@@ -172,6 +172,19 @@ def test_a_seal_whose_octets_have_changed_tells_nothing(database):
     assert seals.contradictions(database)
 
 
+def test_a_block_that_a_repair_has_opened_again_is_sealed_again(database):
+    add(database, "INBOX", *([()] * (SIZE + 3)))
+    remove(database, (301, SIZE + 3))
+    assert sealed(database) == [0]
+    database.execute("DELETE FROM expunged")
+    # As where the row of a mailbox was lost: of what was removed it knows nothing.
+    database.execute("UPDATE mailbox SET uidnext = 301 WHERE name = 'INBOX'")
+    add(database, "INBOX", *([()] * SIZE))
+    assert sealed(database) == [0]
+    assert seals.contradictions(database) == []
+    assert is_right(database)
+
+
 def test_messages_without_flags_are_loaded(database):
     add(database, "INBOX", *([()] * (SIZE + 3)))
     database.execute("DELETE FROM flag_block WHERE block = 0")
