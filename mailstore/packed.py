@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import cache
 from itertools import compress
 from sys import byteorder
 
@@ -58,11 +59,31 @@ class Packed:
         """Give all numbers."""
         if not self.width:
             return array("Q", (self.base,)) * self.count
-        above = array(_TYPES[self.width])
-        above.frombytes(self.octets)
-        if byteorder != "little":
-            above.byteswap()
+        above = self._column()
         return array("Q", map(self.base.__add__, above) if self.base else above)
+
+    def _column(self) -> array[int]:
+        """Give what the numbers are above the base."""
+        column = array(_TYPES[self.width])
+        column.frombytes(self.octets)
+        if byteorder != "little":
+            column.byteswap()
+        return column
+
+    def above(self, value: int) -> Sequence[int]:
+        """Give the indexes of the numbers that are higher than one, ascending."""
+        least, width = value - self.base, self.width
+        if least < 0 or not width:
+            return range(self.count if least < 0 else 0)
+        column = self._column()
+        highest = max(column)
+        if highest <= least:
+            return ()
+        # The highest octet that any has tells of most of them.
+        plane = (highest.bit_length() - 1) // 8
+        octets = self.octets[plane::width]
+        marks = octets.translate(_at_least(least >> 8 * plane))
+        return [at for at in compress(range(self.count), marks) if column[at] > least]
 
     @property
     def highest(self) -> int:
@@ -109,6 +130,12 @@ class Packed:
             self._lay_out(array("Q", compress(self.values(), marks)))
         else:
             self.count = marks.count(1)
+
+
+@cache
+def _at_least(limit: int) -> bytes:
+    """Give a table that marks octets from one on."""
+    return bytes(octet >= limit for octet in range(256))
 
 
 def _width(highest: int) -> int:

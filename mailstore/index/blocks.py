@@ -39,6 +39,7 @@ _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _SMALL = (1 << 56) - 1  # numbers up to here are valid, whatever 4 octets add
 _NARROW = 4
+_FEW = 4  # one of so many: reading them one by one is quicker than reading all
 _MOST_BITS = LOW_BITS + 8 * 255  # that a row can hold of one message
 _KEYWORDS = (1 << LOW_BITS - FIRST_KEYWORD_BIT) - 1
 
@@ -212,6 +213,24 @@ class Block:
     def rows(self) -> Iterator[tuple[int, int, int]]:
         """Give (uid, mask, modseq) of all."""
         return zip(self.uids, self.masks(), self.modseqs.values(), strict=True)
+
+    def changed(
+        self, ranges: Sequence[Range], after: int
+    ) -> list[tuple[int, int, int]]:
+        """Give (uid, mask, modseq) of messages that changed after a mod-sequence.
+
+        Where they are few, of the others no more is read than the mod-sequence.
+        """
+        later = self.modseqs.above(after)
+        places = [
+            at
+            for start, stop in self.pieces(ranges)
+            for at in later[bisect_left(later, start) : bisect_left(later, stop)]
+        ]
+        if len(places) * _FEW < len(self.uids):
+            return [(self.uids[at], self.mask(at), self.modseqs[at]) for at in places]
+        rows = list(self.rows())
+        return [rows[at] for at in places]
 
     def pieces(self, ranges: Sequence[Range]) -> Sequence[tuple[int, int]]:
         """Give what ranges of UIDs have of it: indexes, from one to behind another."""

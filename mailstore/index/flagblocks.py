@@ -83,10 +83,13 @@ def flags(
     """
     found: list[_Flags] = []
     for one in read(database, mailbox, among, after):
+        if after > 0:
+            found += one.changed(among.ranges, after)
+            continue
         rows = list(one.rows())
         for start, stop in one.pieces(among.ranges):
             found += rows[start:stop]
-    return found if after <= 0 else [row for row in found if row[2] > after]
+    return found
 
 
 def masks(

@@ -63,5 +63,8 @@ def test_it_is_a_list(data, values):
         assert len(packed) == len(values)
         assert list(packed.values()) == values
         assert [packed[at] for at in range(len(values))] == values
+        least = data.draw(NUMBERS) if not values else data.draw(st.sampled_from(values))
+        above = [at for at, value in enumerate(values) if value > least]
+        assert list(packed.above(least)) == above
         again = Packed(packed.count, packed.base, packed.width, bytes(packed.octets))
         assert list(again.values()) == values

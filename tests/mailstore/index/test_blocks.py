@@ -83,6 +83,12 @@ def test_it_is_a_dictionary(data):
             block.drop(pieces)
             model = {uid: row for uid, row in model.items() if uid not in among}
         assert contents(block) == model
+        for after in {seq for _, seq in model.values()}:
+            assert block.changed(ranges, after) == [
+                (uid, *row)
+                for uid, row in model.items()
+                if row[1] > after and any(low <= uid <= high for low, high in ranges)
+            ]
         assert block.masks() == [mask for mask, _ in model.values()]
         assert block.highest == max([seq for _, seq in model.values()], default=0)
         assert all(block.position(uid) is not None for uid in model)
