@@ -15,6 +15,8 @@ from mailstore.model import FIRST_KEYWORD_BIT, SYSTEM_FLAGS
 _SYSTEM = tuple(SYSTEM_FLAGS.items())
 _RANGES_A_LINE = 1_000
 _SHORT = 200  # letters of a text or a code that may be kept
+_USUAL_FLAGS = 16  # of one message
+_USUAL_KEYWORDS = 64  # of one mailbox
 _PRINTABLE = {ord(c): None for c in map(chr, (*range(32), 127))}
 
 
@@ -68,12 +70,17 @@ def _status(kind: bytes, text: str, code: str | None, language: str) -> bytes:
 _repeated = lru_cache(maxsize=1_024)(_status)
 
 
-@lru_cache(maxsize=8192)
 def flag_list(mask: int, keywords: tuple[str, ...], *, recent: bool = False) -> bytes:
     """Render the flags of a mask, with parentheses (RFC 3501 §7.2.6).
 
     ``keywords`` are the mailbox's, in bit order.
     """
+    # Whoever fills mailboxes with keywords must not fill the memory of all.
+    usual = len(keywords) <= _USUAL_KEYWORDS and mask.bit_count() <= _USUAL_FLAGS
+    return (_flag_lists if usual else _flag_list)(mask, keywords, recent)
+
+
+def _flag_list(mask: int, keywords: tuple[str, ...], recent: bool) -> bytes:
     names = [name for name, bit in _SYSTEM if mask & bit]
     if recent:
         names.append("\\Recent")
@@ -85,6 +92,9 @@ def flag_list(mask: int, keywords: tuple[str, ...], *, recent: bool = False) -> 
         rest >>= 1
         bit += 1
     return b"(%b)" % " ".join(names).encode("ascii")
+
+
+_flag_lists = lru_cache(maxsize=2_048)(_flag_list)
 
 
 def flag_names(names: Iterable[str]) -> bytes:

@@ -117,3 +117,18 @@ def test_long_refusals_are_not_remembered(world, language):
         session.no(refused % (len(text), text), "BADURL")
         session.bad(b'SEARCH X-GM-RAW "has:%b"' % text)
     assert kept() == before
+
+
+def test_lists_of_unusual_flags_are_not_remembered():
+    """A client could fill the memory of all with keywords."""
+    usual = tuple(f"k{number}" for number in range(64))
+    told = responses.flag_list(1 | 1 << 7 | 1 << 70, usual)
+    assert told == b"(\\Answered k0 k63)"
+    before = responses._flag_lists.cache_info().currsize
+    for number in range(5):
+        many = (*usual, f"one{number}")
+        assert responses.flag_list(1 << 7, many) == b"(k0)"
+        most = (1 << 30) - 1 << 7 + number
+        told = responses.flag_list(most, usual)
+        assert told == b"(%b)" % b" ".join(b"k%d" % (number + at) for at in range(30))
+    assert responses._flag_lists.cache_info().currsize == before
