@@ -217,11 +217,12 @@ def test_a_key_is_claimed_once():
 
 
 def test_a_key_may_want_something_of_the_search():
-    picky = SortKeySpec("ODD", SortKey.UID, "RFC 5256 §3", lambda found: found == All())
+    picky = SortKeySpec("ODD", SortKey.UID, "RFC 5256 §3", lambda found: found != All())
     registry = Registry.of([*FEATURES, Feature("X", (), sort_keys=(picky,))])
     one = peer(*THREE)
     one.context.services = replace(one.context.services, registry=registry)
     assert one.run(b"SORT (ODD) UTF-8 ALL").status.kind == "BAD"
+    assert one.ok(b"SORT (ODD) UTF-8 2").of(SortResult) == [SortResult((2,))]
     picky = replace(picky, allowed=lambda _: True)
     registry = Registry.of([*FEATURES, Feature("X", (), sort_keys=(picky,))])
     one.context.services = replace(one.context.services, registry=registry)
