@@ -14,9 +14,11 @@ _BLOCKS = 19  # the version since which flags stand in blocks
 _ELSEWHERE = {"flags": "0", "more": "NULL", "modseq": "0"}
 
 
-def _flags(path: Path) -> dict[tuple[int, int], tuple[int, int]]:
+def flags_in(
+    path: Path, *, writer: bool = True
+) -> dict[tuple[int, int], tuple[int, int]]:
     """Give mask and mod-sequence of messages, by mailbox and UID."""
-    database = Database.open(path)
+    database = Database.open(path, writer=writer)
     try:
         return {
             (mailbox, uid): (mask, modseq)
@@ -41,7 +43,7 @@ def make_older(path: Path, version: int, schema: str = "mail") -> None:
         "SELECT name FROM main.sqlite_schema WHERE type = 'table'"
     ).fetchall()
     in_rows = schema == "mail" and version < _BLOCKS
-    flags = _flags(path) if in_rows else {}
+    flags = flags_in(path) if in_rows else {}
     database.execute("BEGIN")
     for (table,) in tables:
         columns = [

@@ -23,7 +23,7 @@ from mailstore.index.packing import register
 from mailstore.index.readable import copy_readable
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import FlagChange, FlagOperation
-from tests.mailstore.index.older import make_older
+from tests.mailstore.index.older import flags_in, make_older
 from tests.mailstore.index.records import add, mailbox_id, new_index
 
 ROWS = 18  # the last version with flags in the rows of messages
@@ -50,24 +50,12 @@ def path(tmp_path):
     return tmp_path / "index.db"
 
 
-def flags(path, *, writer=True):
-    database = Database.open(path, writer=writer)
-    try:
-        return {
-            (mailbox, uid): (mask, modseq)
-            for mailbox, block in flagproof.blocks(database)
-            for uid, mask, modseq in block.rows()
-        }
-    finally:
-        database.close()
-
-
 def test_an_upgrade_keeps_every_flag_and_mod_sequence(path):
-    before = flags(path)
+    before = flags_in(path)
     assert len(before) == SIZE + 103
     make_older(path, ROWS)
-    assert flags(path, writer=False) == before  # read where they were
-    assert flags(path) == before
+    assert flags_in(path, writer=False) == before  # read where they were
+    assert flags_in(path) == before
     database = Database.open(path, writer=False)
     assert database.column_names("entry") == [
         "mailbox",
@@ -84,7 +72,7 @@ def test_an_upgrade_keeps_every_flag_and_mod_sequence(path):
 
 
 def test_an_upgrade_does_not_fail_for_damaged_rows(path, tmp_path):
-    before = flags(path)
+    before = flags_in(path)
     make_older(path, ROWS)
     damage = (
         "modseq = -5",
@@ -106,8 +94,8 @@ def test_an_upgrade_does_not_fail_for_damaged_rows(path, tmp_path):
     made = Database.open(tmp_path / "new.db")
     assert copy_readable(path, made) == []
     made.close()
-    after = flags(path)
-    assert flags(tmp_path / "new.db") == after
+    after = flags_in(path)
+    assert flags_in(tmp_path / "new.db") == after
     assert after.keys() == before.keys()
     for mailbox, uid in before:
         if not 10 <= uid < 10 + len(damage):
@@ -133,12 +121,12 @@ def test_an_index_of_an_older_program_is_proved_as_it_is(path):
 
 
 def test_what_can_be_read_of_an_older_programs_index_keeps_its_flags(path, tmp_path):
-    before = flags(path)
+    before = flags_in(path)
     make_older(path, ROWS)
     made = Database.open(tmp_path / "new.db")
     assert copy_readable(path, made) == []
     made.close()
-    assert flags(tmp_path / "new.db") == before
+    assert flags_in(tmp_path / "new.db") == before
 
 
 def test_counts_and_keywords(path):
@@ -167,7 +155,7 @@ def test_counts_and_keywords(path):
     ],
 )
 def test_damage_is_told_and_mended(path, damage, words, lost):
-    before = flags(path)
+    before = flags_in(path)
     database = Database.open(path)
     mailbox = mailbox_id(database)
     sql = "SELECT highestmodseq FROM mailbox WHERE id = ?"
