@@ -277,7 +277,11 @@ class ServerProcess:
     def client(self, name: str = "alice", *, tls: bool = False) -> Client:
         """Connect and log in."""
         client = self.connect(tls=tls)
-        client.login(name, self.accounts[name].password)
+        try:
+            client.login(name, self.accounts[name].password)
+        except BaseException:  # the server may be killed meanwhile
+            client.close()
+            raise
         return client
 
     # -- what it said
