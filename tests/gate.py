@@ -84,13 +84,20 @@ def main(arguments: Sequence[str]) -> int:
     if wanted.check == "all" and more:
         parser.error("arguments for a tool need the name of one check")
     names = ALL if wanted.check == "all" else (wanted.check,)
-    codes = [code for name in names for code in run_check(name, more)]
+    codes = {name: run_check(name, more) for name in names}
+    failed = [name for name in names if codes[name]]
+    if failed and len(names) > 1:  # the tests' summary would hide what came before
+        say(f"failed: {', '.join(failed)}")
+    return next((codes[name] for name in failed), 0)
+
+
+def run_check(name: str, more: Sequence[str] = ()) -> int:
+    """Run the command lines of one check; ``more`` goes to each.
+
+    Returns the exit code of the first that failed, or 0.
+    """
+    codes = [run_line((*line, *more)) for line in CHECKS[name][1]]
     return next((code for code in codes if code), 0)
-
-
-def run_check(name: str, more: Sequence[str] = ()) -> list[int]:
-    """Run the command lines of one check; ``more`` goes to each. Gives exit codes."""
-    return [run_line((*line, *more)) for line in CHECKS[name][1]]
 
 
 def run_line(line: Sequence[str]) -> int:

@@ -45,6 +45,36 @@ class Guests(Soak):
         letters = self._random.choice(RIGHTS if self._random.random() < 0.85 else NONE)
         self._send(player, f"SETACL {name} {guest} {letters}")
 
+    def lock_out(self) -> None:
+        """Take reading from somebody who has a mailbox selected, and give it back.
+
+        He is sent away, can't select what he had, and later can. Chance alone may take
+        reading from nobody in a short run.
+        """
+        owner, guest = self._players[:2]
+        assert owner.who != guest.who == self.people[1]
+        self._guarded(lambda: self._lock_out(owner, guest))
+
+    def _lock_out(self, owner: Player, guest: Player) -> None:
+        self.rest()  # nobody idles
+        self._give_rights(owner, guest, "lrswite")
+        self._enter(guest, BOXES[0])
+        assert guest.mirror.mailbox == BOXES[0]
+        lost, refused = self.lost, self.refused
+        self._give_rights(owner, guest, "l")
+        self._send(guest, "NOOP")
+        self._finish(guest)
+        assert self.lost == lost + 1, "who may not read stayed"
+        assert self.refused == refused + 1, "who may not read could select"
+        self._give_rights(owner, guest, "lrswite")
+        self._enter(guest, BOXES[0])
+        assert guest.mirror.mailbox == BOXES[0]
+        self.rest()
+
+    def _give_rights(self, owner: Player, guest: Player, letters: str) -> None:
+        self._send(owner, f"SETACL {BOXES[0]} {guest.who} {letters}")
+        self._finish(owner)
+
     def may_all(self, player: Player) -> bool:
         """Tell whether a player is the owner, of whom no list speaks."""
         return player.who == self.people[0]
