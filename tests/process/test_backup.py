@@ -25,6 +25,7 @@ import pytest
 from mailstore.lanes import InlineRuntime
 from mailstore.model import Column
 from mailstore.service import Store, StoreOptions
+from tests.process.test_serve import until
 from tests.support.client import Client
 from tests.support.server import ROOT, ServerProcess, running_server
 
@@ -181,6 +182,7 @@ def test_a_served_store_is_backed_up_and_comes_back(tmp_path: Path):
     with running_server(tmp_path / "one", arguments=("--workers", "2")) as server:
         seed(server)
         with crowd(server) as ledgers:
+            until(lambda: all(len(ledger.there) > 20 for ledger in ledgers))
             kill_in_the_middle(server, backup)
             server.imapd("backup", str(backup))
             before = [set(ledger.there) for ledger in ledgers]

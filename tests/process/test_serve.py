@@ -35,7 +35,7 @@ def two(tmp_path: Path) -> Iterator[ServerProcess]:
         yield made
 
 
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not holds():
