@@ -22,6 +22,7 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 from imapd.net.door import SocketProtocol
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.loop import Loop
+from imapd.net.unix_port import UnixPort
 from imapd.session.context import SessionLog
 from imapd.session.facts import SessionFacts, Wanted
 
@@ -47,47 +48,18 @@ class Control:
         self._runtime = runtime
         self._live = live
         self._log = log
-        self._listening: socket.socket | None = None
+        self._port: UnixPort | None = None
         self._factory = _Factory(self)
 
     def listen(self, listening: socket.socket) -> None:
-        """Answer on a listening unix socket; the caller closes it after `close`."""
-        # Not as a port of Twisted's: that would make the file everybody's.
-        self._listening = listening
-        self._loop.addReader(self)
+        """Answer on a listening unix socket, which stays its caller's to close."""
+        self._port = UnixPort(self._loop, listening.fileno(), self._factory)
 
     def close(self) -> None:
         """Answer no more."""
-        if self._listening is not None:
-            self._loop.removeReader(self)
-            self._listening = None
-
-    # -- Twisted's reader
-
-    def fileno(self) -> int:
-        """The descriptor to watch."""
-        return -1 if self._listening is None else self._listening.fileno()
-
-    def logPrefix(self) -> str:
-        """A name for Twisted's own messages."""
-        return "control"
-
-    def doRead(self) -> None:
-        """Take one who connects."""
-        if self._listening is None:
-            return
-        try:
-            connected, _ = self._listening.accept()
-        except OSError:
-            return
-        with connected:
-            connected.setblocking(False)
-            self._loop.adoptStreamConnection(
-                connected.fileno(), socket.AF_UNIX, self._factory
-            )
-
-    def connectionLost(self, reason: Any) -> None:  # noqa: ANN401 - Twisted's
-        """The loop ends."""
+        port, self._port = self._port, None
+        if port is not None:
+            port.stopListening()
 
     # -- answers
 

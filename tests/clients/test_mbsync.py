@@ -21,7 +21,7 @@ from tests.support.server import ServerProcess, running_server
 
 pytestmark = pytest.mark.net
 
-SETTINGS = """\
+STORES = """\
 IMAPAccount here
 Host localhost
 Port {port}
@@ -40,6 +40,10 @@ Inbox ./mail/INBOX
 SubFolders Verbatim
 Flatten .
 
+"""
+"""The server and a Maildir, as mbsync wants to be told of them."""
+
+SETTINGS = """\
 Channel all
 Far :far:
 Near :near:
@@ -77,7 +81,7 @@ def box(
     name = f"sync{kind.lower()}"
     (tmp_path / "password").write_text(server.accounts["carol"].password)
     (tmp_path / "mbsyncrc").write_text(
-        SETTINGS.format(
+        (STORES + SETTINGS).format(
             port=server.tls_port if implicit else server.port,
             kind=kind,
             authority=server.certificates.authority,

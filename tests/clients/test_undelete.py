@@ -10,30 +10,12 @@ import pytest
 
 from tests.clients.programs import needed_program, run
 from tests.clients.test_imaplib import ok
-from tests.clients.test_mbsync import near
+from tests.clients.test_mbsync import STORES, near
 from tests.support.server import ServerProcess, running_server
 
 pytestmark = pytest.mark.net
 
 SETTINGS = """\
-IMAPAccount here
-Host localhost
-Port {port}
-User carol
-PassCmd "cat password"
-SSLType IMAPS
-CertificateFile {authority}
-AuthMechs PLAIN
-
-IMAPStore far
-Account here
-
-MaildirStore near
-Path ./mail/
-Inbox ./mail/INBOX
-SubFolders Verbatim
-Flatten .
-
 Channel all
 Far :far:
 Near :near:
@@ -90,7 +72,12 @@ def test_mbsync_takes_it_only_when_it_is_told_to(server: ServerProcess, tmp_path
         pass
     (tmp_path / "password").write_text(server.accounts["carol"].password)
     (tmp_path / "mbsyncrc").write_text(
-        SETTINGS.format(port=server.tls_port, authority=server.certificates.authority)
+        (STORES + SETTINGS).format(
+            port=server.tls_port,
+            kind="IMAPS",
+            authority=server.certificates.authority,
+            mechanism="PLAIN",
+        )
     )
     (tmp_path / "mail").mkdir()
     run([program, "-V", "-c", "mbsyncrc", "all"], tmp_path)

@@ -18,9 +18,10 @@ from imapd.doors.pop3.session import Pop3
 from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.state import Peer
 from tests.support.session import PASSWORD, World
+from tests.support.transport import MemoryTransport
 
 
-class Pop3Client:
+class Pop3Client(MemoryTransport):
     """One client; its transport keeps what the server writes."""
 
     def __init__(
@@ -35,12 +36,8 @@ class Pop3Client:
         delays: LoginDelays | None = None,
         **options: Any,
     ) -> None:
+        super().__init__(world.runtime, secure=secure, channel=channel)
         self.world = world
-        self.secure = secure
-        self.tls_channel = channel
-        self.raw = b""
-        self.closed = False
-        self.paused = False
         self.slow = False  # takes nothing until `hungry`
         self.largest = 0
         self._waiting: list[Any] = []
@@ -62,13 +59,9 @@ class Pop3Client:
 
     # -- the transport
 
-    def channel(self) -> Channel:
-        return self.tls_channel
-
     def write(self, data: bytes) -> None:
-        assert not self.closed
+        super().write(data)
         self.largest = max(self.largest, len(data))
-        self.raw += data
 
     def room(self) -> Awaitable[None]:
         future = self.world.runtime.future()
@@ -86,23 +79,6 @@ class Pop3Client:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             future.succeed(None)
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def start_tls(self) -> None:
-        self.secure = True
-
-    def start_compression(self) -> None:
-        raise AssertionError("nobody asked for that")
-
-    stop_inflating = stop_deflating = start_compression
-
-    def close(self) -> None:
-        self.closed = True
 
     # -- the client
 

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -33,6 +32,7 @@ from mailstore.service.rights_lists import Change, RightsLists
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import Continuation, Response, Status
 from tests.support.stepping import SteppingRuntime
+from tests.support.transport import MemoryTransport
 
 T = TypeVar("T")
 CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
@@ -188,7 +188,7 @@ class Answer:
         return None if self.status.code is None else self.status.code.name
 
 
-class Session:
+class Session(MemoryTransport):
     """One client; its transport keeps what the server writes."""
 
     def __init__(
@@ -201,15 +201,11 @@ class Session:
         address: str = "192.0.2.1",
         channel: Channel = NO_CHANNEL,
     ) -> None:
+        super().__init__(world.runtime, secure=secure, channel=channel)
         self._world = world
         self._parser = ResponseParser()
         self._late: list[Response] = []  # came behind a tagged response
         self._number = 0
-        self.secure = secure
-        self.tls_channel = channel
-        self.raw = b""
-        self.closed = False
-        self.paused = False
         self.compressed = False
         self.connection = Connection(
             world.services,
@@ -224,30 +220,9 @@ class Session:
 
     # -- the transport
 
-    def channel(self) -> Channel:
-        return self.tls_channel
-
     def write(self, data: bytes) -> None:
-        assert not self.closed
-        self.raw += data
+        super().write(data)
         self._parser.feed(data)
-
-    def room(self) -> Awaitable[None]:
-        future = self._world.runtime.future()
-        future.succeed(None)
-        return future
-
-    def crowded(self) -> bool:
-        return False
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def start_tls(self) -> None:
-        self.secure = True
 
     def start_compression(self) -> None:
         self.compressed = True
@@ -257,9 +232,6 @@ class Session:
 
     def stop_deflating(self) -> None:
         self.compressed = False
-
-    def close(self) -> None:
-        self.closed = True
 
     # -- the client
 

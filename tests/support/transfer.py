@@ -10,22 +10,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
 from typing import Any
 
 from imapd.doors.conversation import Conversation
 from imapd.doors.names import mailbox_of
 from imapd.doors.transfer import House, Transfer
-from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.state import Peer
 from mailstore.delivery import Delivery
 from tests.support.responses import Fetch
 from tests.support.session import PASSWORD, World
+from tests.support.transport import MemoryTransport
 
 _LINE = re.compile(rb"(\d{3})([ -])([^\r\n]*)\r\n")
 
 
-class Mta:
+class Mta(MemoryTransport):
     """One client; its transport keeps what the server writes."""
 
     def __init__(
@@ -38,13 +37,10 @@ class Mta:
         starttls: bool = False,
         **house: Any,
     ) -> None:
+        super().__init__(world.runtime, secure=secure)
         self.world = world
         self.delivery = Delivery(world.store, world.runtime, mailbox_of)
         self.house = House(self.delivery, "mail.example.org", lmtp, **house)
-        self.secure = secure
-        self.raw = b""
-        self.closed = False
-        self.paused = False
         self.writes = 0
         self.talk: Conversation = Transfer(
             world.services,
@@ -59,38 +55,9 @@ class Mta:
 
     # -- the transport
 
-    def channel(self) -> Channel:
-        return NO_CHANNEL
-
     def write(self, data: bytes) -> None:
-        assert not self.closed
+        super().write(data)
         self.writes += 1
-        self.raw += data
-
-    def room(self) -> Awaitable[None]:
-        future = self.world.runtime.future()
-        future.succeed(None)
-        return future
-
-    def crowded(self) -> bool:
-        return False
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def start_tls(self) -> None:
-        self.secure = True
-
-    def start_compression(self) -> None:
-        raise AssertionError("nobody asked for that")
-
-    stop_inflating = stop_deflating = start_compression
-
-    def close(self) -> None:
-        self.closed = True
 
     # -- the client
 

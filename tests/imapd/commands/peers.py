@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from imapd.features import ALL
 from imapd.session.context import Context, Services
-from imapd.session.dispatch import find_spec, parse_command, read_head, run_frame
+from imapd.session.dispatch import read_head, run_frame
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
@@ -26,7 +26,7 @@ from imapd.session.view import View
 from imapd.wire.framing import Frame, Literal
 from mailstore.lanes import InlineRuntime, Pool
 from tests.imapd.commands.memory_store import MemoryMailbox, World
-from tests.support.framing import read_frame
+from tests.support.parsing import parse, parse_frame
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import Fetch, Response, Status
 
@@ -206,21 +206,12 @@ class Peer:
 
 def parsed(text: bytes, *literals: bytes, utf8: bool = False) -> Any:
     """Parse a command without its tag. Raises `Bad`."""
-    return _parsed(frame(b"t " + text, literals), utf8=utf8)
+    return parse_frame(REGISTRY, frame(b"t " + text, literals), utf8=utf8)
 
 
 def parsed_frame(text: bytes) -> Any:
     """Parse a command without its tag that has its literals within. Raises `Bad`."""
-    return _parsed(read_frame(b"t " + text))
-
-
-def _parsed(made: Frame, *, utf8: bool = False) -> Any:
-    head = read_head(made.text)
-    assert head is not None
-    spec = find_spec(REGISTRY, head)
-    return parse_command(
-        REGISTRY, spec, made.text, head.end, made.literals, utf8=utf8, charsets=not utf8
-    )
+    return parse(REGISTRY, text)
 
 
 def unparsed(name: str, node: Any) -> bytes:
@@ -230,4 +221,4 @@ def unparsed(name: str, node: Any) -> bytes:
 
 def reparsed(name: str, node: Any) -> Any:
     """Write a node, frame what was written as a server does, and parse it again."""
-    return _parsed(read_frame(b"t " + unparsed(name, node)))
+    return parse(REGISTRY, unparsed(name, node))

@@ -17,7 +17,6 @@ from imapd.extensions.gmail.labels import LABELS, LabelKey, StoreLabels
 from imapd.extensions.gmail.names import LABEL_OF, use_of
 from imapd.extensions.gmail.raw import RawKey
 from imapd.features import ALL, OPTIONAL
-from imapd.session.dispatch import find_spec, parse_command, read_head
 from imapd.session.faults import Bad
 from imapd.session.registry import Registry
 from imapd.syntax.sequence import SequenceSet
@@ -26,7 +25,7 @@ from mailstore.mime.ingest import ingest
 from mailstore.model import AccountId
 from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
-from tests.support.framing import read_frame
+from tests.support.parsing import parse
 from tests.support.responses import Fetch, SearchResult
 from tests.support.session import OPTIONS, Session, SessionPeer, World
 from tests.support.transcript import run_transcript
@@ -46,11 +45,7 @@ def gm(tmp_path: Path) -> Iterator[World]:
 
 
 def parsed(text: bytes):
-    made = read_frame(b"t " + text)
-    head = read_head(made.text)
-    assert head is not None
-    spec = find_spec(REGISTRY, head)
-    return parse_command(REGISTRY, spec, made.text, head.end, made.literals)
+    return parse(REGISTRY, text)
 
 
 def reparsed(name: str, node):

@@ -18,7 +18,6 @@ from imapd.extensions.objectid.compound import OBJECTID, compound
 from imapd.extensions.objectid.ids import OBJECT_ID
 from imapd.extensions.objectid.selecting import ObjectIdParameter
 from imapd.features import ALL, OPTIONAL
-from imapd.session.dispatch import find_spec, parse_command, read_head
 from imapd.session.faults import Bad
 from imapd.session.registry import Registry, RegistryError
 from tests.imapd.extensions.objectid_peers import (
@@ -27,7 +26,7 @@ from tests.imapd.extensions.objectid_peers import (
     mailbox_ids,
     selected,
 )
-from tests.support.framing import read_frame
+from tests.support.parsing import parse
 from tests.support.responses import (
     Enabled,
     Esearch,
@@ -53,11 +52,7 @@ def bob(plus: World) -> Session:
 
 
 def parsed(text: bytes):
-    made = read_frame(b"t " + text)
-    head = read_head(made.text)
-    assert head is not None
-    spec = find_spec(REGISTRY, head)
-    return parse_command(REGISTRY, spec, made.text, head.end, made.literals)
+    return parse(REGISTRY, text)
 
 
 def reparsed(name: str, node):
