@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from mailstore.errors import NotFound, TooMany
+from mailstore.errors import Corrupt, NotFound, TooMany
 from mailstore.index import flagblocks, seals, sortkeys, surrogates
-from mailstore.index.blocks import SHIFT
+from mailstore.index.blocks import LAST, SHIFT, Block, block_of, bounds
 from mailstore.index.database import Database
 from mailstore.index.keywords import mask_of
 from mailstore.index.records import (
@@ -28,7 +28,11 @@ _LAST_UID = 2**32 - 1
 _OF_FIRST = (
     f"FROM flag_block b WHERE b.mailbox = id AND b.block = uidnext - ? >> {SHIFT}"
 )
-_LAST_BLOCK = f" (SELECT b.rowid {_OF_FIRST}), (SELECT octets {_OF_FIRST})"
+_HIGHEST = (
+    f"(SELECT max(uid) FROM entry e WHERE e.mailbox = id AND uid <= {_LAST_UID}),"
+    f" (SELECT max(block) FROM flag_block b WHERE b.mailbox = id AND block <= {LAST})"
+)
+_LAST_BLOCK = f" (SELECT b.rowid {_OF_FIRST}), (SELECT octets {_OF_FIRST}), {_HIGHEST}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +142,14 @@ def add_entries(
     )
     if found is None:
         raise NotFound
-    uidvalidity, uidnext, modseq, row, octets = found
+    uidvalidity, uidnext, modseq, *known = found
+    first = uidnext - len(rows)
+    place = _block_for(first, *known)
+    if place is None or _in_the_way(database, mailbox, first, len(rows), known[-1]):
+        first = _skip(database, mailbox, first, len(rows))
+        uidnext, place = first + len(rows), Block.new(block_of(first))
     if uidnext > _LAST_UID:
         raise TooMany("the mailbox has used all its UIDs")
-    first = uidnext - len(rows)
     new = [
         EntryRow(uid, mask, modseq, size, epoch, zone, message)
         for uid, (_, mask, _, size, epoch, zone, message) in enumerate(rows, first)
@@ -149,10 +157,75 @@ def add_entries(
     times = [now if when is None else when for when in saved] or repeat(now, len(new))
     added = NewColumns.of(new)
     _insert_entries(database, mailbox, zip(new, times, strict=True))
-    flagblocks.add(database, mailbox, new, row, octets)
+    flagblocks.add(database, mailbox, new, place)
     seals.seal(database, mailbox, added, uidnext)
     delta = Delta(mailbox, modseq - 1, modseq, uidnext, new, added, keywords=keywords)
     return Arrived(uidvalidity, delta)
+
+
+def _block_for(
+    first: int,
+    row: int | None,
+    octets: bytes | None,
+    last_uid: int | None,
+    _: int | None,
+) -> Block | None:
+    """Give the block that a UID comes to; None where something is in its way: damage.
+
+    Of damage only what would have the new message fail, or be another one.
+    """
+    number = block_of(first)
+    if (last_uid or 0) >= first:
+        return None
+    if row is None:
+        return Block.new(number)
+    try:
+        block = flagblocks.block((row, number, 0, octets))
+    except Corrupt:
+        return None
+    return block if block.uids[-1] < first else None
+
+
+def _in_the_way(
+    database: Database, mailbox: MailboxId, first: int, count: int, last: int | None
+) -> bool:
+    """Tell whether blocks are there already that messages are to fill; by the last."""
+    number = block_of(first)
+    if (last or 0) <= number:
+        return False
+    found = database.one(
+        "SELECT 1 FROM flag_block WHERE mailbox = ? AND block BETWEEN ? AND ?",
+        (mailbox, number + 1, block_of(first + count - 1)),
+    )
+    return found is not None
+
+
+def _skip(database: Database, mailbox: MailboxId, first: int, count: int) -> int:
+    """Let UIDNEXT be behind all that is there, where blocks are free; gives it.
+
+    It only grows (RFC 3501 §2.3.1.1). What is in the way stays for `imapd check`.
+    """
+    found = database.one(
+        "SELECT max(uid) FROM (SELECT uid FROM entry WHERE mailbox = ?"
+        " UNION ALL SELECT uid FROM expunged WHERE mailbox = ?"
+        " UNION ALL SELECT high FROM vanished WHERE mailbox = ?) WHERE uid <= ?",
+        (mailbox, mailbox, mailbox, _LAST_UID),
+    )
+    number = block_of(max(first - 1, found[0] or 0 if found else 0)) + 1
+    taken = database.all(
+        "SELECT block FROM flag_block WHERE mailbox = ? AND block BETWEEN ? AND ?"
+        " ORDER BY block",
+        (mailbox, number, LAST),
+    )
+    for (there,) in taken:
+        if there > block_of(bounds(number)[0] + count - 1):
+            break
+        number = there + 1
+    uid = bounds(number)[0]
+    database.execute(
+        "UPDATE mailbox SET uidnext = ? WHERE id = ?", (uid + count, mailbox)
+    )
+    return uid
 
 
 def _insert_entries(

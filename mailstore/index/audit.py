@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailstore.index import emailids, flagproof, seals
+from mailstore.index import emailids, flagproof, seals, values
 from mailstore.index.database import Database
 from mailstore.index.records import to_mask
 from mailstore.model import FIRST_KEYWORD_BIT
@@ -75,7 +75,8 @@ def numbers(database: Database) -> list[str]:
     ):
         rows = database.all(
             "SELECT m.id, max(e.uid), m.uidnext, max(e.modseq), m.highestmodseq"
-            f" FROM ({table}) e JOIN mailbox m ON m.id = e.mailbox GROUP BY m.id"
+            f" FROM ({table}) e JOIN mailbox m ON m.id = e.mailbox"
+            " WHERE typeof(e.uid) = 'integer' GROUP BY m.id"
         )
         for mailbox, uid, uidnext, modseq, highest in rows:
             if uid >= uidnext:
@@ -292,6 +293,7 @@ def digests(database: Database) -> set[bytes]:
 
 
 EVERYTHING: Sequence[Callable[[Database], Iterable[str]]] = (
+    values.contradictions,
     identities,
     counters,
     flagproof.contradictions,

@@ -100,7 +100,10 @@ def load(database: Database, row: MailboxRow) -> NewColumns:
     made = NewColumns.of(())
     ordered = True
     found = seals.read(
-        database, mailbox, {block.number: block.uids for block in blocks}
+        database,
+        mailbox,
+        {block.number: block.uids for block in blocks},
+        row.uidnext,
     )
     for block, seal in zip(blocks, found, strict=True):
         if seal is None:

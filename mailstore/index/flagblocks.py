@@ -142,19 +142,12 @@ def write(database: Database, mailbox: MailboxId, blocks: Sequence[Block]) -> No
 
 
 def add(
-    database: Database,
-    mailbox: MailboxId,
-    rows: Sequence[EntryRow],
-    rowid: int | None,
-    octets: bytes | None,
+    database: Database, mailbox: MailboxId, rows: Sequence[EntryRow], last: Block
 ) -> None:
     """Give new messages, ascending by UID, their flags.
 
-    The block of the first of them, as it is now, is ``octets`` in a row; or nowhere.
+    ``last`` is the block of the first of them, as it is now.
     """
-    last = None
-    if rowid is not None and rows:
-        last = block((rowid, block_of(rows[0].uid), 0, octets))
     uids = [row.uid for row in rows]
     masks = [row.mask for row in rows]
     modseqs = [row.modseq for row in rows]
@@ -162,7 +155,7 @@ def add(
     while at < len(rows):
         number = block_of(uids[at])
         stop = bisect_right(uids, bounds(number)[1], at)
-        here = last if last is not None and last.number == number else Block.new(number)
+        here = last if last.number == number else Block.new(number)
         here.add(uids[at:stop], masks[at:stop], modseqs[at:stop])
         blocks.append(here)
         at = stop

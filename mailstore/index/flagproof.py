@@ -145,6 +145,8 @@ def _uids(database: Database) -> dict[tuple[MailboxId, int], list[int]]:
     found: dict[tuple[MailboxId, int], list[int]] = {}
     with database.rows("SELECT mailbox, uid FROM entry ORDER BY 1, 2") as rows:
         for mailbox, uid in rows:
+            if not has_place(mailbox, uid):
+                continue  # `values` tells it
             found.setdefault((mailbox, block_of(uid)), []).append(uid)
     return found
 

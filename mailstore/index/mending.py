@@ -22,6 +22,7 @@ from mailstore.index import (
     private,
     seals,
     sortkeys,
+    values,
 )
 from mailstore.index.arrival import add_entries
 from mailstore.index.database import Database
@@ -285,6 +286,11 @@ def counters(database: Database, now: int) -> list[str]:  # noqa: ARG001
     return wrong
 
 
+def places(database: Database, now: int) -> list[str]:  # noqa: ARG001
+    """Give messages dates that can be, and those without a place none."""
+    return values.mend(database)
+
+
 def flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
     """Have each message flags, none where they are lost."""
     return [f"{text}: what was lost is unset" for text in flagproof.mend(database)]
@@ -301,6 +307,7 @@ def private_flags(database: Database, now: int) -> list[str]:  # noqa: ARG001
 
 
 BEFORE_BYTES: Sequence[Mend] = (
+    places,
     identities,
     belongings.mend_quota,
     flags,
@@ -316,6 +323,7 @@ BEFORE_BYTES: Sequence[Mend] = (
 """What is mended before messages are read, in this order."""
 
 AFTER_BYTES: Sequence[Mend] = (
+    places,
     references,
     flags,
     copies,

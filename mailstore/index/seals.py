@@ -30,13 +30,18 @@ def read(
     database: Database,
     mailbox: MailboxId,
     blocks: Mapping[int, range | array[int]],
+    uidnext: int,
 ) -> Iterator[Seal | None]:
     """Give what is known of each block's messages, in their order.
 
-    None where rows and UIDs are not of the same messages.
+    None where rows and UIDs are not of the same messages. Of the block that UIDs are
+    still given in no seal is heeded: where a damaged row had a lower UIDNEXT, it would
+    be of other messages.
     """
     rows = database.all(
-        "SELECT block, octets FROM sealed WHERE mailbox = ? ORDER BY block", (mailbox,)
+        "SELECT block, octets FROM sealed WHERE mailbox = ? AND block < ?"
+        " ORDER BY block",
+        (mailbox, block_of(uidnext)),
     )
     found: dict[int, Seal] = {}
     for number, octets in rows:
@@ -49,6 +54,23 @@ def read(
     for number, uids in blocks.items():
         seal = found.get(number)
         yield None if seal is None else seal.only(uids)
+
+
+def dates(
+    database: Database, mailbox: MailboxId, uids: Iterable[int]
+) -> dict[int, tuple[int, int]]:
+    """Give (date, zone) of those of some messages of which there is a copy."""
+    found: dict[int, tuple[int, int]] = {}
+    for number, some in groupby(sorted(uids), block_of):
+        row = database.one(
+            "SELECT octets FROM sealed WHERE mailbox = ? AND block = ?",
+            (mailbox, number),
+        )
+        with suppress(ValueError):
+            there, _, epochs, zones, _ = Seal.read(row[0] if row else b"").columns
+            known = dict(zip(there, zip(epochs, zones, strict=True), strict=True))
+            found |= {uid: known[uid] for uid in some if uid in known}
+    return found
 
 
 def of_rows(
@@ -122,12 +144,17 @@ def contradictions(database: Database) -> list[str]:
 
 def _wrong(database: Database) -> list[tuple[MailboxId, int]]:
     found: list[tuple[MailboxId, int]] = []
-    sql = "SELECT mailbox, block, messages, octets FROM sealed ORDER BY 1, 2"
+    sql = (
+        "SELECT mailbox, block, messages, octets,"
+        " (SELECT uidnext FROM mailbox WHERE id = sealed.mailbox) FROM sealed"
+        " ORDER BY 1, 2"
+    )
     with database.rows(sql) as rows:
         for mailbox, some in groupby(rows, itemgetter(0)):
             there = of_rows(database, mailbox, [(0, 2**32 - 1)])
-            for _, number, count, octets in some:
-                if not _is_right(there.get(number), count, octets):
+            for _, number, count, octets, uidnext in some:
+                early = number >= block_of(uidnext or 0)
+                if early or not _is_right(there.get(number), count, octets):
                     found.append((mailbox, number))
     return found
 

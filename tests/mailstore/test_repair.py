@@ -21,6 +21,7 @@ from mailstore.maintenance.repair import Repair
 from mailstore.maintenance.salvage import salvage
 from mailstore.model import Column, FlagChange, FlagOperation
 from mailstore.service.undelete import Undelete, WantedRemovals
+from tests.mailstore.damages import ROWS
 from tests.mailstore.stores import OPTIONS, Home
 
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
@@ -32,20 +33,7 @@ MAIL = [
 ]
 BIG = b"Message-ID: <big@x>\r\nSubject: big\r\n\r\n" + b"x" * 1_200_000
 UTF8 = "Message-ID: <u@x>\r\nSubject: Grüße\r\n\r\nx".encode()
-STRAY = (
-    "INSERT INTO sortkey SELECT 99, sent, reply, message_id, subject, from_, to_, cc,"
-    " display_from, display_to, refs FROM sortkey WHERE message = 1"
-)
 ALL = sorted([MAIL[0], *MAIL[2:], BIG, UTF8, b"Subject: c\r\n\r\nc"])
-SHOWN = (
-    "INSERT INTO removed_mailbox SELECT id, 'INBOX', uidvalidity, 1, 1 FROM mailbox"
-    " WHERE name = 'INBOX'"
-)
-TOMBSTONE = (
-    "INSERT INTO expunged (mailbox, modseq, uid, message, flags, more, size,"
-    " internaldate, zone, at, saved) SELECT mailbox, 1, uid, message, 0, NULL, size,"
-    " internaldate, zone, 0, saved FROM entry WHERE uid = 1"
-)
 
 
 @pytest.fixture(scope="module")
@@ -102,65 +90,7 @@ def alike(found):
     return sorted(chain(*(messages.values() for messages in found.values())))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "UPDATE mailbox SET messages = 9, unseen = 7 WHERE name = 'INBOX'",
-        "UPDATE mailbox SET deleted = 0, bytes = 1",
-        "UPDATE mailbox SET uidnext = 2 WHERE name = 'INBOX'",
-        "UPDATE mailbox SET highestmodseq = 1",
-        "UPDATE mailbox SET uidvalidity = 5",
-        "UPDATE account SET last_mailbox = 1, last_message = 1, last_uidvalidity = 0",
-        "UPDATE entry SET size = 1 WHERE uid = 3",
-        "UPDATE message SET size = 3 WHERE id = 1",
-        "UPDATE message SET digest = x'00' WHERE id = 1",
-        "UPDATE message SET envelope = x'00' WHERE id = 1",
-        "UPDATE message SET bodystructure = '', parts = x'' WHERE id = 5",
-        "UPDATE message SET header = x'0000', preview = x'01', sent = 5 WHERE id = 3",
-        "UPDATE message SET message_id = x'00', sent_zone = 7",
-        "UPDATE message SET sha1 = x'00' WHERE id = 1",
-        "UPDATE sortkey SET subject = x'00', message_id = 77",
-        "UPDATE surrogate SET envelope = x'00'",
-        "UPDATE message SET thread = 77 WHERE id = 3",
-        "DELETE FROM link",
-        "UPDATE link SET thread = 78",
-        "DELETE FROM keyword WHERE bit = 0",
-        "INSERT INTO keyword VALUES (99, 0, 'x')",
-        "INSERT INTO vanished VALUES (1, 2, 1, 9)",
-        "INSERT INTO vanished VALUES (1, 999, 77, 78)",
-        "INSERT INTO metadata VALUES (99, '', '/shared/a', '/shared/a', '', 1, 1)",
-        STRAY,
-        "INSERT INTO annotation VALUES (1, 99, '', '/comment', x'00', 1)",
-        "DELETE FROM mailbox WHERE name = 'INBOX'",
-        "DELETE FROM mailbox WHERE name = 'Sent'",
-        "UPDATE mailbox SET name = 'Other' WHERE name = 'INBOX'",
-        "UPDATE mailbox SET selectable = 0 WHERE name = 'INBOX'",
-        "DELETE FROM surrogate",
-        (
-            "INSERT INTO surrogate SELECT 1, size, envelope, bodystructure, header,"
-            " parts, edits FROM surrogate"
-        ),
-        "INSERT INTO quota VALUES ('', -1, NULL, 5, NULL)",
-        "INSERT INTO quota VALUES ('Sent', 'much', NULL, NULL, NULL)",
-        "INSERT INTO quota VALUES ('Sent', NULL, NULL, NULL, NULL)",
-        "INSERT INTO quota VALUES ('/a/', 1, NULL, NULL, NULL)",
-        "INSERT INTO acl VALUES (99, 'anyone', 'lr')",
-        "INSERT INTO acl VALUES (1, 'anyone', 'lr')",
-        "INSERT INTO acl VALUES (1, 'anyone', 'l?r')",
-        "INSERT INTO private_flags VALUES (1, 'x', 0, 5, 9, x'')",
-        "INSERT INTO private_flags VALUES (1, 'x', 0, 0, 0, x'010203')",
-        "UPDATE flag_block SET octets = x'00'; INSERT INTO loose VALUES ('x', 'y')",
-        "UPDATE flag_block SET octets = substr(octets, 1, length(octets) - 1)",
-        "UPDATE flag_block SET modseq = 1",
-        "UPDATE flag_block SET block = 5 WHERE mailbox = 1",
-        "DELETE FROM flag_block WHERE mailbox = 1",
-        "INSERT INTO flag_block SELECT 99, block, 9, octets FROM flag_block LIMIT 1",
-        "INSERT INTO removed_entry VALUES (1, 1, 2, 2, 2)",
-        "INSERT INTO removed_mailbox VALUES (99, 'x', 7, 1, 1)",
-        SHOWN,
-        TOMBSTONE,
-    ],
-)
+@pytest.mark.parametrize("wrong", ROWS)
 def test_rows_are_set_right_and_no_message_is_lost(store, folder, wrong):
     spoil(folder, wrong)
     told = []

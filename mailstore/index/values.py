@@ -1,0 +1,98 @@
+"""Values in rows of messages that no program has written: damage, told and mended.
+
+SQLite proves nothing of its pages, and a column takes any value. What here stands in a
+row of ``entry`` is shown to clients, or names the message (RFC 3501 §2.3.1.1, §2.3.3).
+A size is compared with that of the message (`mailstore.index.audit.references`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailstore.index import seals
+from mailstore.index.database import Database
+from mailstore.model import MailboxId
+
+_MOST = 20
+_DAY = 86_400
+_EARLIEST = -62_135_596_800 - _DAY  # of the year 1, in any zone
+_LATEST = 253_402_300_799 + _DAY
+_ZONE = 24 * 60 - 1  # minutes
+
+NUMBERED = "typeof({0}uid) = 'integer' AND {0}uid BETWEEN 1 AND 4294967294"
+"""Whether a message can have a UID; with the name of the table and a dot, or nothing.
+
+The last number is no UID: UIDNEXT is behind each.
+"""
+
+_PLACED = f"typeof(mailbox) = 'integer' AND mailbox > 0 AND {NUMBERED.format('')}"
+_DATED = "typeof({0}) = 'integer' AND {0} BETWEEN {1} AND {2}"
+_SOUND = {
+    "date": _DATED.format("internaldate", _EARLIEST, _LATEST),
+    "zone": _DATED.format("zone", -_ZONE, _ZONE),
+    "save date": _DATED.format("saved", _EARLIEST, _LATEST),
+}
+
+
+def contradictions(database: Database) -> list[str]:
+    """Tell of messages with a place, a date or a zone that can't be."""
+    rows = database.all(
+        f"SELECT mailbox, uid FROM entry WHERE NOT ({_PLACED}) LIMIT {_MOST}"
+    )
+    found = [f"mailbox {m}: a message has UID {uid}, which can't be" for m, uid in rows]
+    for name, sound in _SOUND.items():
+        rows = database.all(
+            f"SELECT mailbox, uid FROM entry WHERE NOT ({sound}) LIMIT {_MOST}"
+        )
+        found += [f"mailbox {m}: UID {u} has a {name} that can't be" for m, u in rows]
+    return found
+
+
+def mend(database: Database) -> list[str]:
+    """Take the values that can't be from elsewhere; tells what was done.
+
+    A date is what the copy of the row says, if there is one, else that of the message.
+    What has no place is in no mailbox any more: the caller gives it one.
+    """
+    rows = database.all(
+        f"DELETE FROM entry WHERE NOT ({_PLACED}) RETURNING mailbox, uid, message"
+    )
+    told = [
+        f"mailbox {mailbox}: message {message} had UID {uid}, which can't be"
+        for mailbox, uid, message in rows
+    ]
+    dates = f"NOT ({_SOUND['date']} AND {_SOUND['zone']})"
+    rows = database.all(f"SELECT mailbox, uid FROM entry WHERE {dates}")
+    wrong: dict[MailboxId, list[int]] = {}
+    for mailbox, uid in rows:
+        wrong.setdefault(mailbox, []).append(uid)
+    for mailbox, uids in wrong.items():
+        told += _mend_dates(database, mailbox, uids)
+    rows = database.all(
+        "UPDATE entry SET saved = internaldate"
+        f" WHERE NOT ({_SOUND['save date']}) RETURNING mailbox, uid"
+    )
+    told += [f"mailbox {m}: the save date of UID {u} was lost" for m, u in rows]
+    return told
+
+
+def _mend_dates(
+    database: Database, mailbox: MailboxId, uids: Sequence[int]
+) -> list[str]:
+    known = seals.dates(database, mailbox, uids)
+    told = []
+    for uid in uids:
+        date, zone = known.get(uid, (None, None))
+        database.execute(
+            "UPDATE entry SET (internaldate, zone) = (SELECT coalesce(?, sent, 0),"
+            " coalesce(?, sent_zone, 0) FROM message WHERE id = entry.message)"
+            " WHERE mailbox = ? AND uid = ? AND EXISTS"
+            " (SELECT 1 FROM message WHERE id = entry.message)",
+            (date, zone, mailbox, uid),
+        )
+        of = "the message's" if date is None else "that of its copy"
+        told.append(f"mailbox {mailbox}: the date of UID {uid} was lost, it is {of}")
+    database.execute(
+        "UPDATE mailbox SET highestmodseq = highestmodseq + 1 WHERE id = ?", (mailbox,)
+    )
+    return told
