@@ -13,15 +13,24 @@ Items are plugs: an extension brings its own by a `StatusItemSpec`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import partial
 
 from imapd.session.context import Context
-from imapd.session.names import existing_name, uses_utf8
+from imapd.session.names import existing_name, likely_names, uses_utf8
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
 from imapd.session.status_items import parse_status_items, status_items
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
+from imapd.wire import abnf
 from imapd.wire.cursor import Cursor
+
+_OCTETS = 128  # of a command that is looked for ahead: longer ones are few
+_AHEAD = re.compile(
+    rb'^[^ \r\n]{1,64} STATUS (?:"([^"\\\r\n]+)"|(%b)) \(' % abnf.astring_atom.pattern,
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,23 @@ async def run(context: Context, node: Status) -> Completed:
     items = status_items(context.registry, node.items)
     items.asked_for(context)
     account = context.account
-    status = None if items.counts else account.status_now(name)
+    expected = partial(_names_ahead, context)
+    status = None if items.counts else account.status_now(name, expected)
     if status is None:
         status = await account.status(
             name, recent=items.recent, deleted_octets=items.deleted_octets
         )
     context.reply.untagged(items.response(name, status, utf8=uses_utf8(context)))
     return Completed("STATUS completed")
+
+
+def _names_ahead(context: Context, most: int) -> list[str]:
+    """Guess which mailboxes are asked for next, by the commands that are here."""
+    if not context.input.buffered:
+        return []
+    octets = context.input.peek(most * _OCTETS)
+    written = [quoted or atom for quoted, atom in _AHEAD.findall(octets)]
+    return likely_names(context, written[:most])
 
 
 _RFC = "RFC 3501 §6.3.10"

@@ -185,6 +185,10 @@ class Connection:
         """Unread bytes that are here already."""
         return self._framer.buffered
 
+    def peek(self, most: int) -> bytes:
+        """Give the first of these bytes, without taking them."""
+        return self._framer.peek(most)
+
     @property
     def gone(self) -> bool:
         """Whether nobody waits for an answer any more."""

@@ -102,6 +102,13 @@ class Input(Protocol):
         """Unread bytes that are here already."""
         ...
 
+    def peek(self, most: int) -> bytes:
+        """Give the first of these bytes, ``most`` of them, without taking them.
+
+        They may be commands, parts of them or of literals: a hint, no more.
+        """
+        ...
+
     @property
     def gone(self) -> bool:
         """Whether nobody waits for an answer any more; any thread may ask."""

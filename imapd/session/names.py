@@ -10,6 +10,8 @@ otherwise, by an older program or a client of modified UTF-7, is found as it is:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 
 from imapd.session.context import Context
@@ -55,6 +57,16 @@ def found_name(context: Context, octets: bytes, *, trailing: bool = False) -> st
     if not utf8 or normalized(name) == name or context.account.knows(name):
         return name
     return check_name(normalized(name))
+
+
+def likely_names(context: Context, written: Iterable[bytes]) -> list[str]:
+    """Read names that may come soon, as they stand; what can be no name is left out."""
+    utf8 = uses_utf8(context)
+    names = []
+    for octets in written:
+        with suppress(InvalidMailboxName):
+            names.append(_remembered(octets, utf8, False))
+    return names
 
 
 def _read(octets: bytes, utf8: bool, trailing: bool) -> str:

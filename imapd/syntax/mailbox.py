@@ -22,6 +22,9 @@ MAX_PATTERNS = 20_000
 # C0, DEL, C1, and the line ends of Unicode (RFC 5198 §2).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _WILDCARDS = "*%"
+# Nearly all names: of octets of which none may be wrong, on few levels.
+_LEVEL = r"[ !-$&-)+-.0-~]+"
+_PLAIN = re.compile(f"{_LEVEL}(?:/{_LEVEL}){{0,{MAX_DEPTH - 1}}}")
 
 
 class InvalidMailboxName(ValueError):
@@ -69,6 +72,8 @@ def check_name(name: str, *, trailing: bool = False) -> str:
     """
     if trailing:
         name = name.removesuffix(DELIMITER)
+    if len(name) <= MAX_LEVEL and _PLAIN.fullmatch(name):
+        return name
     try:
         levels = [level.encode("utf-8") for level in name.split(DELIMITER)]
     except UnicodeEncodeError as error:

@@ -137,7 +137,11 @@ class Cursor:
         """Take a quoted string; gives it unescaped."""
         start = self.at
         pattern = abnf.quoted_utf8 if self.utf8 else abnf.quoted
-        inner = self.need(pattern, "a quoted string")[1]
+        found = pattern.match(self.text, start)
+        if found is None:
+            raise self.fail("a quoted string")
+        self.at = found.end()
+        inner = found[1]
         if b"\\" in inner:
             inner = _ESCAPED.sub(rb"\1", inner)
         if self.utf8 and not inner.isascii():
@@ -162,9 +166,10 @@ class Cursor:
 
     def string(self) -> bytes:
         """Take a string: quoted, or a literal without NUL (§9: CHAR8)."""
-        if self.peek() == b'"':
+        first = self.text[self.at : self.at + 1]
+        if first == b'"':
             return self.quoted()
-        if self.peek() != b"{":
+        if first != b"{":
             raise self.fail("a string")
         start = self.at
         data = self.literal().data
@@ -177,8 +182,11 @@ class Cursor:
 
     def astring(self) -> bytes:
         """Take an astring."""
-        found = self.match(abnf.astring_atom)
-        return found[0] if found is not None else self.string()
+        found = abnf.astring_atom.match(self.text, self.at)
+        if found is None:
+            return self.string()
+        self.at = found.end()
+        return found[0]
 
     def nstring(self) -> bytes | None:
         """Take a string or NIL."""

@@ -175,6 +175,14 @@ class Framer:
         """Octets still to come of the literal that is being taken or dropped."""
         return self._left
 
+    def peek(self, most: int) -> bytes:
+        """Give octets that were not yet taken, without taking them; ``most`` of them.
+
+        They may be lines, or parts of them or of literals.
+        """
+        with memoryview(self._buffer) as view:
+            return bytes(view[:most])
+
     def feed(self, data: bytes) -> None:
         """Take octets from the client."""
         if self._over:

@@ -9,6 +9,7 @@ import binascii
 import re
 
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
+_PLAIN = re.compile(rb"[ -%'-~]*")  # stands for itself
 _OUTSIDE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -32,6 +33,8 @@ def encode(text: str) -> bytes:
 
 def decode(octets: bytes) -> str:
     """Decode a name. Raises `InvalidUtf7`."""
+    if _PLAIN.fullmatch(octets):
+        return octets.decode("ascii")
 
     def unshift(found: re.Match[bytes]) -> bytes:
         inner = found[1]

@@ -41,6 +41,7 @@ from mailstore.service.mailbox import Mailbox
 from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.options import StoreOptions
 from mailstore.service.places import Place, Target
+from mailstore.service.statuses import Expected
 from mailstore.service.visible import Visible, merged
 
 if TYPE_CHECKING:
@@ -317,9 +318,9 @@ class Access:
 
     # -- mailboxes
 
-    def status_now(self, name: str) -> MailboxStatus | None:
+    def status_now(self, name: str, expected: Expected) -> MailboxStatus | None:
         """Give counters as `Statuses.one`; None: ask `status`, without ``recent``."""
-        return self.own.counters.one(name) if self.unlisted(name) else None
+        return self.own.counters.one(name, expected) if self.unlisted(name) else None
 
     async def status(
         self, name: str, *, recent: bool = True, deleted_octets: bool = False

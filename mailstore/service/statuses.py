@@ -2,7 +2,9 @@
 
 What a mailbox's row keeps is remembered until some process commits something; clients
 poll the same mailboxes over and over, one by one. Who asks for several at one version
-gets more and more of them read ahead. What no row keeps is counted each time.
+gets more and more of them read ahead: those that he has asked for already without
+waiting for an answer, else those whose names follow. What no row keeps is counted each
+time.
 
 A mailbox whose row reads as before has the *same* `MailboxStatus` as before, so that
 who made something of that may keep it as well.
@@ -25,6 +27,13 @@ from mailstore.service.readers import Readers
 
 _KEPT = 2_000  # rows of an account
 _MOST_AHEAD = 128
+_LEAST_EXPECTED = 16  # as many as are answered before anybody else has a turn
+
+_Row = tuple[Any, ...]  # a mailbox's, as it was read
+
+
+Expected = Callable[[int], Sequence[str]]
+"""Gives names that are likely to be asked for next, so many at most."""
 
 
 class Statuses:
@@ -48,9 +57,9 @@ class Statuses:
         self._options = options
         self._version = -1  # at which all was read but what `_made` has
         self._options_made: StoreOptions | None = None
-        self._rows: dict[str, tuple[Any, ...]] = {}
+        self._rows: dict[str, _Row | None] = {}  # None: there is no such mailbox
         self._now: dict[str, MailboxStatus] = {}
-        self._made: dict[str, tuple[tuple[Any, ...], MailboxStatus]] = {}
+        self._made: dict[str, tuple[_Row, MailboxStatus]] = {}
         self._ahead = 1  # rows to read for one name that is not among them
 
     async def of(
@@ -66,10 +75,19 @@ class Statuses:
             return await with_deleted_octets(self._runtime, self._readers, found)
         return found
 
-    def one(self, name: str) -> MailboxStatus | None:
-        """Give the counters of a mailbox, without the number of \\Recent messages."""
+    def one(self, name: str, expected: Expected | None = None) -> MailboxStatus | None:
+        """Give the counters of a mailbox, without the number of \\Recent messages.
+
+        None when there is none. What is ``expected`` is read by the same statement.
+        """
         self._look()
-        return self._now.get(name) or self._known((name,)).get(name)
+        known = self._now.get(name)
+        if known is not None:
+            return known
+        values = self._rows.get(name)
+        if values is None:
+            values = self._read((name,), expected)[name]
+        return None if values is None else self._make(name, values)
 
     def _with_recent(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         reader = self._readers.event
@@ -99,15 +117,15 @@ class Statuses:
     def _known(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         self._look()
         known = self._now
+        found = {name: known[name] for name in names if name in known}
         missing = [name for name in names if name not in known]
         if missing:
-            found = {name: known[name] for name in names if name in known}
-            rows = self._read(missing)
-            found.update((name, self._make(name, rows[name])) for name in rows)
-            return found
-        return {name: known[name] for name in names}
+            for name, values in self._read(missing).items():
+                if values is not None:
+                    found[name] = self._make(name, values)
+        return found
 
-    def _make(self, name: str, values: tuple[Any, ...]) -> MailboxStatus:
+    def _make(self, name: str, values: _Row) -> MailboxStatus:
         made = self._made.get(name)
         if made is None or made[0] != values:
             if len(self._made) >= _KEPT:
@@ -119,26 +137,49 @@ class Statuses:
         self._now[name] = made[1]
         return made[1]
 
-    def _read(self, names: Sequence[str]) -> Mapping[str, tuple[Any, ...]]:
-        """Give the rows of those names that have one, as values."""
+    def _read(
+        self, names: Sequence[str], expected: Expected | None = None
+    ) -> Mapping[str, _Row | None]:
+        """Give the rows of these names as values, None for who has none."""
         known = self._rows
         missing = [name for name in names if name not in known]
         found = {name: known[name] for name in names if name in known}
         if not missing:
             return found
-        reader = self._readers.event
         if len(missing) == 1:
-            rows = mailboxes.mailboxes_from(reader, missing[0], self._ahead)
-            self._ahead = min(2 * self._ahead, _MOST_AHEAD)
+            read = self._read_ahead(missing[0], expected)
         else:
-            rows = mailboxes.mailboxes_named(reader, missing)
-        read = {row[mailboxes.NAME]: row for row in rows}
-        found.update((name, read[name]) for name in missing if name in read)
+            read = self._named(missing)
+        found.update((name, read[name]) for name in missing)
         if len(known) + len(read) > _KEPT:
             known.clear()
         if len(read) <= _KEPT:
             known.update(read)
         return found
+
+    def _read_ahead(
+        self, name: str, expected: Expected | None
+    ) -> dict[str, _Row | None]:
+        """Read a row, and those that are likely to be wanted next.
+
+        What follows in order if nobody knows better. More each time: in vain is at most
+        as much as was of use.
+        """
+        most, self._ahead = self._ahead, min(2 * self._ahead, _MOST_AHEAD)
+        names = expected(max(most, _LEAST_EXPECTED)) if expected else ()
+        if names:
+            new = [one for one in names if one not in self._rows]
+            return self._named([name, *new])
+        rows = mailboxes.mailboxes_from(self._readers.event, name, most)
+        read: dict[str, _Row | None] = {name: None}
+        read.update((row[mailboxes.NAME], row) for row in rows)
+        return read
+
+    def _named(self, names: Sequence[str]) -> dict[str, _Row | None]:
+        read: dict[str, _Row | None] = dict.fromkeys(names)
+        rows = mailboxes.mailboxes_named(self._readers.event, names)
+        read.update((row[mailboxes.NAME], row) for row in rows)
+        return read
 
 
 def count_recent(

@@ -210,6 +210,36 @@ def test_status(world, ann):
         ann.bad(command)
 
 
+def test_status_of_what_was_sent_ahead_is_that_of_its_own_moment(ann):
+    """Names are looked for in what has come, whatever it is."""
+    what = b" (MESSAGES)\r\n"
+    literal = b"x\r\ny STATUS Archive (MESSAGES)"
+    ann.raw = b""
+    ann.connection.receive(
+        b"a0 STATUS INBOX" + what
+        + b"a1 STATUS later" + what
+        + b"a2 CREATE later\r\na3 STATUS Later" + what
+        + b"a4 STATUS later" + what
+        + b"a5 RENAME later %s\r\n" % b'"at last"'
+        + b'a6 STATUS "at last"' + what
+        + b"a7 STATUS later" + what
+        + b'a8 STATUS "a//b"' + what
+        + b"a9 STATUS {%d+}\r\n%b" % (len(literal), literal) + what
+        + b'b0 STATUS ""' + what
+        + b"b1 status archive (messages)\r\nb2 STATUS Archive" + what
+    )  # fmt: skip
+    answers = [line for line in ann.raw.split(b"\r\n") if line]
+    outcomes = [line.split()[1] for line in answers if not line.startswith(b"*")]
+    assert outcomes == [
+        b"OK", b"NO", b"OK", b"NO", b"OK", b"OK", b"OK", b"NO", b"NO", b"NO", b"NO",
+        b"NO", b"OK",
+    ]  # fmt: skip
+    told = [line.partition(b" (")[0] for line in answers if line.startswith(b"* ST")]
+    assert told == [
+        b"* STATUS INBOX", b"* STATUS later", b'* STATUS "at last"', b"* STATUS Archive"
+    ]  # fmt: skip
+
+
 def test_namespace_and_enable(ann):
     (found,) = ann.ok(b"NAMESPACE").of(Namespace)
     assert found.personal == (("", "/"),)

@@ -299,6 +299,16 @@ class TestSinks:
         framer.feed(b"b NOOP\r\n")
         assert framer.next() is None
 
+    def test_what_is_looked_at_ahead_stays(self):
+        framer = Framer(LIMITS)
+        assert framer.peek(3) == b""
+        framer.feed(b"a NOOP\r\nb NO")
+        assert framer.peek(3) == b"a N"
+        framer.next()
+        assert framer.peek(100) == b"b NO"
+        framer.feed(b"OP\r\n")
+        assert framer.next() == Frame(b"b NOOP")
+
     def test_a_frame_that_was_given_is_not_taken_back(self):
         framer, sink = Framer(LIMITS), RecordingSink()
         framer.feed(b"a {1+}\r\nx\r\n")

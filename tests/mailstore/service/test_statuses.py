@@ -103,3 +103,39 @@ def test_the_limit_of_a_message_is_todays(home):
     home.store.use(replace(home.store.options, max_message=4711))
     status = home.run(home.account.status("box07", recent=False))
     assert status.max_message == 4711
+
+
+def test_what_is_asked_for_next_is_read_by_one_statement(home):
+    """Not all the names between those that a client is interested in."""
+    names = [f"box{number:02d}" for number in range(0, 40, 3)]
+    one = home.account.counters.one
+    with Statements(home.account.readers.event) as statements:
+        assert one(names[0], lambda most: names[1:]) is not None
+        for at, name in enumerate(names):
+            assert one(name, lambda most, at=at: names[at + 1 :]) is not None
+    assert len(counters(statements)) == 1
+    assert set(home.account.counters._rows) == set(names)
+
+
+def test_names_without_a_mailbox_are_looked_for_once(home):
+    names = [f"none{number:02d}" for number in range(10)]
+    with Statements(home.account.readers.event) as statements:
+        for at, name in enumerate(names):
+            found = home.account.counters.one(name, lambda most, at=at: names[at + 1 :])
+            assert found is None
+    assert len(counters(statements)) == 1
+    home.run(home.account.create("none07"))
+    assert home.account.counters.one("none07") is not None
+
+
+def test_more_is_expected_each_time(home):
+    """So that commits in between cost little."""
+    wanted: list[int] = []
+
+    def expected(most: int) -> list[str]:
+        wanted.append(most)
+        return ["other"]
+
+    for number in range(9):
+        home.account.counters.one(f"box{number:02d}", expected)
+    assert wanted == [16, 16, 16, 16, 16, 32, 64, 128, 128]
