@@ -174,7 +174,7 @@ class Incoming:
         its file is open.
         """
         with self._content.buffer() as data:
-            self.seen = ingest(data)
+            self.seen = ingest(data, self._content.outline)
             start, length = locate(self.seen.parts, (), "HEADER") or (0, 0)
             return len(_RECEIVED.findall(data[start : start + length]))
 

@@ -22,6 +22,7 @@ from mailstore.blobs.filesystem import FileSystem
 from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import NotFound, StoreError, Unavailable
 from mailstore.mime.header import Buffer
+from mailstore.mime.outline import Outline
 
 Start = Callable[[Callable[[], None]], None]
 """Runs work on another thread; raises `RuntimeError` when there can be none."""
@@ -64,7 +65,8 @@ class BlobWriter:
         self._size = 0
         self._fault: StoreError | None = None
         self._ended = False
-        self.has_nul = False
+        self._nul = False
+        self.outline: Outline | None = None  # of a spooled message
         self._fd: int | None = None
         self._path: Path | None = None
 
@@ -79,6 +81,11 @@ class BlobWriter:
         return self._path is not None
 
     @property
+    def has_nul(self) -> bool:
+        """Whether there is a NUL among them."""
+        return self._nul if self.outline is None else self.outline.has_nul
+
+    @property
     def digest(self) -> bytes:
         """SHA-256 of what was written."""
         return self._digest.digest()
@@ -88,13 +95,14 @@ class BlobWriter:
         if self._ended or self._fault is not None:
             return
         self._digest.update(chunk)
-        self.has_nul = self.has_nul or 0 in chunk
         try:
             if self._path is None and self._size + len(chunk) > self._small:
                 self._spool()
-            if self._path is None:
+            if self.outline is None:
+                self._nul = self._nul or 0 in chunk
                 self._parts.append(bytes(chunk))
             else:
+                self.outline.take(chunk)
                 self._files.write(self._descriptor(), chunk, self._size)
                 reached(CrashPoint.SPOOLING)
         except StoreError as error:
@@ -122,7 +130,10 @@ class BlobWriter:
         self._path = self._folder / f"{secrets.token_hex(16)}.part"
         self._fd = self._files.create(self._path)
         assert self._fd is not None, "128 random bits don't repeat"
-        self._files.write(self._fd, b"".join(self._parts), 0)
+        begun = b"".join(self._parts)
+        self.outline = Outline()
+        self.outline.take(begun)
+        self._files.write(self._fd, begun, 0)
         self._parts.clear()
 
     def _descriptor(self) -> int:

@@ -17,9 +17,10 @@ from mailstore.mime.date import sent_date
 from mailstore.mime.downgrade import Edit, edits
 from mailstore.mime.envelope import envelope_of, envelope_values
 from mailstore.mime.header import Buffer, unfold
+from mailstore.mime.outline import Outline
 from mailstore.mime.packed import pack_header
 from mailstore.mime.preview import preview
-from mailstore.mime.scanner import Part, scan
+from mailstore.mime.scanner import DEFAULT_LIMITS, Part, scan
 from mailstore.mime.sections import moved, pack
 from mailstore.mime.sorting import SortFields, sort_fields
 from mailstore.mime.wire import string
@@ -47,9 +48,12 @@ class Ingested(NamedTuple):
     edits: tuple[Edit, ...]  # what makes its headers ASCII; none: they are
 
 
-def ingest(data: Buffer) -> Ingested:
-    """Look at a message once. Never raises, whatever the bytes."""
-    root = scan(data)
+def ingest(data: Buffer, outline: Outline | None = None) -> Ingested:
+    """Look at a message once. Never raises, whatever the bytes.
+
+    ``outline`` is what was found in them as they came, if somebody looked.
+    """
+    root = scan(data, DEFAULT_LIMITS, outline)
     values = envelope_values(root.fields)
     date, message_id = values.get(b"date"), values.get(b"message-id")
     sent, zone = (None if date is None else sent_date(unfold(date))) or (None, 0)

@@ -22,6 +22,7 @@ from mailstore.mime.downgrade import Edit, downgraded, downgraded_size, pack_edi
 from mailstore.mime.encoding import without_nul
 from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import Ingested, ingest
+from mailstore.mime.outline import Outline
 from mailstore.model import Arrival, How, InternalDate, MailboxId
 from mailstore.service.annotations import check_parts, parts_of
 from mailstore.writer import Outcome
@@ -59,6 +60,7 @@ class _Added:
     date: InternalDate
     stored: StoredBlob
     data: Buffer
+    outline: Outline | None
     blobs: BlobStore
 
 
@@ -110,7 +112,8 @@ class AppendJob:
                 data = _in_memory(content) or opened.enter_context(_buffer(content))
                 date = arrival.internaldate or InternalDate(self._now)
                 stored = blobs.add(content, date)
-                self._added.append(_Added(arrival, date, stored, data, blobs))
+                outline = _outline(content)
+                self._added.append(_Added(arrival, date, stored, data, outline, blobs))
             self._opened = opened.pop_all()
         return bool(self._arrivals)
 
@@ -118,7 +121,7 @@ class AppendJob:
         """Find what the index keeps of the messages that were added."""
         with self._opened:
             for one in self._added:
-                seen, other = look_at(one.data, one.blobs)
+                seen, other = look_at(one.data, one.blobs, one.outline)
                 check_parts(parts_of(one.arrival.annotations), seen.parts)
                 flags = one.arrival.flags
                 if self._terms.whose is not None:
@@ -195,6 +198,10 @@ def _in_memory(content: bytes | BlobWriter) -> bytes | None:
     return None if content.spooled else content.content()
 
 
+def _outline(content: bytes | BlobWriter) -> Outline | None:
+    return None if isinstance(content, bytes) else content.outline
+
+
 def _size(arrival: Arrival) -> int:
     content = _content(arrival)
     return len(content) if isinstance(content, bytes) else content.size
@@ -238,12 +245,17 @@ def look(
 ) -> tuple[Ingested, Surrogate | None]:
     """Look at a message, and at what clients see of it that read ASCII alone."""
     with _buffer(content) as data:
-        return look_at(data, blobs)
+        return look_at(data, blobs, _outline(content))
 
 
-def look_at(data: Buffer, blobs: BlobStore) -> tuple[Ingested, Surrogate | None]:
-    """Find all that the index keeps of a message."""
-    seen = ingest(data)
+def look_at(
+    data: Buffer, blobs: BlobStore, outline: Outline | None = None
+) -> tuple[Ingested, Surrogate | None]:
+    """Find all that the index keeps of a message.
+
+    ``outline`` is what was found in it as it came, if somebody looked.
+    """
+    seen = ingest(data, outline)
     return seen, _surrogate(data, seen.edits, blobs) if seen.edits else None
 
 

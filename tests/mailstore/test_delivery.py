@@ -187,9 +187,10 @@ def test_a_message_is_looked_at_once_and_large_ones_are_spooled(
 ):
     looks = []
 
-    def look(data: Any) -> Any:
+    def look(data: Any, outline: Any) -> Any:
         looks.append(len(data))
-        return ingest(data)
+        assert outline is not None
+        return ingest(data, outline)
 
     monkeypatch.setattr("mailstore.delivery.ingest", look)
     message = HI + b"x" * 1_500_000 + b"\r\n"
