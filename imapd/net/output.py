@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from imapd.net.compress import Deflater
+from imapd.net.tcp import piece
 from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.faults import ConnectionGone
 from imapd.session.limits import Limits
@@ -206,6 +207,11 @@ class Output:
         """Take bytes again."""
         self._session_paused = False
         self._apply_pause()
+
+    def expect(self, octets: int) -> None:
+        """Read in larger pieces until all but the last of so many octets are here."""
+        if self._inflater is None:  # how many they are compressed nobody knows
+            self._tcp.octets = piece(octets)
 
     def start_tls(self) -> None:
         """Begin a TLS handshake as the server; later bytes are encrypted."""

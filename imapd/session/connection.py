@@ -128,6 +128,10 @@ class Connection:
         framer.feed(data)
         self._octets += len(data)
         self._active = services.runtime.monotonic()
+        if framer.literal_left and not framer.buffered:
+            # All of it went where the literal goes: there is nothing to look at.
+            self._transport.expect(framer.literal_left)
+            return
         if framer.buffered > services.limits().input_buffer:
             self._pause()
         # Whoever waits next looks again: what runs now may have looked before.
@@ -413,6 +417,7 @@ class Connection:
             self._refuse(fault)
         else:
             self._framer.accept(sink)
+            self._transport.expect(event.size - self._framer.buffered)
             if event.synchronizing:
                 self.reply.continuation(b"OK")
 

@@ -50,6 +50,10 @@ class Transport(Protocol):
         """Take bytes again."""
         ...
 
+    def expect(self, octets: int) -> None:
+        """Of what the client is sending, so many octets are still to come."""
+        ...
+
     def start_tls(self) -> None:
         """Begin a TLS handshake as the server; later bytes are decrypted."""
         ...

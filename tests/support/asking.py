@@ -39,6 +39,9 @@ class Asking:
     def resume_reading(self) -> None:
         """The tests feed little."""
 
+    def expect(self, octets: int) -> None:
+        """Nothing large comes here."""
+
     def start_tls(self) -> None:
         raise AssertionError("nobody asked for that")
 

@@ -20,6 +20,7 @@ class MemoryTransport:
         self.raw = b""
         self.closed = False
         self.paused = False
+        self.expected = 0  # octets that are still to come
 
     def channel(self) -> Channel:
         return self.tls_channel
@@ -41,6 +42,9 @@ class MemoryTransport:
 
     def resume_reading(self) -> None:
         self.paused = False
+
+    def expect(self, octets: int) -> None:
+        self.expected = octets
 
     def start_tls(self) -> None:
         self.secure = True

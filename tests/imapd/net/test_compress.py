@@ -234,6 +234,16 @@ def test_a_broken_stream_ends_the_connection_with_a_word(files):
     assert tcp.write_closed
 
 
+def test_how_much_comes_compressed_nobody_knows(files):
+    house = House(files)
+    protocol, tcp = house.connect()
+    protocol._output.expect(100_000)
+    before = tcp.octets
+    protocol.dataReceived(b"a1 SQUEEZE\r\n")
+    protocol._output.expect(10_000_000)
+    assert tcp.octets == before
+
+
 def test_a_lost_connection_leaves_no_step_behind(files):
     house = House(files)
     protocol, _ = house.connect()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imapd.net.output import LINGER_SECONDS, Output
+from imapd.net.tcp import BULK, READ
 from imapd.session.faults import ConnectionGone
 from imapd.session.limits import Limits
 from imapd.session.reply import CHUNK
@@ -161,6 +162,14 @@ def test_the_session_may_pause_reading():
     assert not side.tcp.reading
     side.out.resume_reading()
     assert side.tcp.reading
+
+
+def test_larger_pieces_are_read_of_what_is_large():
+    side = Side()
+    side.out.expect(10 * BULK)
+    assert side.tcp.octets == BULK
+    side.out.expect(7)
+    assert side.tcp.octets == READ
 
 
 def test_a_lost_connection_ends_every_wait():

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import Protocol
 
-from imapd.net.tcp import Connected
+from imapd.net.tcp import BULK, READ, Connected, piece
 from tests.imapd.net.fakes import ClockLoop
 
 
@@ -59,6 +59,23 @@ def test_what_comes_is_handed_on(pair):
     theirs.send(b"a NOOP\r\n")
     assert connected.doRead() is None
     assert protocol.taken == [b"a NOOP\r\n"]
+
+
+def test_something_large_is_read_in_larger_pieces_but_never_to_its_end(pair):
+    assert piece(-5) == piece(0) == piece(READ) == READ
+    assert piece(READ + 1) == READ
+    assert piece(BULK) == BULK - 1
+    assert piece(50 * BULK) == BULK
+    connected, protocol, theirs = pair
+    theirs.setblocking(False)
+    sent = theirs.send(b"x" * 2 * BULK)
+    connected.octets = piece(sent)
+    connected.doRead()
+    connected.octets = READ
+    while sent > sum(map(len, protocol.taken)):
+        connected.doRead()
+    assert len(protocol.taken[0]) == piece(sent) > READ
+    assert max(map(len, protocol.taken[1:])) <= READ
 
 
 def test_nothing_there_is_no_end(pair):

@@ -122,6 +122,27 @@ def test_each_literal_is_asked_for_in_its_turn(ann):
     assert stored(ann) == [(b"\r\nabcde", set()), (b"last", set())]
 
 
+def test_nothing_is_looked_at_until_the_last_octet_of_a_literal_is_here(
+    ann, monkeypatch
+):
+    """The transport hears how much is to come, and the session sleeps."""
+    ann.begin(b"APPEND INBOX {1000000}")
+    assert ann.expected == 1_000_000
+    with monkeypatch.context() as patch:
+        patch.setattr(ann.connection._framer, "next", None)  # who looks, fails
+        for left in (600_000, 200_000, 1):
+            ann.feed(b"x" * (ann.expected - left))
+            assert ann.expected == left
+    assert ann.feed(b"y\r\n")[-1].kind == "OK"
+    ann.begin(b"APPEND INBOX {5+}\r\nabcde {100000}")
+    assert ann.expected == 100_000
+    ann.feed(b"x" * 99_999)
+    assert ann.feed(b"x\r\n")[-1].kind == "OK"
+    kept = [data for data, _ in stored(ann)]
+    assert kept[0] == b"x" * 999_999 + b"y"
+    assert kept[1:] == [b"abcde", b"x" * 100_000]
+
+
 def test_what_is_no_content_is_bounded_as_any_argument(ann):
     ann.begin(b"APPEND INBOX {1}")
     (told,) = ann.feed(b"x JOIN (WORD {200000}\r\n")
