@@ -21,6 +21,8 @@ from mailstore.crashpoints import CrashPoint, reached
 from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.model import InternalDate
 
+_TOGETHER = 256
+
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
@@ -30,7 +32,11 @@ class _Pending:
 
 
 class Files:
-    """Files of random names below ``folder``, spread over 256 folders."""
+    """Files of random names below ``folder``, spread over 256 folders.
+
+    Which of them is drawn by lot for `_TOGETHER` messages: that a folder's own name is
+    durable costs a sync the first time.
+    """
 
     def __init__(
         self, name: str, folder: Path, files: FileSystem, folders: Folders
@@ -40,16 +46,24 @@ class Files:
         self._files = files
         self._folders = folders
         self._pending: list[_Pending] = []
+        self._spread = ""  # the folder that is filled now
+        self._left = 0  # messages that it still gets
         self._ref = re.compile(rf"{name}:([0-9a-f]{{32}}):(\d{{1,12}})")
 
     def add(self, content: BlobWriter, date: InternalDate) -> str:
         """Take over the spooled file."""
         size = content.size
         fd, spooled = content.take_file()
-        name = secrets.token_hex(16)
+        name = self._new_name()
         self._pending.append(_Pending(fd, spooled, self._path(name)))
         self._files.set_date(fd, max(0, date.epoch))
         return f"{self.name}:{name}:{size}"
+
+    def _new_name(self) -> str:
+        if not self._left:
+            self._spread, self._left = secrets.token_hex(1), _TOGETHER
+        self._left -= 1
+        return self._spread + secrets.token_hex(15)
 
     def sync(self) -> None:
         """Sync the bytes, then give the names, then sync those."""
