@@ -3,8 +3,13 @@
 Small messages stay in memory; from 1 MiB on they go straight to a file beside the
 store's own, so that a message of any size costs no memory. Digest and length are
 taken while the bytes pass, and the disk begins meanwhile: when the last octet is here
-it has little left to do. A spooled message that is complete holds no descriptor, so
-that one command may bring a thousand of them.
+it has little left to do.
+
+A spooled message that is complete keeps its descriptor until it is synced: a fault of
+the disk that the kernel met meanwhile is told to who has the file open. So that one
+command may bring a thousand of them, no more than `KEPT` do so at once. The others are
+opened again, and read again then; and what is copied out of the spool is compared with
+its digest.
 """
 
 from __future__ import annotations
@@ -30,8 +35,11 @@ Start = Callable[[Callable[[], None]], None]
 _PIECE = 2**18
 _ENOUGH = 2**20  # octets with which the disk is told to begin
 SMALL = 2**20  # octets up to which a message stays in memory
+KEPT = 64
+"""Complete messages in the spool, of a process, that keep their descriptors."""
 
 
+_kept = threading.BoundedSemaphore(KEPT)
 _asking = threading.Lock()  # held while a thread asks the disk to begin
 
 
@@ -68,6 +76,8 @@ class BlobWriter:
         self._nul = False
         self.outline: Outline | None = None  # of a spooled message
         self._fd: int | None = None
+        self._keeps = False  # its descriptor is one of the `KEPT`
+        self._reopened = False
         self._path: Path | None = None
 
     @property
@@ -142,6 +152,7 @@ class BlobWriter:
         if self._fd is None:
             try:
                 self._fd = self._files.reopen(self._path)
+                self._reopened = True
             except NotFound as error:
                 # The collector takes files that lie about for an hour.
                 raise Unavailable(
@@ -151,9 +162,12 @@ class BlobWriter:
 
     def finish(self) -> None:
         """All bytes are here."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            self._files.close(fd)
+        if self._fd is None or self._keeps:
+            return
+        self._keeps = _kept.acquire(blocking=False)
+        if not self._keeps:
+            self._files.close(self._fd)
+            self._fd = None
 
     def check(self) -> None:
         """Raise the fault that a `write` met, if any."""
@@ -176,14 +190,26 @@ class BlobWriter:
     def pieces(self) -> Iterator[bytes]:
         """Read what was written, in pieces. Raises the fault of a `write`."""
         with self.buffer() as data:
-            for at in range(0, self._size, _PIECE):
-                yield data[at : at + _PIECE]
+            if self._path is None:
+                yield from _cut(data)
+                return
+            read = hashlib.sha256()
+            for piece in _cut(data):
+                read.update(piece)
+                yield piece
+        self._compare(read.digest())
+
+    def _compare(self, digest: bytes) -> None:
+        if digest != self.digest:
+            raise Unavailable(detail=f"{self._path} is not what was written there")
 
     def content(self) -> bytes:
         """Give the bytes of a message that is small enough for that."""
         if self._path is not None:
             with self.buffer() as data:
-                return bytes(data)
+                read = bytes(data)
+            self._compare(hashlib.sha256(read).digest())
+            return read
         if len(self._parts) > 1:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""
@@ -194,14 +220,25 @@ class BlobWriter:
             self._spool()
         fd, path = self._descriptor(), self._path
         assert path is not None
+        if self._reopened:
+            # From here on the kernel tells of faults; this one tells of those before.
+            for _ in self.pieces():
+                pass
+        self._let_go()
         self._fd = self._path = None
         self._ended = True
         return fd, path
+
+    def _let_go(self) -> None:
+        if self._keeps:
+            self._keeps = False
+            _kept.release()
 
     def abort(self) -> None:
         """Forget the bytes and remove the file. Safe to call twice."""
         self._ended = True
         self._parts.clear()
+        self._let_go()
         fd, path, self._fd, self._path = self._fd, self._path, None, None
         if fd is not None:
             self._files.close(fd)
@@ -210,3 +247,8 @@ class BlobWriter:
                 self._files.unlink(path)
             except StoreError:
                 return  # the collector removes old spool files
+
+
+def _cut(data: Buffer) -> Iterator[bytes]:
+    for at in range(0, len(data), _PIECE):
+        yield data[at : at + _PIECE]
