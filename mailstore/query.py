@@ -13,6 +13,7 @@ import enum
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mailstore.model import AnnotationName, SpecialUse
 
@@ -305,8 +306,7 @@ Predicate = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(NamedTuple):
     """How somebody follows a search while it runs.
 
     ``cancelled`` is asked by another thread; ``progress`` is called on the event
@@ -317,6 +317,22 @@ class Following:
     cancelled: Callable[[], bool] = bool  # bool() is False: never
     progress: Callable[[int, int], None] | None = None
     seconds: float = math.inf
+
+
+def leaves(predicate: Predicate) -> list[Predicate]:
+    """Give the terms that are no lists of others, in their order."""
+    match predicate:
+        case Not(term):
+            return leaves(term)
+        case And(terms) | Or(terms):
+            return [leaf for term in terms for leaf in leaves(term)]
+        case _:
+            return [predicate]
+
+
+def kinds(predicate: Predicate) -> set[type[Predicate]]:
+    """Give the types of its `leaves`."""
+    return set(map(type, leaves(predicate)))
 
 
 def collated(predicate: Predicate, collation: Collation) -> Predicate:

@@ -39,11 +39,10 @@ from imapd.session.plugs import (
     StatusItemSpec,
 )
 from imapd.session.registry import Capability, Enabling, Feature, Registry
-from imapd.session.search_program import leaves
 from imapd.session.state import Selected, SessionState
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import sequence_set, string
-from mailstore.query import ModseqAtLeast, Predicate
+from mailstore.query import ModseqAtLeast, Predicate, kinds
 from mailstore.service import Mailbox
 
 _ENTRY = b"/flags/"
@@ -139,7 +138,7 @@ def _parse_key(cursor: Cursor, _: Registry) -> ModseqKey:
 
 
 def _asks_for_modseqs(predicate: Predicate) -> bool:
-    return any(isinstance(term, ModseqAtLeast) for term in leaves(predicate))
+    return ModseqAtLeast in kinds(predicate)
 
 
 async def _highest(mailbox: Mailbox, uids: Sequence[int]) -> int:

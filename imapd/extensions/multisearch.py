@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from imapd.session.bounds import with_code
@@ -128,7 +128,7 @@ async def run(context: Context, node: MultiSearch) -> Completed:
             # The steps of one mailbox are nothing to go by: mailboxes are counted.
             tell = partial(_progress, context, at, len(entries))
             tell(0, 0)
-            codes.append(await _search_one(replace(searching, progress=tell), entry))
+            codes.append(await _search_one(searching._replace(progress=tell), entry))
             await context.reply.give_way()
     code = next(filter(None, codes), None)
     if code is not None and len(codes) > 1:

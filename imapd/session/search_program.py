@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -27,11 +27,10 @@ from mailstore.found import Found
 from mailstore.query import (
     DEFAULT_COMPARATOR,
     And,
-    Not,
-    Or,
     Predicate,
     Uids,
     collated,
+    leaves,
 )
 
 _KEY_NAME = re.compile(rb"\$|[A-Za-z][A-Za-z0-9.-]{0,63}")
@@ -208,21 +207,9 @@ def lower_in(where: Environment, keys: Sequence[SearchKey]) -> Predicate:
     if collation is not DEFAULT_COMPARATOR.collation:
         predicate = collated(predicate, collation)
     most = context.services.limits().search_keys
-    if sum(1 for _ in leaves(predicate)) > most:
+    if len(leaves(predicate)) > most:
         raise No(f"a search may have {most} keys at most", "LIMIT")
     return predicate
-
-
-def leaves(predicate: Predicate) -> Iterator[Predicate]:
-    """Give the terms that are no lists; the depth is bounded by the grammar."""
-    match predicate:
-        case And(terms) | Or(terms):
-            for term in terms:
-                yield from leaves(term)
-        case Not(term):
-            yield from leaves(term)
-        case _:
-            yield predicate
 
 
 def known_to(view: View, found: Sequence[int]) -> Sequence[int]:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from imapd.session.context import Context
 from imapd.session.plugs import ReturnArgument, SearchKey, SearchReturnSpec
@@ -73,8 +74,7 @@ class ReturnOption:
         return name + b" " + self.argument.unparse()
 
 
-@dataclass(frozen=True, slots=True)
-class Searching:
+class Searching(NamedTuple):
     """A searching command at work.
 
     ``returns`` is None for a command without RETURN, which is answered by ``word``
@@ -87,11 +87,11 @@ class Searching:
     keys: tuple[SearchKey, ...]
     charset: bytes | None
     returns: tuple[ReturnOption, ...] | None
-    specs: Mapping[str, SearchReturnSpec] = field(repr=False)
+    specs: Mapping[str, SearchReturnSpec]
     by_uid: bool = False
     word: bytes = b"SEARCH"
     progress: Callable[[int, int], None] | None = None
-    find: Find = field(default=in_mailbox_order, repr=False)
+    find: Find = in_mailbox_order
     ascending: bool = True
 
     def options(self) -> Iterator[tuple[SearchReturnSpec, ReturnArgument | None]]:
@@ -100,8 +100,7 @@ class Searching:
             yield self.specs[option.name], option.argument
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(NamedTuple):
     """The messages that were found in one mailbox, in the requested order."""
 
     searching: Searching

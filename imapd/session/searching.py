@@ -82,12 +82,20 @@ async def run_searching(searching: Searching, text: str) -> Completed:
 
     Raises `Bad` and `No` as `lower_keys` does, and what return options refuse.
     """
-    selected = searching.context.selected
-    with returns_at_work(searching):
-        result = await find_messages(searching, selected.mailbox, selected.view)
-        await tell_result(result)
-        await finish_returns(result)
+    if not searching.returns:
+        result = await _found_and_told(searching)
+    else:
+        with returns_at_work(searching):
+            result = await _found_and_told(searching)
+            await finish_returns(result)
     return with_code(searching.context, Completed(text), result.code)
+
+
+async def _found_and_told(searching: Searching) -> SearchResult:
+    selected = searching.context.selected
+    result = await find_messages(searching, selected.mailbox, selected.view)
+    await tell_result(result)
+    return result
 
 
 @contextmanager
@@ -194,8 +202,10 @@ async def _data(result: SearchResult) -> list[tuple[bytes, int]]:
         for spec in result.searching.context.registry.search_data.values()
         if spec.wanted(result.predicate)
     ]
-    chosen = result.chosen() if wanted else ()
     found: list[tuple[bytes, int]] = []
+    if not wanted:
+        return found
+    chosen = result.chosen()
     for spec in wanted if chosen else ():
         value = await spec.value(result.mailbox, chosen)
         if value is not None:

@@ -9,23 +9,19 @@ messages. Example::
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from mailstore.found import Found, Plane, chosen, indexes
 from mailstore.query import (
     All,
-    AlsoIn,
     And,
-    AnnotationContains,
     ArrivedAt,
     ArrivedOn,
     BodyContains,
     Collation,
-    EmailIdIs,
     Fuzzy,
-    HasAttachment,
     HasKeyword,
     HasSystemFlag,
     HeaderContains,
@@ -35,12 +31,12 @@ from mailstore.query import (
     Nothing,
     Or,
     Predicate,
-    SavedOn,
     SentOn,
     Size,
     TextContains,
-    ThreadIs,
     Uids,
+    kinds,
+    leaves,
 )
 from mailstore.search import planes
 from mailstore.search.fuzzy import FuzzyTest, scaled
@@ -49,35 +45,22 @@ from mailstore.search.planes import Columns
 from mailstore.search.texts import Texts, TextTerm, TextTest
 from mailstore.search.watch import Watch
 
-_QUICK = (All, Nothing, HasSystemFlag, HasKeyword, Uids)
+QUICK = frozenset({All, Nothing, HasSystemFlag, HasKeyword, Uids})
+"""Terms that cost nothing for each message, or nearly so."""
+
+TEXTS: Mapping[type[Predicate], int] = {
+    SentOn: 1,
+    HeaderContains: 2,
+    BodyContains: 3,
+    TextContains: 3,
+    Fuzzy: 3,
+}
+"""Terms that look at texts, with their `cost`."""
 
 
 def cost(predicate: Predicate) -> int:
     """Rank terms by what one message costs: 0 memory, 1 index, 2 and 3 its bytes."""
-    match predicate:
-        case And(terms) | Or(terms):
-            return max(map(cost, terms), default=0)
-        case Not(term):
-            return cost(term)
-        case SentOn():
-            return 1
-        case HeaderContains():
-            return 2
-        case BodyContains() | TextContains() | Fuzzy():
-            return 3
-        case _:
-            return 0
-
-
-def is_quick(predicate: Predicate) -> bool:
-    """Tell whether a predicate costs nothing for each message, or nearly so."""
-    match predicate:
-        case And(terms) | Or(terms):
-            return all(map(is_quick, terms))
-        case Not(term):
-            return is_quick(term)
-        case _:
-            return isinstance(predicate, _QUICK)
+    return max([TEXTS.get(kind, 0) for kind in kinds(predicate)], default=0)
 
 
 def evaluate(
@@ -93,21 +76,10 @@ def evaluate(
     messages alone that it doesn't speak for. Raises `Cancelled`, `TooMany`, and
     `Corrupt` when the index is damaged.
     """
-    watch.plan(_text_terms(predicate) * len(columns.uids))
     search = _Search(columns, texts, watch, index)
+    search.plan(predicate)
     found = search.run(predicate, search.everything)
     return Found(columns.uids, bytes(found))
-
-
-def _text_terms(predicate: Predicate) -> int:
-    """Count the terms that look at texts."""
-    match predicate:
-        case And(terms) | Or(terms):
-            return sum(map(_text_terms, terms))
-        case Not(term):
-            return _text_terms(term)
-        case _:
-            return cost(predicate) > 0
 
 
 def relevancy(
@@ -123,8 +95,8 @@ def relevancy(
     A message that matches by exact terms alone has 100 if there are no fuzzy ones,
     else 1. Raises as `evaluate`.
     """
-    watch.plan(_text_terms(predicate) * len(columns.uids))
     search = _Search(columns, texts, watch, index)
+    search.plan(predicate)
     scores = _relevancy(search, predicate, search.everything)
     if scores is None:
         return array("B", [100]) * len(columns.uids)
@@ -169,6 +141,12 @@ class _Search:
         self._terms = 0  # of text, looked at
         self.everything = planes.everything(len(columns.uids))
 
+    def plan(self, predicate: Predicate) -> None:
+        """Say how many steps there will be: looks at texts alone count."""
+        if self._texts is not None:
+            looks = [leaf for leaf in leaves(predicate) if type(leaf) in TEXTS]
+            self._watch.plan(len(looks) * len(self.everything))
+
     def _within(self, among: Plane, found: Plane) -> Plane:
         """Give what is in both; of everything nothing has to be taken away."""
         return found if among is self.everything else planes.both(among, found)
@@ -178,6 +156,19 @@ class _Search:
         if 1 not in among:
             return among
         match predicate:
+            case Not(term):
+                return self._within(among, planes.inverse(self.run(term, among)))
+            case (
+                HasSystemFlag()  # which is asked for the most
+                | HasKeyword()
+                | Uids()
+                | Size()
+                | ArrivedOn()
+                | ArrivedAt()
+                | MessageIn()
+                | ModseqAtLeast()
+            ):
+                return self._within(among, self._by_columns(predicate))
             case All():
                 return among
             case Nothing():
@@ -188,8 +179,6 @@ class _Search:
                 return among
             case Or(terms):
                 return self._any(terms, among)
-            case Not(term):
-                return self._within(among, planes.inverse(self.run(term, among)))
             case SentOn() | HeaderContains() | BodyContains() | TextContains():
                 wider = _wider(predicate)
                 if wider is not None:
@@ -199,17 +188,8 @@ class _Search:
                 return planes.of_indexes(
                     len(among), list(self.scores(predicate, among))
                 )
-            case (
-                SavedOn()
-                | EmailIdIs()
-                | ThreadIs()
-                | AnnotationContains()
-                | AlsoIn()
-                | HasAttachment()
-            ):
-                raise ValueError("`lookups` answers this term before")
             case _:
-                return self._within(among, self._by_columns(predicate))
+                raise ValueError("`lookups` answers this term before")
 
     def _any(self, terms: Sequence[Predicate], among: Plane) -> Plane:
         found: Plane | None = None
@@ -233,10 +213,10 @@ class _Search:
     ) -> Plane:
         columns = self._columns
         match term:
-            case Uids(ranges):
-                return planes.with_uids(columns, ranges)
             case HasSystemFlag(bit):
                 return planes.with_system_flag(columns, bit)
+            case Uids(ranges):
+                return planes.with_uids(columns, ranges)
             case HasKeyword(keyword):
                 return planes.with_keyword(columns, keyword)
             case Size(compare, octets):

@@ -32,12 +32,17 @@ from mailstore.query import (
     SavedOn,
     ThreadIs,
     Uids,
+    kinds,
 )
 from mailstore.runs import ranges_of
 from mailstore.search.texts import FORMS
 from mailstore.search.watch import Watch
 
-LOOKUPS = (SavedOn, EmailIdIs, ThreadIs, AnnotationContains, AlsoIn, HasAttachment)
+LOOKUPS = frozenset(
+    {SavedOn, EmailIdIs, ThreadIs, AnnotationContains, AlsoIn, HasAttachment}
+)
+"""What needs an answer from here."""
+
 _HYPHENS = {ord(" "): "-", ord("/"): "-"}
 _DAY = 86_400
 _EVER = 2**62
@@ -45,22 +50,7 @@ _EVER = 2**62
 
 def needs_lookup(predicate: Predicate) -> bool:
     """Tell whether a predicate has such a term."""
-    return _has(predicate, LOOKUPS)
-
-
-def has_thread(predicate: Predicate) -> bool:
-    """Tell whether a predicate asks for a thread: all messages need one then."""
-    return _has(predicate, (ThreadIs,))
-
-
-def _has(predicate: Predicate, kinds: tuple[type[Predicate], ...]) -> bool:
-    match predicate:
-        case And(terms) | Or(terms):
-            return any(_has(term, kinds) for term in terms)
-        case Not(term):
-            return _has(term, kinds)
-        case _:
-            return isinstance(predicate, kinds)
+    return not LOOKUPS.isdisjoint(kinds(predicate))
 
 
 @dataclass(frozen=True, slots=True)

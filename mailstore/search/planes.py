@@ -26,12 +26,39 @@ _BITS = [bytes(1 if byte >> bit & 1 else 0 for byte in range(256)) for bit in ra
 _INVERSE = bytes([1, 0]) + bytes(254)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The columns of a mailbox at one moment, all of one length.
+class Columns(Protocol):
+    """The columns of a mailbox, all of one length.
 
-    See `mailstore.state`; a thread may read them while the mailbox goes on.
+    `mailstore.state.MailboxState` itself, or copies of one moment.
     """
+
+    @property
+    def uids(self) -> array[int]: ...
+    @property
+    def system(self) -> bytearray: ...
+    @property
+    def keywords(self) -> array[int]: ...
+    @property
+    def more(self) -> Mapping[int, int]: ...
+    @property
+    def modseqs(self) -> array[int]: ...
+    @property
+    def sizes(self) -> array[int]: ...
+    @property
+    def dates(self) -> array[int]: ...
+    @property
+    def zones(self) -> array[int]: ...
+    @property
+    def messages(self) -> array[int]: ...
+    @property
+    def keyword_names(self) -> tuple[str, ...]: ...
+    @property
+    def ordered(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedColumns:
+    """Columns as they were: a thread may read them while the mailbox goes on."""
 
     uids: array[int]
     system: bytearray
@@ -76,7 +103,7 @@ def of_indexes(count: int, chosen: Sequence[int]) -> Plane:
     return plane
 
 
-def only(columns: Columns, uids: Collection[int]) -> Columns:
+def only(columns: CopiedColumns, uids: Collection[int]) -> CopiedColumns:
     """Give the columns of some messages alone."""
     wanted = frozenset(uids)
     plane = bytes(map(wanted.__contains__, columns.uids))

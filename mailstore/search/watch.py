@@ -36,8 +36,9 @@ class Watch:
     ) -> None:
         self._cancelled = cancelled
         self._told = told
-        self._until = time.thread_time() + seconds
-        self._next = time.monotonic() + _TELL_EVERY
+        # A thread's own time takes a call of the system.
+        self._until = time.thread_time() + seconds if seconds < math.inf else seconds
+        self._next = 0.0 if told is None else time.monotonic() + _TELL_EVERY
         self._done = 0
         self._total = 0
 
@@ -58,7 +59,7 @@ class Watch:
         self._done += count
         if self._cancelled():
             raise Cancelled
-        if time.thread_time() > self._until:
+        if self._until < math.inf and time.thread_time() > self._until:
             raise TooMany("the search takes too long, ask for less")
         if self._told is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + _TELL_EVERY

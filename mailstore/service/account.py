@@ -101,9 +101,9 @@ class Account:
             runtime,
             elsewhere and partial(elsewhere, id_),
         )
-        turns = Turns(runtime)
+        turns, link = Turns(runtime), self.late.linking.finish
         self.searching = SearchParts(
-            runtime, self.readers, self.blobs, self.indexing, turns, around.kept
+            runtime, self.readers, self.blobs, self.indexing, turns, around.kept, link
         )
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
         self.surrogates = Surrogates(self.readers.event, versions)

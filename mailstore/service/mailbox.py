@@ -54,7 +54,6 @@ from mailstore.rights import (
     changes_nothing,
     settable_mask,
 )
-from mailstore.search.lookups import has_thread
 from mailstore.service.annotations import MailboxAnnotations
 from mailstore.service.catching_up import changed_among, vanished_among
 from mailstore.service.fetching import batches
@@ -286,8 +285,6 @@ class Mailbox:
         None, when it was cancelled. Raises `TooMany` when it took too long.
         """
         self._permit.check(Operation.READ)
-        if has_thread(predicate):
-            await self._account.late.linking.finish()
         parts = self._account.searching
         return await search(parts, self._state, predicate, following, self._me)
 

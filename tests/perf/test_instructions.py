@@ -68,7 +68,7 @@ def test_a_command_alone(bench):
     assert cost(bench, b"NOOP") < 2_250
     assert cost(bench, b"STATUS box07" + ITEMS) < 2_800
     assert cost(bench, b"SELECT INBOX") < 4_200
-    assert cost(bench, b"UID SEARCH UNSEEN") < 5_000
+    assert cost(bench, b"UID SEARCH UNSEEN") < 4_000
 
 
 def test_pipelined_commands(bench):

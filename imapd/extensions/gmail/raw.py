@@ -17,10 +17,9 @@ from imapd.extensions.gmail.query import NoQuery, NotPossible, read_query
 from imapd.session.faults import Bad, No
 from imapd.session.plugs import SearchEnvironment
 from imapd.session.registry import Registry
-from imapd.session.search_program import leaves
 from imapd.wire.cursor import Cursor
 from imapd.wire.encode import client_astring
-from mailstore.query import AlsoIn, Predicate
+from mailstore.query import AlsoIn, Predicate, kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class RawKey:
             raise No(_ascii(error), "CANNOT") from None
         except NoQuery as error:
             raise Bad(f"X-GM-RAW: {_ascii(error)}") from None
-        if any(isinstance(term, AlsoIn) for term in leaves(found)):
+        if AlsoIn in kinds(found):
             check_own(environment.context, environment.view.mailbox)
         return found
 

@@ -17,7 +17,7 @@ from mailstore.query import Collation, Comparator, Criterion, SortKey, Threading
 from mailstore.search import columns
 from mailstore.search.collation import order_key
 from mailstore.search.columns import EMPTY, Links, TextColumn, in_order, numbers
-from mailstore.search.planes import Columns
+from mailstore.search.planes import CopiedColumns
 from mailstore.search.table import SortTable
 from tests.mailstore.search import sort_reference
 from tests.mailstore.search.sort_reference import Message
@@ -30,8 +30,8 @@ texts = st.one_of(
 )
 
 
-def columns_of(messages: Sequence[Message]) -> Columns:
-    return Columns(
+def columns_of(messages: Sequence[Message]) -> CopiedColumns:
+    return CopiedColumns(
         array("I", [one.uid for one in messages]),
         bytearray(len(messages)),
         array("Q"),
