@@ -96,7 +96,8 @@ def create(
     """Take a point in time of the whole store: the same as `imapd backup DIR`.
 
     What DIR has already is not copied again. With --keep… older points go, unless
-    something could not be copied. Ends with 1 then, or if --verify finds something.
+    something could not be copied, or is damaged in the store: what can be read of it is
+    in the point. Ends with 1 then, or if --verify finds something.
     """
     from mailstore.errors import StoreError
     from mailstore.maintenance import backup, backup_prune, backup_verify
@@ -295,6 +296,8 @@ def _tell_done(done: Done) -> None:
         for lost in one.missing:
             text = f"{escaped(one.name)}: message {lost.message}: {lost.why}"
             click.echo(text, err=True)
+        for damage in one.damage or ():
+            click.echo(f"{escaped(one.name)}: damaged: {damage}", err=True)
     state = "" if point.whole else ", incomplete"
     click.echo(
         f"{point.name}: {len(point.accounts)} accounts ({done.unchanged} unchanged),"
@@ -345,6 +348,7 @@ def _point_data(point: Point) -> dict[str, Any]:
                     {"message": lost.message, "why": lost.why} for lost in one.missing
                 ],
                 "failure": one.failure or None,
+                "damage": list(one.damage or ()),
             }
             for one in point.accounts
         ],

@@ -15,7 +15,7 @@ from imapd.cli.backup import Progress, directory_argument
 from imapd.cli.exits import Exit
 from imapd.cli.people import mailbox_name, shared_with
 from imapd.cli.restore_damaged import Mending
-from imapd.cli.restore_told import line_of, row_of
+from imapd.cli.restore_told import line_of, row_of, surplus_of, tell_surplus
 from imapd.cli.settings import Settings, Stop, json_option, pass_settings
 from imapd.cli.undelete import Moment, Uids
 from imapd.logs import escaped
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mailstore.service import Account, Store
 
 _ANY_SIZE = 2**40
+_DAMAGED_FLAGS = "the backup has damaged flags: an older point may have them"
 _KEPT = "nothing is removed or set back: not all messages came back"
 
 
@@ -257,6 +258,7 @@ class _Work:
                         {"account": o.account, "message": o.message, "why": o.why}
                         for o in done.lost
                     ],
+                    "unset_flags": done.unset,
                     "failures": done.failures,
                     "set_aside": None if done.aside is None else str(done.aside),
                 }
@@ -264,6 +266,8 @@ class _Work:
             return done.whole
         for text in done.failures:
             click.echo(text, err=True)
+        for text in done.unset:
+            click.echo(f"{text}: they have none now", err=True)
         if done.aside is not None:
             text = f"{done.aside}: what was there without directory.db is there now"
             click.echo(text, err=True)
@@ -442,7 +446,9 @@ class _Work:
             for plan in plans
         ]
         lost = [(one.plan.was, uid, why) for one in done for uid, why in one.lost]
-        passed = [] if surplus is None else surplus.passed
+        more = surplus_of(surplus)
+        bare = more["unknown_flags"] or any(row["without_flags"] for row in rows)
+        whole = not (lost or more["passed_over"] or bare)
         if self._as_json:
             self._settings.echo_json(
                 {
@@ -453,13 +459,10 @@ class _Work:
                         {"mailbox": was, "uid": uid, "why": why}
                         for was, uid, why in lost
                     ],
-                    "removed": 0 if surplus is None else surplus.messages,
-                    "changed_flags": 0 if surplus is None else surplus.changed,
-                    "removed_mailboxes": [] if surplus is None else surplus.mailboxes,
-                    "passed_over": passed,
+                    **more,
                 }
             )
-            return not lost and not passed
+            return whole
         for was, uid, why in lost:
             click.echo(f"{escaped(was)}/;UID={uid}: {why}", err=True)
         for row in rows:
@@ -467,11 +470,7 @@ class _Work:
         if not rows:
             click.echo("nothing to restore")
         if surplus is not None:
-            click.echo(
-                f"{surplus.messages} messages and {len(surplus.mailboxes)} mailboxes"
-                f" {'would be ' if dry else ''}removed,"
-                f" flags of {surplus.changed} messages set back"
-            )
-        for name in passed:
-            click.echo(f"{escaped(name)}: changed meanwhile, left alone", err=True)
-        return not lost and not passed
+            tell_surplus(more, dry=dry)
+        if bare:
+            click.echo(_DAMAGED_FLAGS, err=True)
+        return whole

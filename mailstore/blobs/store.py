@@ -108,7 +108,7 @@ class BlobStore:
 
     def in_pack(self, ref: str) -> bool:
         """Tell whether a reference is one of the packs."""
-        return ref.startswith("pack:")
+        return isinstance(ref, str) and ref.startswith("pack:")
 
     def delete(self, refs: Iterable[str]) -> None:
         """Give up blobs that no row names any more. Raises `Unavailable`."""
@@ -149,7 +149,9 @@ class BlobStore:
         return removed
 
     def _engine(self, ref: str) -> Engine:
-        engine = self._engines.get(ref.partition(":")[0])
+        # A damaged row may have any value there.
+        name = ref.partition(":")[0] if isinstance(ref, str) else ""
+        engine = self._engines.get(name)
         if engine is None:
             raise NotFound(
                 "the message's bytes are missing", detail=f"no engine for {ref!r}"

@@ -9,9 +9,12 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from mailstore.index import accounts
+from mailstore.errors import StoreError
+from mailstore.index import accounts, audit, flagproof, values
 from mailstore.index.database import Database
 from mailstore.model import InternalDate
+
+_MOST_DAMAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,10 @@ class Needed:
 
 
 def needed(database: Database) -> Iterator[Needed]:
-    """Give all messages, in the order of their numbers, with one of their dates."""
+    """Give all messages, in the order of their numbers, with one of their dates.
+
+    Of a damaged row too: what is no size, digest or reference is none that is found.
+    """
     with database.rows(
         "SELECT m.id, m.blob, m.size, m.digest, d.epoch, d.zone FROM message m"
         " LEFT JOIN (SELECT message, min(internaldate) AS epoch, zone FROM"
@@ -35,13 +41,21 @@ def needed(database: Database) -> Iterator[Needed]:
         " ON d.message = m.id ORDER BY m.id"
     ) as rows:
         for message, blob, size, digest, epoch, zone in rows:
-            date = InternalDate(epoch or 0, zone or 0)
-            yield Needed(message, blob, size, digest, date)
+            yield Needed(
+                message,
+                blob if isinstance(blob, str) else "",
+                size if isinstance(size, int) else -1,
+                digest if isinstance(digest, bytes) else b"",
+                values.date_of(epoch, zone),
+            )
 
 
 def digests(database: Database) -> Iterator[bytes]:
     """Give the digests of all messages, each once, ascending."""
-    with database.rows("SELECT DISTINCT digest FROM message ORDER BY digest") as rows:
+    with database.rows(
+        "SELECT DISTINCT digest FROM message WHERE typeof(digest) = 'blob'"
+        " ORDER BY digest"
+    ) as rows:
         for (digest,) in rows:
             yield digest
 
@@ -88,6 +102,22 @@ def arrived_since(
         (moment, _hex(among)),
     )
     return {row[0] for row in rows}
+
+
+def damages(database: Database) -> tuple[str, ...]:
+    """Tell what is damaged of an index that nothing else has: pages, rows, flags."""
+    found: list[str] = []
+    for look in (
+        audit.structure,
+        values.contradictions,
+        flagproof.contradictions,
+        audit.references,
+    ):
+        try:
+            found += look(database)
+        except StoreError as error:
+            found.append(str(error))
+    return tuple(found[:_MOST_DAMAGES])
 
 
 def counts(database: Database) -> tuple[int, int]:

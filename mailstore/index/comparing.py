@@ -6,23 +6,26 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailstore.index import acl, flagblocks, mailboxes, metadata
+from mailstore.index import acl, flagblocks, mailboxes, metadata, values
 from mailstore.index.database import Database
-from mailstore.model import MailboxId, SpecialUse
+from mailstore.model import InternalDate, MailboxId, SpecialUse
 from mailstore.ranges import Range
 from mailstore.rights import parse_rights
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a mailbox, and what tells it from others: its digest."""
+    """A message of a mailbox, and what tells it from others: its digest.
+
+    ``has_flags`` is not so where they are damaged: the mask is 0 then.
+    """
 
     uid: int
     mask: int
-    epoch: int
-    zone: int
+    date: InternalDate
     size: int
     digest: bytes
+    has_flags: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,15 @@ def messages(
     else:
         masks = flagblocks.masks(database, mailbox)
     return [
-        Message(uid, masks.get(uid, 0), *rest)
-        for uid, *rest in found
+        Message(
+            uid,
+            masks.get(uid, 0),
+            values.date_of(epoch, zone),
+            size if isinstance(size, int) else 0,
+            digest,
+            has_flags=uid in masks,
+        )
+        for uid, epoch, zone, size, digest in found
         if not wanted.uids or any(low <= uid <= high for low, high in wanted.uids)
     ]
 

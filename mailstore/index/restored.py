@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mailstore.index import damage, flagproof, mailboxes, upkeep
 from mailstore.index.database import Database
+from mailstore.index.recount import recount
 from mailstore.model import AccountId
 from mailstore.rights import NEGATIVE, of_user
 
@@ -39,15 +40,24 @@ def point_to(database: Database, places: Mapping[int, str]) -> None:
     )
 
 
+def unset_damaged(database: Database) -> list[str]:
+    """Have messages no flags whose flags are damaged; tells which.
+
+    In a mailbox whose blocks cannot be read no message could be shown, or moved.
+    """
+    told = flagproof.mend(database)
+    if told:
+        recount(database)
+    return told
+
+
 def set_aside(
     database: Database, lost: Mapping[int, str], aside: Collection[int], now: int
-) -> list[str]:
+) -> None:
     """Take messages out of the way that have no bytes; nothing names others' bytes.
 
-    ``lost`` tells why; ``aside`` were out of the way already. Gives what flags are
-    damaged and were unset for it: in what no block can be read of nothing is removed.
+    ``lost`` tells why; ``aside`` were out of the way already. No flags are damaged.
     """
-    unset = flagproof.mend(database) if lost else []
     for message, why in lost.items():
         damage.set_aside(database, message, why, now)
     for message in (*lost, *aside):
@@ -56,7 +66,6 @@ def set_aside(
             " WHERE id = ?",
             (message,),
         )
-    return unset
 
 
 def give_new_numbers(database: Database, now: int) -> None:

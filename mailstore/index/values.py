@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mailstore.index import seals
 from mailstore.index.database import Database
-from mailstore.model import MailboxId
+from mailstore.model import InternalDate, MailboxId
 
 _MOST = 20
 _DAY = 86_400
@@ -32,10 +32,26 @@ _SOUND = {
     "zone": _DATED.format("zone", -_ZONE, _ZONE),
     "save date": _DATED.format("saved", _EARLIEST, _LATEST),
 }
+_STORED = (
+    "typeof(blob) = 'text' AND typeof(size) = 'integer' AND size >= 0"
+    " AND typeof(digest) = 'blob' AND length(digest) = 32"
+)
+
+
+def date_of(epoch: object, zone: object) -> InternalDate:
+    """Give a date as a row has it; of what can't be the first day of all."""
+    if not isinstance(epoch, int) or not _EARLIEST <= epoch <= _LATEST:
+        epoch = 0
+    if not isinstance(zone, int) or abs(zone) > _ZONE:
+        zone = 0
+    return InternalDate(epoch, zone)
 
 
 def contradictions(database: Database) -> list[str]:
-    """Tell of messages with a place, a date or a zone that can't be."""
+    """Tell of messages with a place, a date or a zone that can't be.
+
+    And of those with such a size, digest or reference, which their bytes tell.
+    """
     rows = database.all(
         f"SELECT mailbox, uid FROM entry WHERE NOT ({_PLACED}) LIMIT {_MOST}"
     )
@@ -45,7 +61,8 @@ def contradictions(database: Database) -> list[str]:
             f"SELECT mailbox, uid FROM entry WHERE NOT ({sound}) LIMIT {_MOST}"
         )
         found += [f"mailbox {m}: UID {u} has a {name} that can't be" for m, u in rows]
-    return found
+    rows = database.all(f"SELECT id FROM message WHERE NOT ({_STORED}) LIMIT {_MOST}")
+    return found + [f"message {one}: its row has what can't be" for (one,) in rows]
 
 
 def mend(database: Database) -> list[str]:

@@ -3,7 +3,8 @@
 The directory first, then one account after the other: under a lock that keeps
 `mailstore.maintenance.reclaim` from giving bytes back, its index is copied in one
 state, and then each message that the backup lacks. What the copy names is proved while
-it is copied, by the digest that was taken when the message arrived. The point is
+it is copied, by the digest that was taken when the message arrived; of a damaged index
+all is copied that can be read, and the point tells. The point is
 written last. A run that ends before has changed no other point, and what it copied the
 next one need not copy again.
 
@@ -179,9 +180,9 @@ def _copy_account(run: _Run, id_: AccountId, name: str) -> None:
     known = run.before.get(id_)
     state = _state(source, run.now())
     run.taken[id_] = int(run.now())
-    unchanged = known is not None and known.whole and state and known.state == state
+    unchanged = known is not None and _is_sound(known) and known.state == state
     try:
-        if known is not None and unchanged and _is_there(run, known):
+        if known is not None and state and unchanged and _is_there(run, known):
             run.copies[id_] = _proved(run, known)
             run.unchanged += 1
             return
@@ -198,6 +199,11 @@ def _copy_account(run: _Run, id_: AccountId, name: str) -> None:
             run.copies[id_] = AccountCopy(id_, name, failure="its folder is missing")
     except StoreError as error:
         run.copies[id_] = AccountCopy(id_, name, failure=str(error))
+
+
+def _is_sound(copy: AccountCopy) -> bool:
+    """Tell whether a copy is whole, and was looked at for damage."""
+    return copy.whole and copy.damage is not None
 
 
 def _is_there(run: _Run, copy: AccountCopy) -> bool:
@@ -285,6 +291,7 @@ def _copy(
     blobs = open_blobs(source / "blobs", "packs")
     pool = Pool(target, run.folder.files)
     try:
+        damage = backed_up.damages(database)
         missing, nowhere = _copy_messages(run, name, database, blobs, pool)
         run.removed |= backed_up.removed_since(database, run.started)
         messages, octets = backed_up.counts(database)
@@ -307,6 +314,7 @@ def _copy(
         missing,
         kept=run.folder.octets(target, index),
         proved=run.started,
+        damage=damage,
     )
 
 

@@ -62,6 +62,8 @@ class AccountCopy:
     ``failure`` tells. ``state`` are the sizes and times of the files that it was read
     from: as long as they are the same nothing has changed. ``kept`` are the octets of
     the copy in the backup, ``proved`` is when it was compared with its digest.
+    ``damage`` tells what is wrong with the index itself, as it was in the store; None
+    where an older program did not look.
     """
 
     id: str
@@ -74,11 +76,12 @@ class AccountCopy:
     failure: str = ""
     kept: int = 0
     proved: int = 0
+    damage: tuple[str, ...] | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether all is there."""
-        return not self.missing and not self.failure
+        """Whether all is there, and none of it damaged."""
+        return not (self.missing or self.failure or self.damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Point:
 
     @property
     def whole(self) -> bool:
-        """Whether every account and message is there."""
+        """Whether every account and message is there, and no index damaged."""
         return all(account.whole for account in self.accounts)
 
     @property
@@ -394,11 +397,16 @@ def _read_point(found: dict[str, Any]) -> Point:
                 **one,
                 "state": tuple(one["state"]),
                 "missing": tuple(Missing(**lost) for lost in one["missing"]),
+                "damage": _texts(one.get("damage")),
             }
         )
         for one in found["accounts"]
     )
     return Point(**{**found, "accounts": accounts})
+
+
+def _texts(found: list[str] | None) -> tuple[str, ...] | None:
+    return None if found is None else tuple(found)
 
 
 def _digest(path: Path) -> str:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailstore.blobs.pool import Damage, Pool
-from mailstore.errors import Corrupt, NotFound
+from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.index import backed_up, damage
 from mailstore.index.database import Database
-from mailstore.maintenance.backup_points import BackupFolder, Point
+from mailstore.maintenance.backup_points import AccountCopy, BackupFolder, Point
 
 Progress = Callable[[str, int], None]
 """Told (account, octets read of it so far)."""
@@ -85,17 +85,16 @@ class _Verification:
         points = list(self._readable(names))
         for digest in sorted({point.directory for point in points}):
             self._prove(self._folder.directory_folder(), digest, "the directory")
-        by_account: dict[str, dict[str, str]] = {}  # id: index: name
+        by_account: dict[str, dict[str, AccountCopy]] = {}  # id: index: copy
         for point in points:
             for account in point.accounts:
                 if account.index:
-                    known = by_account.setdefault(account.id, {})
-                    known[account.index] = account.name
+                    by_account.setdefault(account.id, {})[account.index] = account
                 if account.failure:
                     text = f"{point.name}: {account.name}: {account.failure}"
                     self._problems.append(text)
-        for id_, indexes in by_account.items():
-            self._account(id_, indexes)
+        for id_, copies in by_account.items():
+            self._account(id_, copies)
         return Verified(
             len(points),
             self._messages,
@@ -121,9 +120,9 @@ class _Verification:
             return False
         return True
 
-    def _account(self, id_: str, indexes: dict[str, str]) -> None:
+    def _account(self, id_: str, copies: dict[str, AccountCopy]) -> None:
         folder = self._folder.account_folder(id_)
-        name = next(iter(indexes.values()))
+        name = next(iter(copies.values())).name
         pool = Pool(folder, self._folder.files)
         try:
             bad = {
@@ -133,8 +132,8 @@ class _Verification:
                 text = f"{name}: {damaged} is missing or damaged"
                 self._problems.append(f"{text}; the next backup makes it anew")
             told: set[bytes] = set()
-            for index, called in indexes.items():
-                told |= self._index(folder, index, called, pool, bad, told)
+            for copy in copies.values():
+                told |= self._index(folder, copy, pool, bad, told)
             for digest in bad.keys() - told:
                 self._problems.append(
                     f"{name}: a message that no point names ({bad[digest]})"
@@ -157,15 +156,19 @@ class _Verification:
     def _index(
         self,
         folder: Path,
-        index: str,
-        name: str,
+        copy: AccountCopy,
         pool: Pool,
         bad: Mapping[bytes, str],
         told: Collection[bytes],
     ) -> set[bytes]:
         """Prove an index, and that the messages that it needs are there."""
+        index, name = copy.index, copy.name
         if not self._prove(folder, index, name):
             return set()
+        self._problems += [
+            f"{name}: the copy has what was damaged in the store: {text}"
+            for text in self._damage(folder, copy)
+        ]
         try:
             needed = set(self._folder.needed(folder, index))
         except (NotFound, Corrupt) as error:
@@ -175,6 +178,16 @@ class _Verification:
         if lost:
             self._tell(folder, index, name, lost, bad)
         return lost
+
+    def _damage(self, folder: Path, copy: AccountCopy) -> tuple[str, ...]:
+        """Tell what is damaged of an index that is still what was copied."""
+        if copy.damage is not None:
+            return copy.damage
+        try:
+            with opened_index(self._folder, folder, copy.index) as database:
+                return backed_up.damages(database)
+        except StoreError as error:
+            return (str(error),)
 
     def _tell(
         self,

@@ -69,13 +69,14 @@ class Restored:
     accounts: list[str] = field(default_factory=list)
     messages: int = 0
     lost: list[Unrestored] = field(default_factory=list)
+    unset: list[str] = field(default_factory=list)  # flags that were damaged
     failures: list[str] = field(default_factory=list)
     aside: Path | None = None
 
     @property
     def whole(self) -> bool:
         """Whether nothing is missing."""
-        return not self.lost and not self.failures
+        return not (self.lost or self.unset or self.failures)
 
 
 def is_empty(store: Path) -> bool:
@@ -210,7 +211,8 @@ class Restoration:
             work = _Messages(database, pool, blobs, self._progress, copy.name)
             work.run()
             with database.transaction():
-                unset = restored.set_aside(database, work.lost, work.bare, how.now)
+                unset = restored.unset_damaged(database)
+                restored.set_aside(database, work.lost, work.bare, how.now)
                 if not how.same_numbers:
                     restored.leap(database)
                     restored.give_new_numbers(database, how.now)
@@ -225,10 +227,8 @@ class Restoration:
         done = self.done
         done.accounts.append(copy.name)
         done.messages += work.stored
-        done.lost += [
-            Unrestored(copy.name, n, "; ".join([why, *unset]))
-            for n, why in work.lost.items()
-        ]
+        done.lost += [Unrestored(copy.name, n, why) for n, why in work.lost.items()]
+        done.unset += [f"{copy.name}: {text}" for text in unset]
 
 
 def _note_shares(directory: Path, shares: Mapping[AccountId, set[str]]) -> None:

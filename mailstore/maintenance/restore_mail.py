@@ -28,7 +28,6 @@ from mailstore.model import (
     DELETED,
     SYSTEM_FLAGS,
     Arrival,
-    InternalDate,
     MailboxId,
 )
 from mailstore.service import Account, Store
@@ -70,14 +69,23 @@ class Plan:
     there: int = 0  # in the mailbox
     elsewhere: int = 0  # was moved since
 
+    @property
+    def bare(self) -> list[int]:
+        """The UIDs of what is missing and comes without flags: they are damaged."""
+        return [one.uid for one in self.missing if not one.has_flags]
+
 
 @dataclass(slots=True)
 class MailRestored:
-    """What came of a plan; ``lost`` are messages that the backup cannot give."""
+    """What came of a plan; ``lost`` are messages that the backup cannot give.
+
+    ``bare`` are those that came without their flags. Both by their old UIDs.
+    """
 
     plan: Plan
     restored: int = 0
-    lost: list[tuple[int, str]] = field(default_factory=list)  # their old UIDs
+    lost: list[tuple[int, str]] = field(default_factory=list)
+    bare: list[int] = field(default_factory=list)
 
 
 class MailRestore:
@@ -162,7 +170,7 @@ class MailRestore:
 
         Raises `Unavailable`, `TooMany`.
         """
-        done = MailRestored(plan)
+        done, bare = MailRestored(plan), set(plan.bare)
         if plan.make:
             await self._make(plan)
         names = entries.keywords(self.index, plan.source)
@@ -170,6 +178,7 @@ class MailRestore:
             await self._append(done, some, names)
             if self._progress is not None:
                 self._progress(plan.name, done.restored, len(plan.missing))
+        done.bare = sorted(bare - {uid for uid, _ in done.lost})
         return done
 
     async def _make(self, plan: Plan) -> None:
@@ -229,7 +238,7 @@ class MailRestore:
                 Arrival(
                     content,
                     tuple(flags_of(one.mask & ~DELETED, names)),
-                    InternalDate(one.epoch, one.zone),
+                    one.date,
                     binary=True,
                     annotations=notes.get(one.uid, ()),
                     private=own.get(one.uid, ()),

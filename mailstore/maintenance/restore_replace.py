@@ -39,6 +39,7 @@ _AT_ONCE = 1_000  # messages
 class Surplus:
     """What an account has that it had not: by mailbox, and whole mailboxes.
 
+    ``bare`` counts messages that keep their flags, since the point's are damaged.
     ``rows`` are the mailboxes that had these names when it was found; ``passed`` those
     that were others when it was to go, and of which nothing went.
     """
@@ -48,6 +49,7 @@ class Surplus:
     mailboxes: list[str]
     rows: dict[str, MailboxRow] = field(default_factory=dict)
     passed: list[str] = field(default_factory=list)
+    bare: int = 0
     subscribe: frozenset[str] = frozenset()
     unsubscribe: frozenset[str] = frozenset()
 
@@ -113,7 +115,8 @@ class Replacement:
         names = entries.keywords(index, source)
         own = entries.keywords(live, mailbox)
         wanted: dict[bytes, list[Message]] = defaultdict(list)
-        for one in reversed(comparing.messages(index, source)):
+        then = comparing.messages(index, source, flags_may_lack=True)
+        for one in reversed(then):
             wanted[one.digest].append(one)  # the first is taken first
         gone: list[int] = []
         flags: dict[tuple[str, ...], list[int]] = {}
@@ -121,7 +124,11 @@ class Replacement:
             if not wanted[one.digest]:
                 gone.append(one.uid)
                 continue
-            to_be = flags_of(wanted[one.digest].pop().mask, names)
+            was = wanted[one.digest].pop()
+            if not was.has_flags:
+                found.bare += 1
+                continue
+            to_be = flags_of(was.mask, names)
             if _differ(to_be, flags_of(one.mask, own)):
                 flags.setdefault(tuple(to_be), []).append(one.uid)
         if gone:

@@ -51,6 +51,9 @@ class Site:
     def pool(self) -> Pool:
         return Pool(BackupFolder(self.path).account_folder(self.home.id))
 
+    def index(self):
+        return self.home.store.folder(self.home.id) / "index.db"
+
     def segments(self):
         return sorted((self.home.store.folder(self.home.id) / "blobs").glob("*.pack"))
 

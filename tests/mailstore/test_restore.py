@@ -131,10 +131,24 @@ def test_damaged_flags_keep_no_account_out_of_a_restore(site):
     work.whole_store()
     assert work.done.accounts == ["ann"]
     ((lost,),) = (work.done.lost,)
-    assert "flags of block 0 cannot be read" in lost.why
+    assert lost.why.startswith("the backup: ")
+    assert work.done.unset == ["ann: mailbox 1: flags of block 0 cannot be read"]
     there = Home(site.other, time=site.time)
     assert [row[-1] for row in seen(there, "INBOX")] == [message("a"), message("b")]
     there.close()
+
+
+def test_damaged_flags_alone_are_told(site):
+    (folder,) = account_folders(site.store)
+    with closing(apsw.Connection(str(folder / "index.db"))) as index:
+        index.execute("UPDATE flag_block SET octets = x'00' WHERE mailbox = 1")
+    site.take()
+    work = site.restoration()
+    work.whole_store()
+    assert work.done.lost == []
+    assert work.done.unset == ["ann: mailbox 1: flags of block 0 cannot be read"]
+    assert not work.done.whole
+    assert check(site.other, thorough=True).whole
 
 
 def test_a_lost_tombstone_harms_nothing(site):

@@ -64,6 +64,7 @@ def test_mail_comes_back_without_flags_that_the_backup_has_damaged(site):
     site.take()
     (done,) = site.restore(mailbox="INBOX", into="Beside")
     assert (done.restored, done.lost) == (3, [])
+    assert done.bare == [1, 2, 3]
     rows = seen(site.home, "Beside")
     assert [(row[1], row[2]) for row in rows] == [(0, set())] * 3
     assert [row[3:] for row in rows] == [row[3:] for row in before]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 
+import apsw
 import pytest
 
 from imapd.cli import backup, restore
 from imapd.cli.exits import Exit
 from imapd.cli.restore_told import line_of, row_of
+from mailstore.index import flagblocks
+from mailstore.index.database import Database
 from mailstore.maintenance.restore_mail import Plan
 from mailstore.model import MailboxId
 from tests.imapd.cli.test_mail import Shell, boxes, source
@@ -154,6 +158,49 @@ def test_messages_are_restored_into_an_account(shell):
     assert found["removed_mailboxes"] == ["Beside"]
     assert "Beside" not in boxes(shell)
     shell.run("check")
+
+
+def test_damaged_flags_are_told_and_nobody_else_loses_his(shell):
+    (path,) = (shell.folder / "store").rglob("index.db")
+    with closing(apsw.Connection(str(path))) as index:
+        index.pragma("wal_checkpoint", "TRUNCATE")
+        whole = path.read_bytes()
+        index.execute("UPDATE flag_block SET octets = x'00' WHERE mailbox = 1")
+        index.pragma("wal_checkpoint", "TRUNCATE")
+    done = shell.run("backup", where(shell), code=Exit.FAILED)
+    assert "ann: damaged: mailbox 1: flags of block 0 cannot be read" in done.stderr
+    found = shell.json("backup", where(shell), code=Exit.FAILED)
+    assert found["accounts"][0]["damage"]
+    found = shell.json("backup", "verify", where(shell), code=Exit.FAILED)
+    assert len(found["problems"]) == 1  # of both points
+    path.write_bytes(whole)
+    options = ("--account", "ann", "--mailbox", "INBOX", "--into", "Beside")
+    found = shell.json("restore", where(shell), *options, code=Exit.FAILED)
+    (row,) = found["mailboxes"]
+    assert row["without_flags"] == row["restored"] > 0
+    shell.run("mailbox", "delete", "Beside", "--account", "ann")
+    done = shell.run("restore", where(shell), *options, "--dry-run", code=Exit.FAILED)
+    assert "without flags, made again)" in done.stdout
+    assert "an older point may have them" in done.stderr
+    shell.run("mailbox", "create", "Beside", "--account", "ann")
+    before = flags_of(path)
+    replacing = ("restore", where(shell), "--account", "ann", "--replace", "--yes")
+    done = shell.run(*replacing, code=Exit.FAILED)
+    assert "flags of 0 messages set back" in done.stdout
+    assert "messages keep the flags that they have" in done.stderr
+    assert flags_of(path) == before
+    shutil.rmtree(shell.folder / "store")
+    found = shell.json("restore", where(shell), code=Exit.FAILED)
+    assert len(found["unset_flags"]) == 1
+    shell.run("check")
+    shutil.rmtree(shell.folder / "store")
+    done = shell.run("restore", where(shell), code=Exit.FAILED)
+    assert "flags of block 0 cannot be read: they have none now" in done.stderr
+
+
+def flags_of(path):
+    with closing(Database.open(path, writer=False)) as database:
+        return flagblocks.flags(database, MailboxId(1))
 
 
 def test_a_replacement_is_asked_for(shell):
