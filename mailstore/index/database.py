@@ -71,6 +71,7 @@ class Database:
         self._full: bool | None = None
         self._commits = 0  # by `transaction`
         self.wal_pages = 0  # written since the last complete checkpoint
+        self._plan_once()
 
     @classmethod
     def open(
@@ -123,6 +124,14 @@ class Database:
     def _bound_cache(self) -> None:
         """2 MiB of pages: hundreds of accounts may be open (memory budget)."""
         self.execute("PRAGMA cache_size = -2048")
+
+    def _plan_once(self) -> None:
+        """A statement that is kept stays as it was compiled, whatever is bound to it.
+
+        Else SQLite compiles those that read a range in order anew each time, as other
+        bounds may want another plan: that takes twice as long as what they read.
+        """
+        self.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
     def _keep_checkpoints_to_the_lane(self) -> None:
         """No statement may turn into a checkpoint, which syncs, on the event thread."""

@@ -180,3 +180,26 @@ def test_the_version_of_others_is_theirs_alone(tmp_path):
         assert version() == first
     mine.close()
     other.close()
+
+
+def test_a_statement_is_compiled_once(tmp_path):
+    """Also one with a range in order, whatever its bounds are."""
+    database = Database.open(tmp_path / "index.db")
+    compiled: list[int] = []
+
+    def note(action: int, *_: str | None) -> int:
+        compiled.append(action)
+        return apsw.SQLITE_OK
+
+    sql = (
+        "SELECT octets FROM flag_block WHERE mailbox = ? AND block BETWEEN ? AND ?"
+        " ORDER BY block"
+    )
+    database.connection.authorizer = note
+    database.all(sql, (1, 0, 0))
+    assert compiled
+    compiled.clear()
+    for number in range(5):
+        database.all(sql, (1, number, number + 1))
+    assert not compiled
+    database.close()
