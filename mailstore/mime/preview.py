@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from mailstore.mime.charset import decoder
+from mailstore.mime.charset import Decoder, decoder
 from mailstore.mime.header import Buffer, parameter
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import Part
@@ -25,6 +25,8 @@ LENGTH = 200  # characters (RFC 8970 §3.3)
 # newsletters come before their words, and quotations before answers.
 _GLANCE, _FIRST, _MOST = 2_048, 16_384, 262_144
 _CUT = 16  # characters, more than are unlike the text where it was cut off
+_LOOKS = (320, 1_280)  # characters, of which mostly enough are left
+_CONTROLS = bytes([*range(9), *range(14, 32), 127])
 _PARTS = 100
 _TEXTS = 5
 _TITLE = re.compile(r"<title\b[^<>]*+>[^<]*+</title\s*+>", re.IGNORECASE)
@@ -38,6 +40,10 @@ _UNSEEN = re.compile(
 )
 _ARMOUR = "-----BEGIN PGP MESSAGE-----"
 _ENCRYPTED = frozenset({b"pkcs7-mime", b"x-pkcs7-mime", b"pgp-encrypted"})
+_OF_ASCII = frozenset(
+    {None, b"us-ascii", b"utf-8", b"iso-8859-1", b"iso-8859-15", b"windows-1252"}
+)
+"""Charsets, the most frequent ones, in which ASCII is ASCII."""
 
 
 def preview(data: Buffer, root: Part) -> str:
@@ -85,16 +91,47 @@ def _is_read(part: Part) -> bool:
 
 def _beginning(data: Buffer, part: Part, window: int, *, quoted: bool = True) -> str:
     """Give what stands there; what is quoted, if ``quoted``, where nothing else is."""
-    charset = parameter(part.params, b"charset")
-    source = decoder(charset.decode("latin-1") if charset else None)
     end = min(part.body + window, part.end)
-    pieces = decoded(data, part.body, end, part.encoding)
-    text = "".join([source.decode(octets) for octets in pieces])
+    text = _decoded(data, part, end)
     if part.subtype == b"html":
         return _one_line(HtmlText().feed(_TITLE.sub("", text), final=end == part.end))
-    own = _one_line(_QUOTED.sub("", text))
+    own = _one_line(text, own=True)
     return own or (_one_line(text) if quoted else "")
 
 
-def _one_line(text: str) -> str:
-    return " ".join(_UNSEEN.sub("", text).split())
+def _decoded(data: Buffer, part: Part, end: int) -> str:
+    charset = parameter(part.params, b"charset")
+    pieces = decoded(data, part.body, end, part.encoding)
+    source: Decoder | None = None
+    text = []
+    for octets in pieces:
+        if source is None:
+            if octets.isascii() and (charset and charset.lower()) in _OF_ASCII:
+                text.append(octets.decode("ascii"))
+                continue
+            source = decoder(charset.decode("latin-1") if charset else None)
+        text.append(source.decode(octets))
+    return "".join(text)
+
+
+def _one_line(text: str, *, own: bool = False) -> str:
+    """Give a text in one line, without what is quoted if only what is ``own`` counts.
+
+    No more of it than a preview needs: it begins as the line of the whole would.
+    """
+    for length in _LOOKS:
+        if len(text) > length:
+            line = _seen(text[:length], own=own)
+            if len(line) >= LENGTH + _CUT:
+                return line
+    return _seen(text, own=own)
+
+
+def _seen(text: str, *, own: bool) -> str:
+    if own and ">" in text:
+        text = _QUOTED.sub("", text)
+    if text.isascii():
+        text = text.encode().translate(None, _CONTROLS).decode()
+    else:
+        text = _UNSEEN.sub("", text)
+    return " ".join(text.split())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailstore.mime import preview as module
 from mailstore.mime.preview import LENGTH, preview
 from mailstore.mime.scanner import scan
 from tests.mailstore.mime import strategies
@@ -125,6 +126,11 @@ def test_whatever_the_message_it_is_one_short_line(data: bytes):
     text.encode("utf-8")
 
 
+def test_of_ascii_only_controls_are_unseen():
+    unseen = [code for code in range(128) if module._UNSEEN.match(chr(code))]
+    assert bytes(unseen) == module._CONTROLS
+
+
 LINES = (
     "> quoted text",
     "",
@@ -133,6 +139,7 @@ LINES = (
     "x" * 997,
     "-----BEGIN PGP MESSAGE-----",
     " \u200b\u200b ",
+    "a\x07 > b \x1f\x0b c",
     "=20=C3=A4=",
     "q " * 60,
 )
@@ -155,5 +162,7 @@ def test_a_glance_at_the_beginning_shows_what_a_look_does(
     root = scan(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mailstore.mime.preview._GLANCE", 2**30)
+        patch.setattr("mailstore.mime.preview._LOOKS", ())
+        patch.setattr("mailstore.mime.preview._OF_ASCII", ())
         wanted = preview(data, root)
     assert preview(data, root) == wanted
