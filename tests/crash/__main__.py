@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.crash import kill
+from tests.crash import kill, many
 from tests.crash.cut import LUCKS
 from tests.crash.faults import FAULTS, SWEPT, SYNCING, Fault, Sweep
 from tests.crash.operations import OPERATIONS
@@ -60,6 +60,8 @@ def _power(folder: Path, wanted: argparse.Namespace) -> int:
     wrong = 0
     for workers in (1, 3):
         run = record(folder / f"store{workers}", OPERATIONS, workers)
+        wrong += _cuts(run, folder, wanted)
+        run = record(folder / f"many{workers}", many.OPERATIONS, workers, many.prefill)
         wrong += _cuts(run, folder, wanted)
     return wrong
 

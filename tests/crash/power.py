@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailstore.errors import StoreError
+from mailstore.index import entries, mailboxes
 from mailstore.index.database import Database
+from mailstore.index.records import NewColumns
 from mailstore.maintenance.check import check_account
 from mailstore.model import AccountId
 from mailstore.service.folders import account_folder
@@ -119,6 +121,7 @@ class Recorded:
             return
         database = Database.open(folder / "index.db")
         index = tables(database)
+        yield from _loaded(database)
         database.close()
         if not any(index == one.index for one in possible):
             names = [name for name in index if index[name] != known[-1].index[name]]
@@ -134,6 +137,14 @@ class Recorded:
             index != one.index for one in known[len(answered) :]
         )
         yield from _goes_on(path, answered[-1], lost=lost)
+
+
+def _loaded(database: Database) -> Iterator[str]:
+    """Compare what sessions are shown of mailboxes with the rows of messages."""
+    for row in mailboxes.mailboxes(database):
+        rows = NewColumns.of(entries.rows(database, row.id))
+        if entries.load(database, row) != rows:
+            yield f"mailbox {row.id} is loaded as another one"
 
 
 def _goes_on(path: Path, told: Moment, *, lost: bool) -> Iterator[str]:
@@ -165,11 +176,21 @@ def _last_blob(home: Home) -> str:
     return str(row[0])
 
 
-def record(folder: Path, operations: Sequence[Operation], workers: int = 1) -> Recorded:
-    """Do operations on a new store; gives the log and the ledger."""
+def record(
+    folder: Path,
+    operations: Sequence[Operation],
+    workers: int = 1,
+    prepare: Callable[[Bench], None] | None = None,
+) -> Recorded:
+    """Do operations on a new store; gives the log and the ledger.
+
+    What ``prepare`` does is no operation: the power stays on.
+    """
     with small_files("before the cut"), recorded(folder) as disk:
         bench = Bench(folder, DiskFiles(disk), workers=workers)
         run = Recorded(disk.log, bench.home.id)
+        if prepare is not None:
+            prepare(bench)
         run.ledger.append(_moment(bench, disk, Operation("open", lambda _: None), 0))
         for operation in operations:
             begun = len(disk.log)
