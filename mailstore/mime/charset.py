@@ -52,9 +52,18 @@ _NOT_TEXT = {
 # Some codecs have no alias.
 _ALONE = {"cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_u"}
 _CODECS = frozenset(encodings.aliases.aliases.values()) - _NOT_TEXT | _ALONE
-_UTF_8 = frozenset({"utf-8", "utf_8", "utf_8_sig"})
+UTF_8 = frozenset({"utf-8", "utf_8", "utf_8_sig"})
+"""What UTF-8 is called by `text_codec`."""
 _APART = bytes(range(0x80, 0xA0))  # in which Windows-1252 is not Latin-1
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+
+
+# Of these each octet is a character, whatever stands beside it.
+_SINGLE = re.compile(r"cp125[0-8]|cp874|iso8859_[0-9]+|koi8_[rtu]")
+# In these what is ASCII stands for itself where there is nothing else.
+_TRANSPARENT = frozenset(
+    ["big5hkscs", "cp932", "cp949", "euc_jp", "gb18030", *UTF_8],
+)
 
 
 class Decoder(Protocol):
@@ -84,10 +93,22 @@ def _text_codec(charset: str) -> str | None:
     return _MEANT.get(alias, alias)
 
 
+def is_transparent(codec: str) -> bool:
+    """Tell whether octets of which all are ASCII are so many characters of ASCII."""
+    return codec in _TRANSPARENT or _SINGLE.fullmatch(codec) is not None
+
+
+def octet_meanings(codec: str) -> str | None:
+    """Give the characters of all octets, where each octet is one; else None."""
+    if _SINGLE.fullmatch(codec) is None:
+        return None
+    return bytes(range(256)).decode(codec, "replace")
+
+
 def decode_charset(data: bytes, charset: str | None) -> str:
     """Decode text in one piece; never fails."""
     codec = text_codec(charset) if charset else "utf-8"
-    if codec is not None and codec not in _UTF_8:
+    if codec is not None and codec not in UTF_8:
         return decoder(charset).decode(data, final=True)
     try:
         return data.decode("utf-8")
@@ -109,10 +130,26 @@ def exact_text(data: bytes, charset: str | None) -> str:
     return text
 
 
+def codec_for(charset: str | None) -> str:
+    """Name the codec for a charset that may be missing or unknown: UTF-8 then."""
+    return (text_codec(charset) if charset else None) or "utf-8"
+
+
+def guessed(data: bytes, codec: str) -> str:
+    """Name the codec that a whole text is decoded by: what isn't UTF-8 is guessed."""
+    if codec not in UTF_8 or data.isascii():
+        return codec
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return codec
+
+
 def decoder(charset: str | None) -> Decoder:
     """Give a decoder for a charset that may be missing, unknown or wrong."""
-    codec = text_codec(charset) if charset else None
-    if codec is None or codec in _UTF_8:
+    codec = codec_for(charset)
+    if codec in UTF_8:
         return _Guess()
     if codec == "cp1252":
         return _Windows()

@@ -110,6 +110,11 @@ def _fold(text: str) -> str:
 _fold_short = lru_cache(maxsize=4_096)(_fold)
 
 
+def fold_character(char: str) -> str:
+    """Give what `fold` gives, for one character that others ask about too."""
+    return _fold_short(char)
+
+
 def _decompose(text: str) -> str:
     # Python orders combining marks by insertion, which is quadratic in their run. A
     # run that is too long has marks at all steps that fall on it.

@@ -16,8 +16,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import islice
+from typing import Protocol
 
-from mailstore.mime.charset import decoder
+from mailstore.mime.charset import codec_for, decoder
 from mailstore.mime.folding import fold, folded
 from mailstore.mime.header import (
     Buffer,
@@ -32,12 +33,17 @@ from mailstore.mime.header import (
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import Part
 from mailstore.mime.textual import Textual, TextualPart
-from mailstore.mime.transfer import PIECE, decoded
+from mailstore.mime.transfer import PIECE, decoded, decoded_whole
 
 SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
 _REPLACEMENT = "\ufffd"
-Skim = Callable[[str], bool]
-"""Tells of the source of a page whether its text is wanted."""
+
+
+class Skim(Protocol):
+    """Tells whether a text is wanted, by its octets and the codec for its charset."""
+
+    def __call__(self, octets: bytes, codec: str, *, is_page: bool) -> bool: ...
+
 
 _MAX_HEADER = 10 << 20
 _MAX_FIELDS = 10_000
@@ -114,7 +120,7 @@ def body_texts(
 
     Joined they are the whole text, `SEPARATOR` between what is not one text: a match
     may reach over pieces, but never over a separator. There is at least one piece.
-    The text of an HTML page is left out when ``skim`` says so of its source.
+    The text of a part is left out when ``skim`` says so of it.
     """
     nodes: Sequence[Part | TextualPart] = root.walk()
     for at, node in enumerate(nodes):
@@ -133,18 +139,23 @@ def part_texts(
 ) -> Iterator[str]:
     """Give the decoded text of a text/* part, in pieces that can be folded alone.
 
-    Of HTML that ``skim`` says no to, it gives none.
+    Of what ``skim`` says no to it gives none. Long parts are not skimmed.
     """
-    charset = parameter(part.params, b"charset")
-    source = decoder(charset.decode("latin-1") if charset else None)
-    page = HtmlText() if part.subtype == b"html" else None
-    if page is not None and skim is not None and part.end - part.body <= PIECE:
-        pieces = decoded(data, part.body, part.end, part.encoding)
-        html = source.decode(b"".join(pieces), final=True)
-        yield _clean(page.feed(html, final=True)) if skim(html) else ""
-        return
+    found = parameter(part.params, b"charset")
+    charset = found.decode("latin-1") if found else None
+    is_page = part.subtype == b"html"
+    if skim is None or part.end - part.body > PIECE:
+        pieces: Iterable[bytes] = decoded(data, part.body, part.end, part.encoding)
+    else:
+        whole = decoded_whole(data, part.body, part.end, part.encoding)
+        if not skim(whole, codec_for(charset), is_page=is_page):
+            yield ""
+            return
+        pieces = (whole,)
+    source = decoder(charset)
+    page = HtmlText() if is_page else None
     text = ""
-    for octets in decoded(data, part.body, part.end, part.encoding):
+    for octets in pieces:
         if text:  # it goes on
             cut = _last_base(text)
             if cut:

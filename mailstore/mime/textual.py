@@ -29,7 +29,7 @@ _DISPOSITION = b"content-disposition"
 _NAMES = frozenset({_TYPE, _DISPOSITION})
 _MOST_HEADER = 1 << 15  # octets; a limit of the scanner's may hold for more
 _MOST_FIELDS = 10_000
-_SHORT = 200  # octets of a value that many parts have
+_SHORT = 256  # octets of a header that many parts have
 
 
 class TextualPart(NamedTuple):
@@ -44,6 +44,17 @@ class TextualPart(NamedTuple):
     encoding: bytes
     disposition: tuple[bytes, Pairs] | None
     fields: tuple[Field, ...]  # of an embedded message
+
+
+class Said(NamedTuple):
+    """What a part's header says of it."""
+
+    media: tuple[bytes, bytes] | None
+    params: Pairs
+    disposition: tuple[bytes, Pairs] | None
+
+
+_NOTHING = Said(None, (), None)
 
 
 class Textual(NamedTuple):
@@ -78,44 +89,48 @@ def textual(packed: bytes, data: Buffer) -> Textual | None:
         header, body = record.header, record.body
         if not header <= body <= record.end <= size or body - header > _MOST_HEADER:
             return None
-        fields: list[Field] = []
-        # Of the message itself a search wants its charset alone.
-        if at or record.media.startswith(b"text/"):
-            names = MESSAGE if is_embedded else _NAMES
-            fields = wanted_fields(data, header, body, names, _MOST_FIELDS)
-        parts.append(_part(record, fields, tuple(fields) if is_embedded else ()))
+        said = _NOTHING
+        fields: tuple[Field, ...] = ()
+        if is_embedded:
+            found_fields = wanted_fields(data, header, body, MESSAGE, _MOST_FIELDS)
+            said, fields = _said(found_fields), tuple(found_fields)
+        elif at and body - header <= _SHORT:
+            said = _short(bytes(data[header:body]))
+        elif at or record.media.startswith(b"text/"):
+            # Of the message itself a search wants its charset alone.
+            said = _said(wanted_fields(data, header, body, _NAMES, _MOST_FIELDS))
+        parts.append(_part(record, said, fields))
         is_embedded = record.is_message
     return Textual(parts)
 
 
-def _part(record: Record, fields: list[Field], kept: tuple[Field, ...]) -> TextualPart:
+def _part(record: Record, said: Said, fields: tuple[Field, ...]) -> TextualPart:
     kind, _, subtype = record.media.partition(b"/")
-    params: Pairs = ()
-    where: tuple[bytes, Pairs] | None = None
-    for field in reversed(fields):  # the first of each name counts
-        if field.name == _TYPE:
-            read = _short_type if len(field.value) <= _SHORT else _type
-            media, params = read(field.value)
-            # Where the scanner took it for something else, this does not count.
-            if media != (kind, subtype):
-                params = ()
-        elif field.name == _DISPOSITION:
-            where = disposition(field.value)
     return TextualPart(
         record.header,
         record.body,
         record.end,
         kind,
         subtype,
-        params,
+        # Where the scanner took it for something else, this does not count.
+        said.params if said.media == (kind, subtype) else (),
         record.encoding,
-        where,
-        kept,
+        said.disposition,
+        fields,
     )
 
 
-def _type(value: bytes) -> tuple[tuple[bytes, bytes] | None, Pairs]:
-    return media_type(value), parameters(value)
+def _said(fields: list[Field]) -> Said:
+    """Give what the first fields of their names say."""
+    values = {field.name: field.value for field in reversed(fields)}
+    value = values.get(_TYPE)
+    return Said(
+        None if value is None else media_type(value),
+        () if value is None else parameters(value),
+        disposition(values.get(_DISPOSITION)),
+    )
 
 
-_short_type = lru_cache(maxsize=512)(_type)
+@lru_cache(maxsize=512)
+def _short(header: bytes) -> Said:
+    return _said(wanted_fields(header, 0, len(header), _NAMES, _MOST_FIELDS))

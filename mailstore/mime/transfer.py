@@ -48,6 +48,23 @@ def decoded(
     return (bytes(data[at : min(at + PIECE, end)]) for at in range(start, end, PIECE))
 
 
+def decoded_whole(
+    data: bytes | mmap.mmap, start: int, end: int, encoding: bytes
+) -> bytes:
+    """Decode the octets at [start, end), which are few, as `decoded` does."""
+    if encoding == b"base64":
+        text = data[start:end]
+        if b"=" not in text.rstrip(b"=\r\n"):
+            # It ends at the end, and what is no octet of base64 is passed over.
+            try:
+                return binascii.a2b_base64(text)
+            except binascii.Error:
+                pass  # the end is missing
+    elif encoding != b"quoted-printable":
+        return data[start:end]
+    return b"".join(decoded(data, start, end, encoding))
+
+
 def _base64(data: bytes | mmap.mmap, start: int, end: int) -> Iterator[bytes]:
     rest = b""
     for at in range(start, end, PIECE):

@@ -11,10 +11,10 @@ ASCII. Example::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from mailstore.mime.folding import decode, encode, folded
-from mailstore.mime.text import SEPARATOR
+from mailstore.mime.text import SEPARATOR, Skim
 from mailstore.search.roles import Roles
 from mailstore.search.skimming import Skimmer
 
@@ -30,10 +30,8 @@ class Finder:
         self._roles = Roles(decode(self._wanted))
         self._parted = SEPARATOR not in needle
         skimmer = Skimmer(needle)
-        self.skim: Callable[[str], bool] | None = (
-            skimmer.may_be_in if skimmer.is_any else None
-        )
-        """Tells whether the source of a page need be read; for `body_texts`."""
+        self.skim: Skim | None = skimmer.may_be_in if skimmer.is_any else None
+        """Tells whether a text need be read; for `body_texts`."""
 
     def within(self, pieces: Iterable[str]) -> bool:
         """Tell whether a text has the string; pieces are cut as `body_texts` does.

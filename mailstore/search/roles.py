@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailstore.mime.folding import decode, encode, fold
+from mailstore.mime.folding import decode, encode, fold_character
 
 _ASCII = bytes(range(128))
 _MOST_ROLES = 20_000
@@ -34,7 +34,7 @@ class Roles(dict[str, Role]):
         self._wanted = wanted
 
     def __missing__(self, char: str) -> Role:
-        role = self._role(fold(char))
+        role = self._role(fold_character(char))
         if len(self) < _MOST_ROLES:
             self[char] = role
         return role

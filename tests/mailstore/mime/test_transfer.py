@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from mailstore.errors import UnknownEncoding
 from mailstore.mime import transfer
-from mailstore.mime.transfer import decode_base64, decode_exactly, decoded
+from mailstore.mime.transfer import (
+    decode_base64,
+    decode_exactly,
+    decoded,
+    decoded_whole,
+)
 from tests.mailstore.mime.growth import grows_linearly
 
 
@@ -31,6 +36,22 @@ def whole(data: bytes, encoding: bytes) -> bytes:
 def test_damaged_base64(text: bytes, octets: bytes):
     assert decode_base64(text) == octets
     assert whole(text, b"base64") == octets
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"QUJD", b"Q", b"=", b"==", b"QQ==", b"\r\n", b" ", b"=41", b"!"]
+        )
+    ).map(b"".join),
+    st.sampled_from([b"base64", b"quoted-printable", b"8bit", b"bogus"]),
+)
+@example(b"QUJDQ", b"base64")
+@example(b"QUJDQQ=\r\n", b"base64")
+@example(b"QQ==QUI=\r\n", b"base64")
+def test_at_once_or_in_pieces(data: bytes, encoding: bytes):
+    framed = b"<" + data + b">"
+    assert decoded_whole(framed, 1, len(data) + 1, encoding) == whole(data, encoding)
 
 
 @given(st.binary(), st.integers(1, 9))

@@ -1,7 +1,11 @@
+import re
+import unicodedata
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mailstore.mime.charset import codec_for, decoder
 from mailstore.mime.folding import fold
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import scan
@@ -22,21 +26,75 @@ _SOURCES = st.lists(
 _NEEDLES = st.text(st.sampled_from("aAbcﬁáfi &<>;#p\n"), min_size=1, max_size=4)
 
 
-@settings(max_examples=600)
-@given(_SOURCES, _NEEDLES)
-@example("a<b>b", "ab")
-@example("<3>&#97b", "ab")
-@example("a<i><b>b", "ab")
-@example("a<!-- > -->b", "a b")
-@example("a<3>b", "ab")
-@example("&notab;", "ab")
-@example("aｂ", "ab")
-@example("ab<p>", "ab\n")
-def test_no_page_is_left_out_that_has_it(source, needle):
+# What all of them decode is text of some kind.
+_CHARSETS = (
+    "utf-8", "us-ascii", "iso-8859-1", "windows-1252", "iso-8859-15", "koi8-r",
+    "windows-1258", "macintosh", "cp437", "cp037", "gb2312", "shift_jis", "big5",
+    "euc-kr", "iso-2022-jp", "hz-gb-2312", "utf-7", "utf-16", "bogus", None,
+)  # fmt: skip
+_OCTETS = st.lists(
+    st.sampled_from([b"a", b"b", b"ab", b"A", b" ", b"<b>", b"\xc3", b"\xa9", b"\xe2",
+                     b"\x84", b"\xaa", b"\x99", b"\xdf", b"\xff", b"+AGE-", b"~{",
+                     b"~}", b"\x1b$B", b"\x1b(B", b"\x1b(J", b"\x00", b"\x81"]),
+    max_size=10,
+).map(b"".join)  # fmt: skip
+
+
+def check_skim(octets: bytes, charset: str | None, needle: str, *, is_page: bool):
     skimmer = Skimmer(needle)
-    text = HtmlText().feed(source, final=True).replace(SEPARATOR, "\ufffd")
+    text = decoder(charset).decode(octets, final=True)
+    if is_page:
+        text = HtmlText().feed(text, final=True)
+    text = text.replace(SEPARATOR, "\ufffd")
     if skimmer.is_any and fold(needle) in fold(text):
-        assert skimmer.may_be_in(source)
+        assert skimmer.may_be_in(octets, codec_for(charset), is_page=is_page)
+
+
+@settings(max_examples=600)
+@given(_SOURCES, _NEEDLES, st.booleans(), st.sampled_from(["utf-8", "windows-1258"]))
+@example("a<b>b", "ab", True, "utf-8")
+@example("<3>&#97b", "ab", True, "utf-8")
+@example("a<i><b>b", "ab", True, "utf-8")
+@example("a<!-- > -->b", "a b", True, "utf-8")
+@example("a<3>b", "ab", True, "utf-8")
+@example("&notab;", "ab", True, "utf-8")
+@example("aｂ", "ab", True, "utf-8")
+@example("ab<p>", "ab\n", True, "utf-8")
+@example("b<b>á", "ba", True, "utf-8")
+@example("c<b>b</b>á", "cba", True, "utf-8")
+def test_no_text_is_left_out_that_has_it(source, needle, is_page, charset):
+    check_skim(source.encode(charset, "ignore"), charset, needle, is_page=is_page)
+
+
+@settings(max_examples=600)
+@given(_OCTETS, _NEEDLES, st.booleans(), st.sampled_from(_CHARSETS))
+@example(b"\xc3a\xaab", "ab", False, "utf-8")  # UTF-8 without its ASCII alone
+@example(b"a\x99", "atm", False, "windows-1252")
+@example(b"+AGEAYg-", "ab", False, "utf-7")
+@example(b"\x81\x82", "ab", False, "cp037")
+@example(b"a\x1b(Jb", "ab", False, "iso-2022-jp")
+def test_whatever_its_octets_are(octets, needle, is_page, charset):
+    check_skim(octets, charset, needle, is_page=is_page)
+
+
+def test_where_letters_may_come_from():
+    """Of a block of characters that begin with the same octet none has a letter."""
+    for octet in set(range(0xC2, 0xF5)) - skimming._MAY_MATTER:
+        if octet >= 0xF0:
+            codes = range((octet - 0xF0) << 18, min((octet - 0xEF) << 18, 0x110000))
+            text = "".join(map(chr, codes))
+            assert unicodedata.normalize("NFKD", text.casefold()) == text
+            continue
+        if octet >= 0xE0:
+            codes = range(max((octet - 0xE0) << 12, 0x800), (octet - 0xDF) << 12)
+        else:
+            codes = range((octet - 0xC0) << 6, (octet - 0xBF) << 6)
+        text = "".join([chr(code) for code in codes if not 0xD800 <= code < 0xE000])
+        assert not re.search("[0-9a-z]", fold(text)), hex(octet)
+
+
+def may_be_in(source: str, needle: str = "lunch", *, is_page: bool = True) -> bool:
+    return Skimmer(needle).may_be_in(source.encode(), "utf-8", is_page=is_page)
 
 
 @pytest.mark.parametrize(
@@ -45,30 +103,40 @@ def test_no_page_is_left_out_that_has_it(source, needle):
      "<i>l</i>", "lun<!-- x --> ch"],
 )  # fmt: skip
 def test_most_pages_that_lack_it_are_not_read(source):
-    assert not Skimmer("Lunch").may_be_in(source)
+    assert not may_be_in(source, "Lunch")
+
+
+@pytest.mark.parametrize(
+    ("source", "charset"),
+    [("größer été ½", "windows-1252"), ("größer été – обед 昼食", "utf-8"),
+     ("обед", "koi8-r"), ("obed", "shift_jis")],
+)  # fmt: skip
+def test_most_texts_that_lack_it_are_not_read(source, charset):
+    skim = Skimmer("Lunch").may_be_in
+    assert not skim(source.encode(charset), codec_for(charset), is_page=False)
 
 
 def test_of_several_words_the_longest_counts():
-    assert Skimmer("a lunch!").may_be_in("<p>lunch")
-    assert not Skimmer("a lunch!").may_be_in("<p>a")
+    assert may_be_in("<p>lunch", "a lunch!")
+    assert not may_be_in("<p>a", "a lunch!")
     assert not Skimmer("- a -").is_any
     assert not Skimmer("жé").is_any
 
 
 @pytest.mark.parametrize("unit", ["<", "n<", "n<b>", "&a", "&#1", "n", "<>", "é", "ｎ"])
 def test_the_work_is_linear(unit):
-    skim = Skimmer("lunch").may_be_in
-    assert grows_linearly(lambda n: skim(unit * n), 20_000)
+    assert grows_linearly(lambda n: may_be_in(unit * n), 20_000)
 
 
 def test_what_is_remembered_of_references_is_bounded(monkeypatch):
     monkeypatch.setattr(skimming, "_MOST_REFERENCES", 5)
     skimmer = Skimmer("zz")
-    assert not skimmer.may_be_in("".join([f"&#{n};" for n in range(1_000, 1_020)]))
+    page = b"".join([b"&#%d;" % n for n in range(1_000, 1_020)])
+    assert not skimmer.may_be_in(page, "utf-8", is_page=True)
     assert len(skimmer._references) == 5
 
 
-def test_a_page_is_left_out_and_nothing_else():
+def test_a_part_is_left_out_and_nothing_else():
     data = (
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
         b"--b\r\nContent-Type: text/html\r\n\r\n<p>page</p>\r\n"
@@ -76,6 +144,13 @@ def test_a_page_is_left_out_and_nothing_else():
     )
     root = scan(data)
     whole = list(body_texts(data, root))
-    assert list(body_texts(data, root, "<p>page</p>".__eq__)) == whole
-    rest = [text.replace("\npage\n", "") for text in whole]
-    assert list(body_texts(data, root, "".__eq__)) == rest
+    asked = []
+
+    def skim(octets: bytes, codec: str, *, is_page: bool) -> bool:
+        asked.append((octets, codec, is_page))
+        return len(asked) > 2
+
+    rest = [text.replace("\npage\n", "").replace("plain", "") for text in whole]
+    assert list(body_texts(data, root, skim)) == rest
+    assert asked == [(b"<p>page</p>", "utf-8", True), (b"plain", "utf-8", False)]
+    assert list(body_texts(data, root, skim)) == whole
