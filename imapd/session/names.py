@@ -11,7 +11,6 @@ otherwise, by an older program or a client of modified UTF-7, is found as it is:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import lru_cache
 
 from imapd.session.context import Context
@@ -64,8 +63,10 @@ def likely_names(context: Context, written: Iterable[bytes]) -> list[str]:
     utf8 = uses_utf8(context)
     names = []
     for octets in written:
-        with suppress(InvalidMailboxName):
+        try:
             names.append(_remembered(octets, utf8, False))
+        except InvalidMailboxName:
+            continue
     return names
 
 

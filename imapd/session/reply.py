@@ -150,6 +150,9 @@ class Reply:
 
     def untagged(self, *lines: bytes) -> None:
         """Add ``* line``, for each."""
+        if len(lines) == 1:
+            self.write(b"* %b\r\n" % lines)
+            return
         self.write(b"".join([b"* %b\r\n" % line for line in lines]))
 
     def continuation(self, text: bytes) -> None:

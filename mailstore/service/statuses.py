@@ -92,10 +92,13 @@ class Statuses:
     def _with_recent(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         reader = self._readers.event
         with reader.snapshot():
-            values = mailboxes.mailboxes_named(reader, names)
-            rows = [mailboxes.row_of(one) for one in values]
+            read = mailboxes.mailboxes_named(reader, names)
+            rows = [mailboxes.row_of(values) for values in read]
             counts = count_recent(reader, self._opened, rows)
-        return {row.name: self._told(row, counts.get(row.id, 0)) for row in rows}
+        return {
+            row.name: self._told(values, counts.get(row.id, 0))
+            for row, values in zip(rows, read, strict=True)
+        }
 
     def _look(self) -> None:
         """Forget what may have changed."""
@@ -110,8 +113,9 @@ class Statuses:
             self._now.clear()
             self._made.clear()
 
-    def _told(self, row: MailboxRow, recent: int) -> MailboxStatus:
+    def _told(self, values: _Row, recent: int) -> MailboxStatus:
         most, ids = self._options().max_message, self._object_ids
+        row = MailboxRow._make(values)  # of which counters alone are looked at
         return row.status(recent, most, ids.of_mailbox(row.id))
 
     def _known(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
@@ -130,7 +134,7 @@ class Statuses:
         if made is None or made[0] != values:
             if len(self._made) >= _KEPT:
                 self._made.clear()
-            made = values, self._told(mailboxes.row_of(values), 0)
+            made = values, self._told(values, 0)
             self._made[name] = made
         if len(self._now) >= _KEPT:
             self._now.clear()
