@@ -50,7 +50,7 @@ class QuotaLimits:
     @property
     def limited(self) -> tuple[Resource, ...]:
         """The resources that have a limit."""
-        return () if self == NO_LIMITS else _limited(self)
+        return () if self is NO_LIMITS else _limited(self)
 
 
 NO_LIMITS = QuotaLimits()

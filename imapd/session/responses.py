@@ -58,8 +58,9 @@ def status(
     kind: bytes, text: str, code: str | None = None, language: str = DEFAULT
 ) -> bytes:
     """Render an untagged OK, NO, BAD, BYE or PREAUTH without ``* `` (§7.1)."""
-    render = _repeated if may_be_kept(text, code) else _status
-    return render(kind, text, code, language)
+    if len(text) <= _SHORT and (code is None or len(code) <= _SHORT):
+        return _repeated(kind, text, code, language)
+    return _status(kind, text, code, language)
 
 
 def _status(kind: bytes, text: str, code: str | None, language: str) -> bytes:

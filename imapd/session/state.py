@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from imapd.session.credentials import NO_CHANNEL, Channel
 from imapd.session.limits import Limits
@@ -23,8 +24,7 @@ class Peer:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(NamedTuple):
     """The selected mailbox and the session's view of it."""
 
     mailbox: Mailbox

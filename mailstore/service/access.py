@@ -401,14 +401,14 @@ class Access:
         row = account.opened.row(local)
         permit = self.permit(account, row.id)
         permit.check(Operation.READ)
-        opened = await account.opened.open(local, whose_flags(self.own, account), row)
-        mailbox = opened.state.id
-        if mailbox != row.id:
-            permit = self.permit(account, mailbox)
-        permit.check(Operation.READ)
+        whose = whose_flags(self.own, account)
+        opened = account.opened.at_hand(row, whose)
+        if opened is None:
+            opened = await account.opened.open(local, whose, row)
+            permit.check(Operation.READ)
         place = Place(
             account,
-            self.number(account, mailbox),
+            self.number(account, row.id),
             permit,
             local,
             self.own.annotator,

@@ -117,6 +117,15 @@ class OpenMailboxes:
             self._rows[name] = row
         return row
 
+    def at_hand(self, row: MailboxRow, whose: Private | None) -> Opened | None:
+        """Give a mailbox as `open` does, if there is nothing to wait for."""
+        key = (row.id, whose)
+        opened = self._states.get(key)
+        if opened is None or not row.selectable or self.behind(opened):
+            return None
+        self._states.move_to_end(key)
+        return opened
+
     async def open(
         self, name: str, whose: Private | None = None, row: MailboxRow | None = None
     ) -> Opened:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailstore.index.private import Private
 from mailstore.model import Appended, Arrival, Copied, MailboxId
@@ -117,8 +117,7 @@ async def _nothing() -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an open mailbox is, for who opened it.
 
     ``number`` is its id among all that he can open, ``name`` what its owner calls it,
@@ -132,7 +131,7 @@ class Place:
     name: str = ""
     me: str = ""
     find: FindTarget | None = None
-    leave: Callable[[], Awaitable[None]] = field(default=_nothing)
+    leave: Callable[[], Awaitable[None]] = _nothing
 
     async def limits(self, name: str) -> tuple[QuotaRoot, ...]:
         """Give the limits of a mailbox called ``name`` here, to its owner alone."""

@@ -67,7 +67,7 @@ def cost(bench: Bench, *commands: bytes) -> float:
 def test_a_command_alone(bench):
     assert cost(bench, b"NOOP") < 2_250
     assert cost(bench, b"STATUS box07" + ITEMS) < 2_800
-    assert cost(bench, b"SELECT INBOX") < 4_200
+    assert cost(bench, b"SELECT INBOX") < 4_000
     assert cost(bench, b"UID SEARCH UNSEEN") < 4_000
 
 
