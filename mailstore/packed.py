@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import compress
 from sys import byteorder
 
 _TYPES = {1: "B", 2: "H", 4: "I", 8: "Q"}  # by the octets of a number
 WIDTHS = frozenset((0, *_TYPES))
+_WIDTH = 8  # octets of a number as it is given
+_SMALL = (1 << 56) - 1  # numbers up to here stay within 64 bits,
+_NARROW = 4  # whatever so many octets add
 
 
 class Packed:
@@ -57,10 +60,22 @@ class Packed:
 
     def values(self) -> array[int]:
         """Give all numbers."""
-        if not self.width:
-            return array("Q", (self.base,)) * self.count
-        above = self._column()
-        return array("Q", map(self.base.__add__, above) if self.base else above)
+        base, width, count = self.base, self.width, self.count
+        if not width:
+            return array("Q", (base,)) * count
+        if base > _SMALL or width > _NARROW:
+            return array("Q", map(base.__add__, self._column()))
+        # As one large number, so that the base is added to all at once: none of them
+        # goes over its 64 bits.
+        wide = bytearray(_WIDTH * count)
+        for plane in range(width):
+            wide[plane::_WIDTH] = self.octets[plane::width]
+        total = int.from_bytes(wide, "little") + base * _ones(count)
+        found = array("Q")
+        found.frombytes(total.to_bytes(_WIDTH * count, "little"))
+        if byteorder != "little":
+            found.byteswap()
+        return found
 
     def _column(self) -> array[int]:
         """Give what the numbers are above the base."""
@@ -130,6 +145,12 @@ class Packed:
             self._lay_out(array("Q", compress(self.values(), marks)))
         else:
             self.count = marks.count(1)
+
+
+@lru_cache(maxsize=32)
+def _ones(count: int) -> int:
+    """Give a column of so many ones, as one number."""
+    return int.from_bytes((b"\x01" + bytes(_WIDTH - 1)) * count, "little")
 
 
 @cache

@@ -97,8 +97,8 @@ def load(database: Database, row: MailboxRow) -> NewColumns:
     """Read a whole mailbox, for its state in memory."""
     mailbox = row.id
     blocks = flagblocks.read(database, mailbox)
-    made = NewColumns.of(())
-    ordered = True
+    made = NewColumns.blank(sum([len(block.uids) for block in blocks]))
+    at, last, ordered = 0, 0, True
     found = seals.read(
         database,
         mailbox,
@@ -108,12 +108,14 @@ def load(database: Database, row: MailboxRow) -> NewColumns:
     for block, seal in zip(blocks, found, strict=True):
         if seal is None:
             return NewColumns.of(rows(database, mailbox))
-        ordered = ordered and seal.follows(made.messages)
-        seal.add_to(made)
-        made.system.extend(block.system)
-        made.keywords.extend(block.keywords.values())
-        made.modseqs.extend(block.modseqs.values())
+        ordered = ordered and seal.follows(last)
+        last, end = seal.last, at + len(block.uids)
+        seal.put(made, at)
+        made.system[at:end] = block.system
+        made.keywords[at:end] = block.keywords.values()
+        made.modseqs[at:end] = block.modseqs.values()
         made.more.update(block.more)
+        at = end
     if row.messages != len(made.uids):  # flags are lost
         return NewColumns.of(rows(database, mailbox))
     return made._replace(ordered=ordered)

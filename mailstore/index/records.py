@@ -173,6 +173,23 @@ class NewColumns(NamedTuple):
     more: dict[int, int]  # by UID, the keywords behind the first 57
 
     @classmethod
+    def blank(cls, count: int) -> NewColumns:
+        """Give columns with room for so many rows."""
+        wide = array("Q", (0,)) * count
+        return cls(
+            uids=array("I", (0,)) * count,
+            system=bytearray(count),
+            keywords=wide,
+            modseqs=wide[:],
+            sizes=wide[:],
+            dates=array("q", (0,)) * count,
+            zones=array("h", (0,)) * count,
+            messages=wide[:],
+            ordered=True,
+            more={},
+        )
+
+    @classmethod
     def of(cls, rows: Sequence[EntryRow]) -> NewColumns:
         """Lay rows out."""
         columns = zip(*rows, strict=True) if rows else ((),) * len(EntryRow._fields)

@@ -55,13 +55,13 @@ class Seal(NamedTuple):
             raise ValueError("it is too short") from error
         if not count or len(octets) != _HEADER.size + count * _WIDTH:
             raise ValueError("it has another length")
-        columns, at = [], _HEADER.size
-        if crc32(memoryview(octets)[at:], _seed(count, ordered)) != checksum:
+        columns, at, view = [], _HEADER.size, memoryview(octets)
+        if crc32(view[at:], _seed(count, ordered)) != checksum:
             raise ValueError("it has changed")
         for kind in _TYPES:
             column = array(kind)
             end = at + count * column.itemsize
-            column.frombytes(octets[at:end])
+            column.frombytes(view[at:end])
             columns.append(_little_endian(column))
             at = end
         return cls(tuple(columns), ordered=ordered)
@@ -92,14 +92,19 @@ class Seal(NamedTuple):
         kept = tuple(array(c.typecode, compress(c, marks)) for c in self.columns)
         return Seal(kept, self.ordered)
 
-    def add_to(self, columns: NewColumns) -> None:
-        """Put it behind what columns have."""
-        for mine, theirs in zip(self.columns, columns_of(columns), strict=True):
-            theirs.extend(mine)
+    @property
+    def last(self) -> int:
+        """The message of its last UID."""
+        return self.columns[-1][-1]
 
-    def follows(self, messages: array[int]) -> bool:
-        """Tell whether all of it ascends, and comes behind other messages."""
-        return self.ordered and not (messages and messages[-1] >= self.columns[-1][0])
+    def put(self, columns: NewColumns, at: int) -> None:
+        """Put it into columns, from a place on where they have room for it."""
+        for mine, theirs in zip(self.columns, columns_of(columns), strict=True):
+            theirs[at : at + len(mine)] = mine
+
+    def follows(self, message: int) -> bool:
+        """Tell whether all of it ascends, and comes behind another message."""
+        return self.ordered and message < self.columns[-1][0]
 
 
 def columns_of(columns: NewColumns) -> tuple[array[int], ...]:

@@ -104,7 +104,7 @@ def seal(
         before = of_rows(database, mailbox, [(low, first - 1)]) if low < first else {}
         if before:
             (old,) = before.values()
-            ordered = old.ordered and one.follows(old.columns[-1])
+            ordered = old.ordered and one.follows(old.last)
             columns = tuple(a + b for a, b in zip(old.columns, columns, strict=True))
         made[number] = Seal(columns, ordered)
     if made:

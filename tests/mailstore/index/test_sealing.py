@@ -36,9 +36,12 @@ def test_what_is_read_is_what_was_written(rows, data):
     some = seal.only(array("I", [row[0] for row in kept]))
     assert some is not None
     assert some.columns == Seal.of(kept).columns
-    columns = NewColumns.of(())
-    seal.add_to(columns)
-    assert columns_of(columns) == seal.columns
+    columns = NewColumns.blank(len(rows) + 2)
+    seal.put(columns, 1)
+    put = columns_of(columns)
+    assert tuple(column[1:-1] for column in put) == seal.columns
+    assert all(column[0] == column[-1] == 0 for column in put)
+    assert {len(column) for column in (*put, *columns[1:4])} == {len(rows) + 2}
 
 
 def test_messages_that_it_lacks():
@@ -52,10 +55,11 @@ def test_messages_that_it_lacks():
 
 def test_what_comes_behind_other_messages():
     seal = Seal.of([(1, 0, 0, 0, 5), (2, 0, 0, 0, 7)])
-    assert seal.follows(array("Q"))
-    assert seal.follows(array("Q", [4]))
-    assert not seal.follows(array("Q", [5]))
-    assert not seal._replace(ordered=False).follows(array("Q"))
+    assert seal.last == 7
+    assert seal.follows(0)
+    assert seal.follows(4)
+    assert not seal.follows(5)
+    assert not seal._replace(ordered=False).follows(0)
 
 
 def test_octets_of_another_length_are_refused():
