@@ -72,8 +72,8 @@ def header_text(header: bytes, name: bytes) -> list[str]:
     At most 10,000 of them.
     """
     wanted = name.lower()
-    found = (field for field in fields(header) if field.name == wanted)
-    return [_value(header, field) for field in islice(found, _MAX_FIELDS)]
+    found = (raw for one, raw in values(header) if one == wanted)
+    return [field_text(raw) for raw in islice(found, _MAX_FIELDS)]
 
 
 def header_values(header: bytes) -> Iterator[tuple[bytes, str]]:

@@ -119,7 +119,8 @@ class TextTest:
                 local = message.sent + message.sent_zone * 60
                 return matches(compare, local // _DAY, day)
             case HeaderContains():
-                return self._in_field(message)
+                assert self._fields is not None
+                return self._in_field(message, self._fields.render(message.header))
             case _:
                 return self._in_content(message)
 
@@ -132,10 +133,12 @@ class TextTest:
         """
         found: list[int] = []
         if self._fields is not None:
-            messages = self._with_field(messages, self._fields, step)
+            for message, header in self._with_field(messages, self._fields, step):
+                if self._in_field(message, header):
+                    found.append(message.at)
+            return found
         for message in messages:
-            if self._fields is None:
-                step(1)
+            step(1)
             if self(message):
                 found.append(message.at)
         return found
@@ -145,10 +148,10 @@ class TextTest:
         messages: Iterable[MessageText],
         fields: PackedFields,
         step: Callable[[int], None],
-    ) -> Iterator[MessageText]:
-        """Pass over messages whose kept lines tell that they have no such value.
+    ) -> Iterator[tuple[MessageText, bytes | None]]:
+        """Give messages, with their kept lines, that may have such a value.
 
-        These are nearly all: what a message costs here is what such a search costs.
+        Others are nearly all: what a message costs here is what such a search costs.
         """
         render, lined = fields.render, self._lined
         count = 0
@@ -165,12 +168,11 @@ class TextTest:
                 step(count)
                 count = 0
             if likely:
-                yield message
+                yield message, header
         step(count)
 
-    def _in_field(self, message: MessageText) -> bool:
-        assert self._fields is not None
-        header = self._fields.render(message.header)
+    def _in_field(self, message: MessageText, header: bytes | None) -> bool:
+        """Look at the lines of the field; None: they have to be read."""
         if header is None:
             try:
                 with self._texts.content(message.blob) as data:

@@ -79,3 +79,25 @@ def fill(home: Home, most: int = 1_000) -> int:
 
 def found(home: Home, mailbox: Any, term: Any) -> list[int]:
     return list(home.run(mailbox.search(term)))
+
+
+def expunge(home: Home, mailbox: Any, uid: int) -> None:
+    """Remove a message; its texts stay until it is purged."""
+    home.run(mailbox.store_flags([uid], DELETE, seen_at=99))
+    home.run(mailbox.expunge())
+
+
+def purge(home: Home) -> None:
+    """Forget for good what was removed, and fill the index."""
+    home.runtime.time += 40 * 86_400
+    home.run(home.account.purge())
+    fill(home)
+
+
+def with_fish_and_meat(home: Home) -> Any:
+    """Open a mailbox of two messages, which are indexed; a fish is in the first."""
+    home.append("INBOX", *bodies("fish", "meat"))
+    fill(home)
+    mailbox = home.open()
+    assert found(home, mailbox, BodyContains("fish")) == [1]
+    return mailbox

@@ -8,7 +8,7 @@ import pytest
 
 from mailstore.query import BodyContains, HeaderContains, TextContains
 from mailstore.search import indexer, joining, segment, textdb
-from tests.mailstore.search.said import DELETE, bodies, fill, found, segments
+from tests.mailstore.search.said import bodies, expunge, fill, found, segments
 
 
 def test_many_small_segments_are_joined(home):
@@ -117,8 +117,7 @@ def test_blocks_without_purged_messages_are_not_written_again(home, monkeypatch)
     home.append("INBOX", *bodies(*[f"fish{at} " + "chips " * 500 for at in range(16)]))
     fill(home)
     mailbox = home.open()
-    home.run(mailbox.store_flags([3], DELETE, seen_at=99))
-    home.run(mailbox.expunge())
+    expunge(home, mailbox, 3)
     home.runtime.time += 40 * 86_400
     home.run(home.account.purge())
     with inserted() as blocks:

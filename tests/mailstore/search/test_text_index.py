@@ -36,7 +36,16 @@ from mailstore.search import (
 from mailstore.search.kept import Kept
 from mailstore.search.proof import prove
 from tests.mailstore.mime import corpus
-from tests.mailstore.search.said import DELETE, Said, bodies, fill, found, segments
+from tests.mailstore.search.said import (
+    Said,
+    bodies,
+    expunge,
+    fill,
+    found,
+    purge,
+    segments,
+    with_fish_and_meat,
+)
 from tests.mailstore.stores import OPTIONS, Home
 
 NAMES = ["from", "Subject", "TO", "cc", "bcc", "message-id", "x-odd", "list-id", "é"]
@@ -256,13 +265,10 @@ def test_purged_mail_leaves_the_index(home):
     home.append("INBOX", *bodies("secret fish", "plain fish", "meat"))
     fill(home)
     mailbox = home.open()
-    home.run(mailbox.store_flags([1], DELETE, seen_at=99))
-    home.run(mailbox.expunge())
+    expunge(home, mailbox, 1)
     assert found(home, mailbox, BodyContains("fish")) == [2]
     fill(home)
-    home.runtime.time += 40 * 86_400
-    home.run(home.account.purge())
-    fill(home)
+    purge(home)
     with segments(home) as (text, (kept,)):
         assert list(kept.ids) == [2, 3]
         words = segment.words_in(text, kept.id, segment.BODY)
@@ -275,11 +281,8 @@ def test_a_segment_whose_messages_are_all_purged_goes(home):
     home.append("INBOX", *bodies("fish"))
     fill(home)
     mailbox = home.open()
-    home.run(mailbox.store_flags([1], DELETE, seen_at=99))
-    home.run(mailbox.expunge())
-    home.runtime.time += 40 * 86_400
-    home.run(home.account.purge())
-    fill(home)
+    expunge(home, mailbox, 1)
+    purge(home)
     with segments(home) as (_, kept):
         assert kept == []
     home.append("INBOX", *bodies("fish"))
@@ -295,10 +298,7 @@ def text_files(home):
 
 
 def test_it_may_be_deleted_at_any_time(home):
-    home.append("INBOX", *bodies("fish", "meat"))
-    fill(home)
-    mailbox = home.open()
-    assert found(home, mailbox, BodyContains("fish")) == [1]
+    mailbox = with_fish_and_meat(home)
     for path in text_files(home):
         path.unlink(missing_ok=True)
     assert found(home, mailbox, BodyContains("fish")) == [1]

@@ -19,7 +19,15 @@ from mailstore.query import (
     Uids,
 )
 from mailstore.search import extract, indexed, segment, textdb
-from tests.mailstore.search.said import DELETE, bodies, fill, found, segments
+from tests.mailstore.search.said import (
+    bodies,
+    expunge,
+    fill,
+    found,
+    purge,
+    segments,
+    with_fish_and_meat,
+)
 from tests.mailstore.stores import OPTIONS, Home, Statements
 
 
@@ -183,10 +191,7 @@ def test_what_is_kept_is_shared_and_bounded(tmp_path):
 
 def test_what_was_kept_of_a_dropped_index_is_never_asked_for(home):
     """Segments of the next file have other numbers, though it has the same name."""
-    home.append("INBOX", *bodies("fish", "meat"))
-    fill(home)
-    mailbox = home.open()
-    assert found(home, mailbox, BodyContains("fish")) == [1]
+    mailbox = with_fish_and_meat(home)
     with segments(home) as (_, kept):
         before = {one.id for one in kept}
     for name in ("text.db", "text.db-wal", "text.db-shm"):
@@ -203,11 +208,8 @@ def test_what_was_kept_of_purged_mail_is_never_asked_for(home):
     fill(home)
     mailbox = home.open()
     assert found(home, mailbox, BodyContains("fish")) == [1, 2]
-    home.run(mailbox.store_flags([1], DELETE, seen_at=99))
-    home.run(mailbox.expunge())
-    home.runtime.time += 40 * 86_400
-    home.run(home.account.purge())
-    fill(home)
+    expunge(home, mailbox, 1)
+    purge(home)
     home.append("INBOX", *bodies("more fish"))
     fill(home)
     assert found(home, mailbox, BodyContains("fish")) == [2, 4]
