@@ -30,7 +30,7 @@ from mailstore.index.records import (
     Sweep,
 )
 from mailstore.model import FIRST_KEYWORD_BIT, SEEN, Changes
-from mailstore.runs import places, runs
+from mailstore.runs import places, runs, scattered
 
 _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _FEW_PIECES = 256
@@ -177,6 +177,8 @@ class MailboxState:
 
     def rows(self, uids: Sequence[int]) -> list[tuple[int, int]]:
         """Give (uid, mask) of those among ascending UIDs that are there."""
+        if scattered(uids):
+            return list(zip(*self.masks_of(uids), strict=True))
         found: list[tuple[int, int]] = []
         for start, stop, _ in runs(uids, self.uids):
             found += zip(self.uids[start:stop], self.masks(start, stop), strict=True)
@@ -184,6 +186,9 @@ class MailboxState:
 
     def masks_of(self, uids: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         """Give those among ascending UIDs that are there, and the masks of these."""
+        if scattered(uids):
+            each = places(uids, self.uids)
+            return array("I", map(self.uids.__getitem__, each)), self.masks_at(each)
         there, masks = array("I"), list[int]()
         for start, stop, _ in runs(uids, self.uids):
             there += self.uids[start:stop]
@@ -251,6 +256,13 @@ class MailboxState:
 
     def rows_since(self, uids: Sequence[int], since: int) -> list[tuple[int, int]]:
         """Give (uid, mask) of those that have changed behind a mod-sequence."""
+        if scattered(uids):
+            each = places(uids, self.uids)
+            newer = map(since.__lt__, map(self.modseqs.__getitem__, each))
+            each = list(compress(each, newer))
+            return list(
+                zip(map(self.uids.__getitem__, each), self.masks_at(each), strict=True)
+            )
         found: list[tuple[int, int]] = []
         for start, stop, _ in runs(uids, self.uids):
             rows = zip(self.uids[start:stop], self.masks(start, stop), strict=True)

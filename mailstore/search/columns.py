@@ -29,6 +29,7 @@ _MOST_OCTETS = 16 << 20  # of texts that a column keeps for the sake of new mess
 _MOST_REFERENCES = 8 << 20  # of a mailbox (64 MiB); behind them, few of each message
 _FEW_REFERENCES = 10
 _RUN = 8_192
+_TEXT = 200  # octets of a text, its place and their entries, about
 
 
 class TextColumn:
@@ -53,6 +54,12 @@ class TextColumn:
         self._texts: list[bytes] | None = distinct
         if comparator.descending or sum(map(len, distinct)) > _MOST_OCTETS:
             self._texts, self._place_of = None, {}
+
+    @property
+    def octets(self) -> int:
+        """About how many octets of memory it takes."""
+        known = self._texts or ()
+        return self.places.itemsize * len(self.places) + _TEXT * len(known)
 
     def _keys(self, texts: Iterable[bytes]) -> list[bytes]:
         collation = self._comparator.collation
@@ -99,6 +106,11 @@ class Links:
         self.starts = array("Q")
         self.stops = array("Q")
         self._stored = array("q")
+
+    @property
+    def octets(self) -> int:
+        """How many octets its columns take."""
+        return len(self.replies) + 8 * (3 * len(self.ids) + len(self._stored))
 
     def extend(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add messages; their rows begin with Message ID, reply, packed references."""

@@ -83,6 +83,24 @@ class SortTable:
         self._orders: OrderedDict[Any, array[int]] = OrderedDict()
         self._forests: OrderedDict[Any, Forest] = OrderedDict()
 
+    @property
+    def octets(self) -> int:
+        """About how many octets it takes, while another thread may add some."""
+        count, links = len(self._uids), self._links
+        if not count:
+            return 0
+        forests = self._forests.copy().values()
+        return sum(
+            [
+                4 * count,
+                0 if self._sent is None else 8 * count,
+                0 if links is None else links.octets,
+                *[one.octets for one in self._texts.copy().values()],
+                *[4 * len(order) for order in self._orders.copy().values()],
+                *[8 * len(forest.uids) + count for forest in forests],
+            ]
+        )
+
     # -- loading and following
 
     def ready(

@@ -41,6 +41,7 @@ _Key = tuple[MailboxId, Private | None]
 _AT_ONCE = 2_000  # rows that may be read on the event thread (about 2 ms)
 _ROWS = 64  # that are remembered
 _KEPT = 200_000  # weight of mailboxes that stay in memory while nobody looks
+_OCTETS = 50  # that a message takes of a state
 
 
 class Keeper(Protocol):
@@ -67,6 +68,11 @@ class Opened:
     noticed: bool = False  # again, meanwhile
     sorting: SortTable = field(default_factory=SortTable)
     keeper: Keeper | None = None
+
+    @property
+    def weight(self) -> int:
+        """Tell about how much memory it takes, in messages of a state."""
+        return self.state.weight + self.sorting.octets // _OCTETS
 
     def edition(self, account: AccountId, versions: Versions) -> Edition | None:
         """Give as of when its messages are known; None where it has none of its own."""
@@ -167,7 +173,7 @@ class OpenMailboxes:
             return
         if opened.state.gone:
             self._states.pop((opened.state.id, opened.whose), None)
-        self._left += opened.state.weight
+        self._left += opened.weight
         if self._left > _KEPT // 8:
             self._shrink()
 
@@ -178,11 +184,11 @@ class OpenMailboxes:
         """
         self._left = 0
         idle = [key for key, o in self._states.items() if not o.told]
-        kept = sum(self._states[key].state.weight for key in idle)
+        kept = sum(self._states[key].weight for key in idle)
         for key in idle[:-1]:  # the newest stays, whatever its size
             if kept <= _KEPT:
                 return
-            kept -= self._states.pop(key).state.weight
+            kept -= self._states.pop(key).weight
 
     # -- following
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailstore.index.selection import Selection
-from mailstore.runs import far_apart, places, runs
+from mailstore.runs import far_apart, places, runs, scattered
 
 _uids = st.sets(st.integers(1, 60)).map(sorted)
 
@@ -28,6 +28,29 @@ def test_places_are_of_what_both_have(uids, among):
     table = array("I", among)
     found = [table[at] for at in places(uids, table)]
     assert found == sorted(set(uids) & set(among))
+
+
+def test_places_of_few_among_many_are_searched():
+    table = array("I", range(10, 50_000, 3))
+    for uids in (
+        [9, 10, 11, 20_000, 49_999],
+        [1, 49_999, 50_000, 50_001, 60_000],
+        [50_000, 60_000],
+        [1],
+        [10],
+    ):
+        found = [table[at] for at in places(uids, table)]
+        assert found == [uid for uid in uids if uid in table]
+
+
+def test_short_pieces_are_scattered():
+    assert not scattered(range(1, 9_000))
+    assert not scattered(array("I", [*range(1, 4_000), *range(6_000, 9_000)]))
+    assert not scattered(range(1, 100, 2))  # few of them
+    assert scattered(range(1, 9_000, 2))
+    assert scattered([uid for uid in range(1, 9_000) if uid % 3])
+    assert scattered([uid for uid in range(1, 9_000) if uid % 8])
+    assert not scattered([uid for uid in range(1, 9_000) if uid % 100])
 
 
 def test_only_what_is_scattered_is_far_apart():

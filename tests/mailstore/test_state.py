@@ -13,10 +13,11 @@ from mailstore.history import History, Step
 from mailstore.index import flags, mailboxes
 from mailstore.index.copying import copy
 from mailstore.index.flags import store_flags
-from mailstore.index.records import NewColumns
+from mailstore.index.records import MailboxRow, NewColumns
 from mailstore.index.removal import expunge
 from mailstore.index.selection import EVERYTHING, Selection
-from mailstore.model import FlagChange, FlagOperation
+from mailstore.model import FlagChange, FlagOperation, MailboxId
+from mailstore.state import MailboxState
 from tests.mailstore.index.records import (
     NOW,
     add,
@@ -25,6 +26,7 @@ from tests.mailstore.index.records import (
     new_index,
     state_of,
 )
+from tests.perf.test_instructions import instructions
 
 FLAGS = ("\\Seen", "\\Deleted", *[f"k{n}" for n in range(0, 90, 10)])
 uid_lists = st.sets(st.integers(1, 30), min_size=1, max_size=8).map(sorted)
@@ -250,3 +252,40 @@ def test_what_everybody_knows_is_forgotten(monkeypatch):
     assert history.recent(9, 100) is None
     assert history.recent(10, 0) == Step(10)
     history.forget(12)
+
+
+@pytest.mark.parametrize("keywords", [(), ("one", "two")])
+@pytest.mark.parametrize("more", [{}, {5: 1, 7: 3}])
+def test_scattered_messages_take_no_step_each(keywords, more):
+    dice = random.Random(7)
+    row = MailboxRow(MailboxId(1), "x", True, None, 1, 9_000, 9, 3_000, 0, 0, 0, 1)
+    loaded = NewColumns.blank(3_000)._replace(
+        uids=array("I", sorted(dice.sample(range(1, 9_000), 3_000))), more=more
+    )
+    state = MailboxState(row, loaded, keywords)
+    for at in range(3_000):
+        state.system[at] = dice.randrange(32)
+        state.keywords[at] = dice.randrange(4) if keywords else 0
+        state.modseqs[at] = dice.randrange(1, 10)
+    for uids in (
+        sorted(dice.sample(range(1, 9_000), 1_500)),
+        list(state.uids[::2]),
+        list(state.uids[100:2_000:70]),
+        list(range(1, 9_500)),
+        [*range(1, 4_000), *range(6_000, 8_000)],
+    ):
+        each = [at for uid in uids if (at := state.position(uid)) is not None]
+        there = [state.uids[at] for at in each]
+        masks = [state.mask(at) for at in each]
+        assert state.rows(uids) == list(zip(there, masks, strict=True))
+        assert [list(one) for one in state.masks_of(uids)] == [there, masks]
+        newer = [
+            (uid, mask)
+            for uid, mask, at in zip(there, masks, each, strict=True)
+            if state.modseqs[at] > 5
+        ]
+        assert state.rows_since(uids, 5) == newer
+    if not (keywords or more):
+        some = state.uids[::2]
+        assert instructions(lambda: state.rows_since(some, 5)) < 500
+        assert instructions(lambda: state.masks_of(some)) < 500

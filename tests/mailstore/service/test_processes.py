@@ -21,6 +21,7 @@ from mailstore.model import (
     FlagChange,
     FlagOperation,
 )
+from mailstore.query import All, Criterion, SortKey
 from mailstore.service import arrivals, names, opened, readers, versions
 from mailstore.service.store import Store
 from tests.mailstore.stores import OPTIONS, Home
@@ -227,6 +228,25 @@ def test_unused_mailboxes_leave_memory(tmp_path, monkeypatch):
         home.append(name, b"a", b"b")
         home.run(home.open(name).close())
     assert len(home.account.opened._states) == 1
+    home.close()
+
+
+def test_what_was_sorted_of_mailboxes_counts_as_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "_KEPT", 2_000)
+    monkeypatch.setattr(opened, "_OCTETS", 1)
+    home = Home(tmp_path)
+    names = [f"box{number}" for number in range(8)]
+    for name in names:
+        home.run(home.account.create(name))
+        home.append(name, *[b"Subject: %d\r\n\r\n" % number for number in range(9)])
+        home.run(home.open(name).close())
+    states = home.account.opened._states
+    assert len(states) == len(names)
+    for name in names:
+        box = home.open(name)
+        home.run(box.sort(All(), (Criterion(SortKey.SUBJECT),)))
+        home.run(box.close())
+    assert len(states) == 1
     home.close()
 
 
