@@ -26,7 +26,7 @@ from tests.mailstore.index.records import (
     new_index,
     state_of,
 )
-from tests.perf.test_instructions import instructions
+from tests.perf.bench import instructions
 
 FLAGS = ("\\Seen", "\\Deleted", *[f"k{n}" for n in range(0, 90, 10)])
 uid_lists = st.sets(st.integers(1, 30), min_size=1, max_size=8).map(sorted)
@@ -274,7 +274,8 @@ def test_scattered_messages_take_no_step_each(keywords, more):
         list(range(1, 9_500)),
         [*range(1, 4_000), *range(6_000, 8_000)],
     ):
-        each = [at for uid in uids if (at := state.position(uid)) is not None]
+        found = map(state.position, uids)
+        each = [place for place in found if place is not None]
         there = [state.uids[at] for at in each]
         masks = [state.mask(at) for at in each]
         assert state.rows(uids) == list(zip(there, masks, strict=True))

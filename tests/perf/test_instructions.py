@@ -5,14 +5,11 @@ Sixty of them are about a microsecond. The bounds are a fifth above what was cou
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from tests.perf.test_counts import HEAD, Bench, Counting, Disk
-from tests.support.session import World
+from tests.perf.bench import HEAD, Bench, bench_of, instructions
 
 ITEMS = b" (MESSAGES UNSEEN UIDNEXT UIDVALIDITY)"
 NAMES = 100
@@ -21,35 +18,11 @@ MANY = 256
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch) -> Iterator[Bench]:
-    monkeypatch.setattr("tests.support.session.SteppingRuntime", Counting)
-    disk = Disk()
-    world = World(tmp_path, files=disk)
-    made = Bench(world, disk)
-    world.deliver(*[HEAD % number + b"text\r\n" for number in range(10)])
-    made.say(*[b"CREATE box%02d" % number for number in range(NAMES)])
-    made.say(b"SELECT INBOX")
-    yield made
-    world.close()
-
-
-def instructions(work: Callable[[], object]) -> int:
-    """Count what runs in Python; the second time, as all is warm."""
-    work()
-    count = 0
-
-    def trace(frame: Any, event: str, _: object) -> Any:
-        nonlocal count
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        count += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
+    with bench_of(tmp_path, monkeypatch) as made:
+        made.world.deliver(*[HEAD % number + b"text\r\n" for number in range(10)])
+        made.say(*[b"CREATE box%02d" % number for number in range(NAMES)])
+        made.say(b"SELECT INBOX")
+        yield made
 
 
 def cost(bench: Bench, *commands: bytes) -> float:

@@ -20,7 +20,7 @@ from mailstore.ranges import join
 from mailstore.service import catching_up
 from mailstore.service.catching_up import changed_among
 from tests.mailstore.stores import Home, Statements
-from tests.perf.test_instructions import instructions
+from tests.perf.bench import instructions
 
 EVERYTHING = ((1, 2**32 - 1),)
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
