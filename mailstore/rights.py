@@ -228,10 +228,11 @@ class Need:
     def met(self, rights: Right) -> bool:
         """Tell whether rights are enough."""
         # By their numbers: Python's flags take a microsecond for each "&".
-        have, some = rights._value_, self.any._value_
-        if self.all._value_ & ~have:
+        have, wanted = rights._value_, self.all._value_
+        if have & wanted != wanted:
             return False
-        return not some or bool(some & have)
+        some = self.any._value_
+        return not some or have & some != 0
 
 
 _FLAGS = Right.SEEN | Right.WRITE | Right.DELETE_MESSAGES

@@ -306,6 +306,9 @@ class Registry:
     announced: tuple[Capability, ...] = field(init=False, repr=False)
     """Those that always hold joined with their neighbours."""
 
+    news_for_all: tuple[News, ...] = field(init=False, repr=False)
+    """What sessions hear of that have asked for nothing."""
+
     items_of_text: Memo[tuple[bytes, bool], Any] = field(
         init=False, repr=False, compare=False, default_factory=lambda: Memo(256)
     )
@@ -317,8 +320,10 @@ class Registry:
     """Short commands without secrets by what stands behind their tag."""
 
     def __post_init__(self) -> None:
-        """Join capabilities."""
+        """Join capabilities, and choose from news."""
         object.__setattr__(self, "announced", tuple(_joined(self.capabilities)))
+        for_all = tuple([one for one in self.news if one.for_all])
+        object.__setattr__(self, "news_for_all", for_all)
 
     @classmethod
     def of(cls, features: Iterable[Feature]) -> Registry:

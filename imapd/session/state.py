@@ -71,6 +71,7 @@ class SessionState:
     selected: Selected | None = None
     watch: Watch | None = None  # what the client has asked to be told
     enabled: set[str] = field(default_factory=set)
+    asked: bool = False  # by a parameter of SELECT, to be told more than is usual
     telling: Telling = field(default_factory=Telling)
     limits: Callable[[], Limits] = Limits
     comparator: Comparator = DEFAULT_COMPARATOR  # of texts in SEARCH, SORT, THREAD
@@ -92,6 +93,11 @@ class SessionState:
         if self.selected is None:
             return States.AUTHENTICATED
         return States.SELECTED
+
+    @property
+    def asking(self) -> bool:
+        """Whether the client has asked for anything that isn't usual."""
+        return bool(self.enabled) or self.watch is not None or self.asked
 
     @property
     def may_login_now(self) -> bool:

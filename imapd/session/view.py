@@ -234,9 +234,15 @@ class View:
     def note_own(self, modseq: int) -> None:
         """Note that the client knows all that happened up to a mod-sequence.
 
-        What happened since the last `tell` is what it has asked for itself.
+        What happened since the last `tell` is what it has asked for itself: where
+        nothing else is to be told, the view is there at once.
         """
-        self._own = modseq
+        if self._held or self.follower is not None:
+            self._own = modseq
+            return
+        self.modseq = modseq
+        self._settle(held=False)
+        self.mailbox.changes(modseq, settled=self.settled)  # which hears of it
 
     def forget_known(self) -> None:
         """Note that a command has ended: what it told says nothing of what follows."""

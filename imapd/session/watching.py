@@ -85,6 +85,14 @@ class News(Protocol):
     """What a feature tells beside mailboxes' messages, when something has happened."""
 
     @property
+    def for_all(self) -> bool:
+        """Whether sessions hear of it that have asked for nothing.
+
+        Of any other news no session is asked that isn't `asking`.
+        """
+        ...
+
+    @property
     def events(self) -> Mapping[str, str]:
         """What a `Watch` may want of it: names in upper case, and as they are told."""
         ...
@@ -135,10 +143,10 @@ async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> N
     Raises `ConnectionGone`, `Bye` for whom may no longer read his mailbox, and store
     errors.
     """
-    for news in context.services.registry.news:
+    session, registry = context.session, context.services.registry
+    for news in registry.news if session.asking else registry.news_for_all:
         if news.due(context, moment):
             await news.tell(context, moment)
-    session = context.session
     selected, watch = session.selected, session.watch
     if selected is not None and not selected.mailbox.gone:
         if moment is Moment.IDLE or moment is Moment.BETWEEN:

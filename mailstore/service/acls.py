@@ -133,6 +133,7 @@ class PersonPermit:
         "_known",
         "_mailbox",
         "_moment",
+        "_moment_now",
         "_own",
         "_rights",
         "_whom",
@@ -147,6 +148,7 @@ class PersonPermit:
         own: bool = False,
     ) -> None:
         self._account = account
+        self._moment_now = account.readers.moment_of_rights
         self._own = own
         self._mailbox = mailbox
         self._whom = whom
@@ -156,7 +158,7 @@ class PersonPermit:
 
     def rights(self) -> Right:
         """Give the rights."""
-        moment = self._account.readers.moment_of_rights()
+        moment = self._moment_now()
         if moment != self._moment:
             self._rights, self._moment = self._reckoned(), moment
         return self._rights

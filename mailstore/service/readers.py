@@ -29,7 +29,7 @@ class Readers:
         self._closed = False
         self.event = Database.open(path, writer=False)  # for the event thread alone
         self._turn = turn or count().__next__
-        self._written = self._flagged = 0
+        self._written = self._granted = 0
         self.look = OnceATurn(self.event.data_version, self.moment)
         """Gives a number that changes when a process has committed something."""
 
@@ -39,7 +39,7 @@ class Readers:
 
     def moment_of_rights(self) -> int:
         """Give the same number as long as nobody's rights can have changed."""
-        return self._turn() + self._written - self._flagged
+        return self._turn() + self._granted
 
     def wrote(self, *, flags_alone: bool = False) -> None:
         """Hear that this process has committed something, in the middle of a turn.
@@ -47,7 +47,7 @@ class Readers:
         Maybe ``flags_alone``: who may do what is as before then.
         """
         self._written += 1
-        self._flagged += flags_alone
+        self._granted += not flags_alone
 
     @property
     def folder(self) -> Path:

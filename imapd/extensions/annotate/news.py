@@ -62,6 +62,7 @@ class AnnotateParameter:
         selected = context.selected
         told = _Told(selected, selected.view.modseq, asked=True)
         context.session.notes[NAME] = told
+        context.session.asked = True
 
 
 def _told(context: Context) -> _Told | None:
@@ -83,6 +84,7 @@ def note_own(context: Context, stored: Stored) -> None:
 class AnnotationNews:
     """Tells sessions of changed annotations; a session's part of it is in its notes."""
 
+    for_all = False
     events: Mapping[str, str] = {}  # it is an event of messages
 
     def concerns(self, _: Context) -> bool:

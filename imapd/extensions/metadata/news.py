@@ -40,6 +40,7 @@ class MetadataNews:
     §5.6, §5.7) of what they want.
     """
 
+    for_all = False
     events: Mapping[str, str] = {
         OF_MAILBOX: "MailboxMetadataChange",
         OF_SERVER: "ServerMetadataChange",

@@ -39,6 +39,7 @@ async def warn_added(context: Context, mailbox: str) -> None:
 class QuotaNews:
     """Warns when others have added messages to the selected mailbox."""
 
+    for_all = True
     events: Mapping[str, str] = {}
 
     def concerns(self, context: Context) -> bool:  # noqa: ARG002

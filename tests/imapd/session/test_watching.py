@@ -199,3 +199,22 @@ def test_who_idles_costs_nothing_while_nothing_happens(world):
     assert set(statements) == {"PRAGMA data_version"}
     assert len(statements) <= 21  # one a look, for all of them
     assert all(session.read() == [] for session in sessions)
+
+
+@pytest.mark.parametrize(
+    ("command", "asking"),
+    [
+        (b"NOOP", False),
+        (b"ENABLE CONDSTORE", True),
+        (b"NOTIFY SET (personal (MessageNew MessageExpunge))", True),
+        (b"SELECT INBOX (ANNOTATE)", True),
+    ],
+)
+def test_who_has_asked_for_nothing_is_looked_at_for_little(world, command, asking):
+    ann = world.session()
+    ann.ok(command)
+    session = ann.connection.session
+    assert session.asking is asking
+    session.forget()
+    assert not session.enabled
+    assert not session.asked
