@@ -142,8 +142,10 @@ class Recorded:
 def _loaded(database: Database) -> Iterator[str]:
     """Compare what sessions are shown of mailboxes with the rows of messages."""
     for row in mailboxes.mailboxes(database):
+        loaded = entries.load(database, row)
         rows = NewColumns.of(entries.rows(database, row.id))
-        if entries.load(database, row) != rows:
+        # Of messages that have gone a seal still knows that they were in no order.
+        if loaded != rows._replace(ordered=loaded.ordered and rows.ordered):
             yield f"mailbox {row.id} is loaded as another one"
 
 
