@@ -24,6 +24,7 @@ _FIRST = 0.5  # seconds
 _LONGEST = 15.0
 _FADE = 300.0  # seconds after which one failure is forgotten
 _TRUSTED = 30 * 86_400.0
+_NEWS = 60.0  # seconds for which others needn't hear of the same success again
 _FAILED, _SUCCEEDED = "F", "S"
 
 
@@ -68,9 +69,13 @@ class Throttle:
         self._note(_FAILED, account, address)
 
     def succeeded(self, account: str, address: str) -> None:
-        """Note a right password: its owner is at this address."""
-        self._note_success(account, address)
-        self._note(_SUCCEEDED, account, address)
+        """Note a right password: its owner is at this address.
+
+        The others hear of it once a minute, of one that ends failures always: a
+        program that connects for each command would have them do as much as itself.
+        """
+        if self._note_success(account, address):
+            self._note(_SUCCEEDED, account, address)
 
     def hear(self, data: bytes) -> None:
         """Take the note of another worker."""
@@ -94,13 +99,18 @@ class Throttle:
         while len(self._failures) > self._most:
             self._failures.popitem(last=False)
 
-    def _note_success(self, account: str, address: str) -> None:
-        self._failures.pop((network_of(address), account), None)
-        key = (address, account)
-        self._trusted[key] = self._now()
+    def _note_success(self, account: str, address: str) -> bool:
+        """Tell whether it is news to the others."""
+        ended = self._failures.pop((network_of(address), account), None)
+        key, now = (address, account), self._now()
+        since = self._trusted.get(key)
+        news = since is None or now - since >= _NEWS
+        if news:
+            self._trusted[key] = now
         self._trusted.move_to_end(key)
         while len(self._trusted) > self._most:
             self._trusted.popitem(last=False)
+        return news or ended is not None
 
     def _is_trusted(self, account: str, address: str) -> bool:
         since = self._trusted.get((address, account))

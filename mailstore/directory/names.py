@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from mailstore.errors import InvalidName
 
@@ -23,6 +24,7 @@ def normal(name: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1_024)
 def lookup_key(name: str) -> str:
     """Give the form in which names are compared. Raises `InvalidName`.
 

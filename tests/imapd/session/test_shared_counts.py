@@ -157,6 +157,26 @@ def test_guessing_on_one_worker_is_slowed_down_on_all():
     assert first.delay("änn", "192.0.2.1") == 0
 
 
+def test_a_program_that_logs_in_again_and_again_is_told_of_once_a_minute():
+    """Of one that connects for each command the others would hear all day."""
+    clock = [0.0]
+    first, second = Throttle(lambda: clock[0]), Throttle(lambda: clock[0])
+    told: list[bytes] = []
+    first.share(told.append)
+    second.share(first.hear)
+    for seconds in range(130):
+        clock[0] = float(seconds)
+        first.succeeded("ann", "192.0.2.1")
+    assert len(told) == 3
+    # But always where it ends what failures there were, whoever counted them.
+    second.failed("ann", "192.0.2.1")
+    first.succeeded("ann", "192.0.2.1")
+    assert len(told) == 4
+    first.succeeded("ann", "192.0.2.1")
+    first.succeeded("ann", "192.0.2.7")
+    assert len(told) == 5
+
+
 def test_guessing_from_everywhere_is_slowed_down():
     throttle = Throttle(lambda: 0.0)
     throttle.succeeded("ann", "203.0.113.5")
