@@ -17,7 +17,9 @@ from collections.abc import Iterator
 
 DELIMITER = re.compile(rb"\n--")
 MOST = 20_000  # lines, twice as many as a message may have parts
+_BLOCK = 1 << 16
 _RARE = 8  # as a power of two: octets for each hyphen from which on they are looked for
+_FEW = 8  # hyphens that may stand together all the same
 _LF = 10
 
 
@@ -27,15 +29,18 @@ def delimiters(piece: bytes) -> Iterator[int]:
     Base64 has no hyphens: they are looked for by the fastest search there is, which is
     a slow one where they are many.
     """
-    at, tries = piece.find(b"-", 1), len(piece) >> _RARE
-    while at >= 0 and tries:
-        tries -= 1
-        if piece[at - 1] == _LF and piece.startswith(b"-", at + 1):
-            yield at - 1
-        at = piece.find(b"-", at + 1)
-    if at >= 0:
-        for match in DELIMITER.finditer(piece, at - 1):
-            yield match.start()
+    for start in range(0, len(piece), _BLOCK):
+        stop, tries = start + _BLOCK, 0
+        at = piece.find(b"-", max(start, 1), stop)
+        while at >= 0:
+            if piece[at - 1] == _LF and piece.startswith(b"-", at + 1):
+                yield at - 1
+            tries += 1
+            if tries > _FEW + (at - start >> _RARE):
+                for match in DELIMITER.finditer(piece, at, stop + 1):
+                    yield match.start()
+                break
+            at = piece.find(b"-", at + 1, stop)
 
 
 class Outline:

@@ -40,10 +40,15 @@ def found(made: Outline) -> list[int]:
 @example(b"x\n-" + b"-", 3)
 @example(b"\n" + b"-" * 3_000 + b"\n--", 2_900)
 def test_lines_with_two_hyphens_are_found_however_they_are_cut(data: bytes, size: int):
-    made = outline_of(data, size)
-    assert found(made) == [at for at in range(len(data)) if data[at:][:3] == b"\n--"]
-    assert made.end == max(len(data), 0) - 2 or not data
-    assert made.has_nul is (b"\x00" in data)
+    wanted = [at for at in range(len(data)) if data[at:][:3] == b"\n--"]
+    with pytest.MonkeyPatch.context() as patch:
+        for block in (2**16, 64, 3, 1):
+            patch.setattr(module, "_BLOCK", block)
+            patch.setattr(module, "_FEW", block % 5)
+            made = outline_of(data, size)
+            assert found(made) == wanted
+            assert made.end == len(data) - 2 or not data
+            assert made.has_nul is (b"\x00" in data)
 
 
 @given(messages(), st.sampled_from([1, 2, 3, 7, 64, 5_000]))
