@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailstore.model import AccountId, Acting, MailboxId
 
@@ -30,8 +29,7 @@ def who_acts() -> Acting | None:
     return None if tell is None else tell()
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeNotice:
+class ChangeNotice(NamedTuple):
     """A mailbox's new mod-sequence; mailbox 0 means the account's list of names."""
 
     account: AccountId

@@ -15,6 +15,7 @@ What a message is, and how it comes, is `imapd.session.append_program`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from imapd.session.append_program import (
     Bringing,
@@ -66,10 +67,13 @@ def unparse(node: Append) -> bytes:
 
 async def decide(context: Context, announced: LiteralAnnounced) -> LiteralSink | None:
     """Decide about a literal of APPEND before its octets come."""
-    most = context.registry.append_most
-    return await take_literal(
-        context, announced, Bringing("APPEND", _read_mailbox, most)
-    )
+    bringing = _bringing(context.registry.append_most)
+    return await take_literal(context, announced, bringing)
+
+
+@lru_cache(maxsize=4)
+def _bringing(most: int) -> Bringing:
+    return Bringing("APPEND", _read_mailbox, most)
 
 
 async def run(context: Context, node: Append) -> Completed:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from imapd.session.appending import AppendData, AppendDataSpec, AppendOption
 from imapd.session.context import Context
@@ -99,8 +100,7 @@ class NewMessage:
         return b" ".join([*words, self.data.unparse()])
 
 
-@dataclass(frozen=True, slots=True)
-class _MessageHead:
+class _MessageHead(NamedTuple):
     flags: tuple[str, ...]
     date: InternalDate | None
     options: tuple[AppendOption, ...]

@@ -119,8 +119,7 @@ class Frame(NamedTuple):
     poison: Poison | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LiteralAnnounced:
+class LiteralAnnounced(NamedTuple):
     """A literal is coming; `Framer.accept` or `Framer.refuse` must be called.
 
     ``text`` is the command so far and ends in the announcement; ``literals`` are

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailstore.blobs.reader import BlobReader
 from mailstore.blobs.writer import BlobWriter
 from mailstore.model import InternalDate
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBlob:
+class StoredBlob(NamedTuple):
     """A message that was added. ``size`` in octets, ``digest`` its SHA-256."""
 
     ref: str

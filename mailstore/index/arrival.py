@@ -7,8 +7,8 @@ inserts: the order of commits is the order of UIDs (RFC 3501 §2.3.1.1).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import repeat
+from typing import NamedTuple
 
 from mailstore.errors import Corrupt, NotFound, TooMany
 from mailstore.index import flagblocks, seals, sortkeys, surrogates
@@ -35,8 +35,7 @@ _HIGHEST = (
 _LAST_BLOCK = f" (SELECT b.rowid {_OF_FIRST}), (SELECT octets {_OF_FIRST}), {_HIGHEST}"
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message whose bytes are durable already."""
 
     record: MessageRecord
@@ -44,8 +43,7 @@ class NewMessage:
     date: InternalDate
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """Where new messages are."""
 
     uidvalidity: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstore.errors import NotFound, OverQuota
 from mailstore.index.database import Database
@@ -126,8 +126,7 @@ def unset(database: Database, top: str) -> None:
         raise NotFound("no limits were set there")
 
 
-@dataclass(frozen=True, slots=True)
-class Coming:
+class Coming(NamedTuple):
     """A message on its way to a mailbox, and ``waiting`` octets of others before it.
 
     ``instead_of`` is the mailbox and UID of one that goes at the same moment.

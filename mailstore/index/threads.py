@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstore.index.database import Database
 
@@ -23,8 +23,7 @@ _FEW = [
 _MOST_LINKS = 100  # references of one message that are looked at: the nearest
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(NamedTuple):
     """What links a message: its own Message-ID, those it refers to, nearest first."""
 
     message: int

@@ -50,7 +50,7 @@ from mailstore.service.readers import Readers
 from mailstore.service.renaming import rename
 from mailstore.service.searching import SearchParts, Turns
 from mailstore.service.sorting import SortParts
-from mailstore.service.space import check_space
+from mailstore.service.space import Space
 from mailstore.service.statuses import Statuses
 from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
@@ -83,6 +83,7 @@ class Account:
         self._folder = folder
         self.runtime = self._runtime = runtime = around.runtime
         self._around = around
+        self._space = Space(folder, runtime.monotonic)
         self.bounds = quota.Bounds(
             lambda: self.options.quota, lambda _: self.readers.look()
         )
@@ -381,7 +382,7 @@ class Account:
 
         A reserve stays, so that expunging goes on working.
         """
-        check_space(self._folder, self.options.free_space_floor, size)
+        self._space.check(self.options.free_space_floor, size)
 
     # -- upkeep
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.changes import who_acts
@@ -52,8 +53,7 @@ class Terms:
 ANY_TERMS = Terms()
 
 
-@dataclass(frozen=True, slots=True)
-class _Added:
+class _Added(NamedTuple):
     """A message whose octets are stored, and that was not looked at yet."""
 
     arrival: Arrival

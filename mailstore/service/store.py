@@ -33,7 +33,7 @@ from mailstore.service.options import IndexElsewhere, StoreOptions, Surroundings
 from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.reserve import Reserve
 from mailstore.service.shares import Shares
-from mailstore.service.space import check_space
+from mailstore.service.space import Space
 from mailstore.service.transfer import settle
 from mailstore.writer import Outcome
 
@@ -50,6 +50,7 @@ class Store:
     def __init__(self, path: Path, around: Surroundings) -> None:
         self.path = path
         self._runtime = runtime = around.runtime
+        self._space = Space(path, runtime.monotonic)
         self._around = around
         self._reserve = around.reserve
         self._accounts: OrderedDict[AccountId, Account] = OrderedDict()
@@ -112,7 +113,7 @@ class Store:
 
     def check_space(self, size: int) -> None:
         """Refuse what would fill the disk. Raises `Unavailable`."""
-        check_space(self.path, self.options.free_space_floor, size)
+        self._space.check(self.options.free_space_floor, size)
 
     def folder(self, id_: AccountId) -> Path:
         """Give an account's folder."""

@@ -16,7 +16,6 @@ from mailstore.errors import (
 )
 from mailstore.lanes import Pool
 from mailstore.model import Arrival, InternalDate, SpecialUse
-from mailstore.service.space import check_space
 from tests.mailstore.stores import OPTIONS, Home, Statements
 
 
@@ -182,12 +181,6 @@ def test_a_full_disk_takes_nothing_and_gives_back(tmp_path):
             full.run(work)
     assert list(full.run(mailbox.expunge()).vanished) == [1]
     full.close()
-
-
-def test_a_disk_that_cannot_be_asked_has_no_room(tmp_path):
-    check_space(tmp_path, 0, 1)
-    with pytest.raises(Unavailable):
-        check_space(tmp_path / "nowhere", 0, 1)
 
 
 def test_appending_costs_seven_statements(home):
