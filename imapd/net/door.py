@@ -267,8 +267,11 @@ class SocketProtocol(Protocol, abc.ABC):
         if self._proxied is not None and self._proxied.source is not None:
             return self._proxied.source[0]
         if self._connected_from is None:
-            peer = self.transport.getPeer()
-            self._connected_from = str(getattr(peer, "host", UNIX))
+            # Of an accepted TCP connection it is known without an object for it.
+            host = getattr(self.transport, "hostname", None)
+            if not host:
+                host = getattr(self.transport.getPeer(), "host", UNIX)
+            self._connected_from = str(host)
         return self._connected_from
 
     def _refuse(self, text: str) -> None:

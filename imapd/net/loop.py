@@ -79,6 +79,9 @@ class Loop(Protocol):
         ...
 
 
+_LONGEST = 3_600.0  # that the loop sleeps by our own reckoning
+
+
 class _Reactor(EPollReactor):
     """Twisted's reactor with less around each event.
 
@@ -101,13 +104,42 @@ class _Reactor(EPollReactor):
         port.startListening()
         return port
 
+    def mainLoop(self) -> None:
+        """Run until `stop`; no error ends it."""
+        while self._started:
+            try:
+                # One handler around all turns, not one around each.
+                while self._started:
+                    self.runUntilCurrent()
+                    timeout = self.timeout()
+                    self.doPoll(timeout if self.running else 0.0)
+            except BaseException:  # noqa: BLE001 - as Twisted does
+                log.err()  # type: ignore[no-untyped-call]
+
+    def runUntilCurrent(self) -> None:
+        """Make the calls that are due, if there are any."""
+        timed = self._pendingTimedCalls
+        if (
+            self.threadCallQueue
+            or self._newTimedCalls
+            or self._justStopped
+            or (timed and timed[0].time <= self.seconds())
+        ):
+            super().runUntilCurrent()
+
     def timeout(self) -> float | None:
         """Tell how long the loop may sleep."""
         # In this order: a signal may call between any two lines.
         self._awake = None
         if self.threadCallQueue:
             return 0.0
-        return super().timeout()
+        if self._newTimedCalls:
+            return super().timeout()
+        timed = self._pendingTimedCalls
+        if not timed:
+            return None
+        left = timed[0].time - self.seconds()
+        return left if 0.0 < left < _LONGEST else super().timeout()
 
     def wakeUp(self) -> None:
         """End the loop's sleep."""

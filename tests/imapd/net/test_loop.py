@@ -137,3 +137,27 @@ def test_an_event_that_fails_is_reported_and_ends_no_loop(loop):
     run(loop)
     assert reader not in loop.getReaders()
     reader.close()
+
+
+def test_an_error_of_the_loop_itself_ends_it_not(loop, monkeypatch):
+    plain = loop.doPoll
+
+    def poll(timeout: float | None) -> None:
+        monkeypatch.setattr(loop, "doPoll", plain)
+        loop.callLater(0, loop.stop)
+        raise ValueError("no")
+
+    monkeypatch.setattr(loop, "doPoll", poll)
+    run(loop)
+
+
+def test_it_sleeps_until_the_next_call_and_no_longer(loop):
+    assert loop.timeout() is None
+    calls = [loop.callLater(seconds, lambda: None) for seconds in (7_000, 50)]
+    for _ in range(2):  # as new calls, and as such that are known
+        assert 0 < loop.timeout() <= 50
+    calls[1].cancel()
+    loop.callLater(-0.0, lambda: None)
+    assert loop.timeout() == 0
+    loop.callFromThread(lambda: None)
+    assert loop.timeout() == 0
