@@ -25,14 +25,12 @@ from mailstore.mime.header import (
     Span,
     decode_words,
     fields,
-    parameter,
-    parameter_text,
     unfold,
     values,
 )
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import Part
-from mailstore.mime.textual import Textual, TextualPart
+from mailstore.mime.textual import Textual, TextualPart, charset_of, name_of
 from mailstore.mime.transfer import PIECE, decoded, decoded_whole
 
 SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
@@ -141,8 +139,7 @@ def part_texts(
 
     Of what ``skim`` says no to it gives none. Long parts are not skimmed.
     """
-    found = parameter(part.params, b"charset")
-    charset = found.decode("latin-1") if found else None
+    charset = _charset(part)
     is_page = part.subtype == b"html"
     if skim is None or part.end - part.body > PIECE:
         pieces: Iterable[bytes] = decoded(data, part.body, part.end, part.encoding)
@@ -186,12 +183,17 @@ def _clean(text: str) -> str:
     return text.replace(SEPARATOR, _REPLACEMENT) if SEPARATOR in text else text
 
 
+def _charset(part: Part | TextualPart) -> str | None:
+    if isinstance(part, TextualPart):
+        return part.charset
+    return charset_of(part.params)
+
+
 def _name(data: Buffer, part: Part | TextualPart) -> str:
     """Give an embedded message's header, or a part's file name."""
     if part.fields:
         stop = min(part.body, part.header + _MAX_HEADER)
         return all_header_text(bytes(data[part.header : stop]))
-    name = None
-    if part.disposition is not None:
-        name = parameter_text(part.disposition[1], b"filename")
-    return _clean(name or parameter_text(part.params, b"name") or "")
+    if isinstance(part, TextualPart):
+        return _clean(part.name)
+    return _clean(name_of(part.params, part.disposition))

@@ -17,6 +17,8 @@ from mailstore.mime.header import (
     Buffer,
     Field,
     media_type,
+    parameter,
+    parameter_text,
     parameters,
     wanted_fields,
 )
@@ -44,6 +46,8 @@ class TextualPart(NamedTuple):
     encoding: bytes
     disposition: tuple[bytes, Pairs] | None
     fields: tuple[Field, ...]  # of an embedded message
+    charset: str | None  # as `charset_of` gives it
+    name: str  # as `name_of` gives it
 
 
 class Said(NamedTuple):
@@ -52,9 +56,11 @@ class Said(NamedTuple):
     media: tuple[bytes, bytes] | None
     params: Pairs
     disposition: tuple[bytes, Pairs] | None
+    charset: str | None
+    name: str
 
 
-_NOTHING = Said(None, (), None)
+_NOTHING = Said(None, (), None, None, "")
 
 
 class Textual(NamedTuple):
@@ -94,7 +100,7 @@ def textual(packed: bytes, data: Buffer) -> Textual | None:
         if is_embedded:
             found_fields = wanted_fields(data, header, body, MESSAGE, _MOST_FIELDS)
             said, fields = _said(found_fields), tuple(found_fields)
-        elif at and body - header <= _SHORT:
+        elif at and body - header <= _SHORT and record.media.startswith(b"text/"):
             said = _short(bytes(data[header:body]))
         elif at or record.media.startswith(b"text/"):
             # Of the message itself a search wants its charset alone.
@@ -104,30 +110,50 @@ def textual(packed: bytes, data: Buffer) -> Textual | None:
     return Textual(parts)
 
 
+def charset_of(params: Pairs) -> str | None:
+    """Give the charset that a part names."""
+    found = parameter(params, b"charset") if params else None
+    return found.decode("latin-1") if found else None
+
+
+def name_of(params: Pairs, where: tuple[bytes, Pairs] | None) -> str:
+    """Give a part's file name, which its disposition says or else its type."""
+    name = None
+    if where is not None:
+        name = parameter_text(where[1], b"filename")
+    return name or (parameter_text(params, b"name") if params else None) or ""
+
+
 def _part(record: Record, said: Said, fields: tuple[Field, ...]) -> TextualPart:
     kind, _, subtype = record.media.partition(b"/")
+    _, params, where, charset, name = said
+    if said.media != (kind, subtype):
+        # The scanner took it for something else: this does not count.
+        params, charset, name = (), None, name_of((), where)
     return TextualPart(
         record.header,
         record.body,
         record.end,
         kind,
         subtype,
-        # Where the scanner took it for something else, this does not count.
-        said.params if said.media == (kind, subtype) else (),
+        params,
         record.encoding,
-        said.disposition,
+        where,
         fields,
+        charset,
+        name,
     )
 
 
 def _said(fields: list[Field]) -> Said:
     """Give what the first fields of their names say."""
     values = {field.name: field.value for field in reversed(fields)}
-    value = values.get(_TYPE)
+    value, where = values.get(_TYPE), disposition(values.get(_DISPOSITION))
+    if value is None:
+        return Said(None, (), where, None, name_of((), where))
+    params = parameters(value)
     return Said(
-        None if value is None else media_type(value),
-        () if value is None else parameters(value),
-        disposition(values.get(_DISPOSITION)),
+        media_type(value), params, where, charset_of(params), name_of(params, where)
     )
 
 

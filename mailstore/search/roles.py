@@ -32,6 +32,7 @@ class Roles(dict[str, Role]):
     def __init__(self, wanted: str) -> None:
         super().__init__()
         self._wanted = wanted
+        self._nothing: set[str] = set()  # those of them that are never within it
 
     def __missing__(self, char: str) -> Role:
         role = self._role(fold_character(char))
@@ -50,6 +51,9 @@ class Roles(dict[str, Role]):
 
     def among(self, octets: bytes) -> list[tuple[str, Role]]:
         """Give the characters of a text that can be something."""
-        others = set(decode(octets.translate(None, _ASCII)))
+        others = set(decode(octets.translate(None, _ASCII))) - self._nothing
         roles = [(char, self[char]) for char in others]
+        self._nothing.update(
+            [char for char, role in roles if not role.new and char in self]
+        )
         return [(char, role) for char, role in roles if role.new]
