@@ -8,7 +8,8 @@ a group of its own: it waits for no sync. For each group, on a thread:
    Meanwhile the jobs look at what they brought, and the database is free for small
    changes that are done at once;
 2. one transaction, each job in a savepoint, so that a job that fails undoes itself
-   alone; ``synchronous=FULL`` if any job of the group promises durability;
+   alone, or like jobs as one (`mailstore.running`); ``synchronous=FULL`` if any job of
+   the group promises durability;
 3. one delivery to the event thread: memory, notices, then the answers.
 
 Loose commits (flags, expunges: `durable` false) are safe when the process dies. A
@@ -21,7 +22,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -37,6 +37,7 @@ from mailstore.index.database import Database
 from mailstore.index.records import Delta
 from mailstore.lanes import Future, Pool, Runtime
 from mailstore.on_its_way import OnItsWay
+from mailstore.running import NO_RULES, Rules, run_jobs
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -103,29 +104,6 @@ class Simple(Generic[T]):
         return self.work(database)
 
 
-def _unbounded(_: Database) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-def _nothing_more(_: Database, __: Sequence[Delta]) -> Sequence[Delta]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What an account wants of each job, inside the job's transaction.
-
-    ``bounds`` is around each that is `Job.bounded`, and may refuse what it did.
-    ``follow`` does what follows from its changes, and gives that.
-    """
-
-    bounds: Callable[[Database], AbstractContextManager[None]] = _unbounded
-    follow: Callable[[Database, Sequence[Delta]], Sequence[Delta]] = _nothing_more
-
-
-_NO_RULES = Rules()
-
-
 class Lane:
     """Runs one account's jobs. `submit` belongs to the event thread.
 
@@ -141,7 +119,7 @@ class Lane:
         runtime: Runtime,
         deliver: Callable[[Sequence[Outcome[Any]]], None],
         *,
-        rules: Rules = _NO_RULES,
+        rules: Rules = NO_RULES,
         durable_flags: bool = False,
         make_room: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -361,7 +339,7 @@ class Lane:
             with self._database.transaction():
                 if not durable and not self._marked:
                     upkeep.mark_loose(self._database, self._owner, self._boot)
-                self._run_jobs(jobs)
+                run_jobs(self._database, self._rules, jobs)
                 self._announce(jobs)
                 reached(CrashPoint.JOBS_DONE)
             reached(CrashPoint.COMMITTED)
@@ -393,28 +371,6 @@ class Lane:
         finally:
             looking.finish()
         reached(CrashPoint.BLOBS_DURABLE)
-
-    def _run_jobs(self, jobs: Sequence[Waiting]) -> None:
-        for one in jobs:
-            try:
-                if len(jobs) == 1:
-                    one.outcome = self._run_job(one.job)
-                else:
-                    with self._database.savepoint():
-                        one.outcome = self._run_job(one.job)
-            except Exception as error:
-                one.error, one.outcome = error, None
-                if len(jobs) == 1 or not self._database.in_transaction:
-                    raise
-
-    def _run_job(self, job: Job[T]) -> Outcome[T]:
-        if not job.bounded:
-            outcome = job.run(self._database)
-        else:
-            with self._rules.bounds(self._database):
-                outcome = job.run(self._database)
-        more = self._rules.follow(self._database, outcome.deltas)
-        return outcome._replace(deltas=(*outcome.deltas, *more)) if more else outcome
 
     def _announce(self, jobs: Sequence[Waiting]) -> None:
         """Note what memory will hear of, before others can read it."""

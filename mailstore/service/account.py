@@ -33,6 +33,7 @@ from mailstore.model import (
     MessageSink,
     SpecialUse,
 )
+from mailstore.running import Rules
 from mailstore.service.acls import FULL, Acls, Guard, Permit, unguarded
 from mailstore.service.annotations import bounds_of, check_sizes
 from mailstore.service.arrivals import AppendJob, Terms
@@ -55,7 +56,7 @@ from mailstore.service.statuses import Statuses
 from mailstore.service.surrogates import Surrogates
 from mailstore.service.urlkeys import UrlKeys
 from mailstore.service.versions import Versions
-from mailstore.writer import Lane, Outcome, Rules
+from mailstore.writer import Lane, Outcome
 
 _NAMES = MailboxId(0)  # of a notice: the list of names
 _PURGE_EVERY = 86_400

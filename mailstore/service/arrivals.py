@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from mailstore.mime.header import Buffer
 from mailstore.mime.ingest import Ingested, ingest
 from mailstore.mime.outline import Outline
 from mailstore.model import Arrival, How, InternalDate, MailboxId
+from mailstore.running import Joinable
 from mailstore.service.annotations import check_parts, parts_of
 from mailstore.writer import Outcome
 
@@ -64,7 +65,7 @@ class _Added(NamedTuple):
     blobs: BlobStore
 
 
-class AppendJob:
+class AppendJob(Joinable):
     """Stores messages in one mailbox: all of them or none.
 
     With ``instead_of`` a message of some mailbox goes in the same transaction.
@@ -87,14 +88,14 @@ class AppendJob:
         self._instead_of = instead_of
         self._by = who_acts() if instead_of is not None else None
         self._annotating = annotating  # by whom, and how much
-        self._terms = terms
+        self.terms = terms
         self._name = name
         self._arrivals = arrivals
         self._now = int(now)
         self._most = most  # octets that a message may have
         self._opened = ExitStack()  # what those have open that are added
         self._added: list[_Added] = []
-        self._new: list[NewMessage] = []
+        self.new: list[NewMessage] = []
 
     def prepare(self, blobs: BlobStore) -> bool:
         """Add the messages to the blobs."""
@@ -124,18 +125,46 @@ class AppendJob:
                 seen, other = look_at(one.data, one.blobs, one.outline)
                 check_parts(parts_of(one.arrival.annotations), seen.parts)
                 flags = one.arrival.flags
-                if self._terms.whose is not None:
-                    flags = self._terms.whose.shared(flags)
+                if self.terms.whose is not None:
+                    flags = self.terms.whose.shared(flags)
                 record = record_of(one.stored, seen, other)
-                self._new.append(NewMessage(record, flags, one.date))
+                self.new.append(NewMessage(record, flags, one.date))
             self._added.clear()
+
+    def kind(self) -> Hashable | None:
+        """Give what is equal of jobs that bring messages and nothing else."""
+        terms = self.terms
+        if self._instead_of is not None or terms.token or terms.whose is not None:
+            return None
+        more = [one for one in self._arrivals if one.annotations or one.private]
+        if more or not self.new:
+            return None
+        return self._name, self.bounded, self._now
+
+    def run_with(
+        self, others: Sequence[AppendJob], database: Database
+    ) -> list[Outcome[Arrived]]:
+        """Insert the rows of several jobs; the first outcome has what all have done."""
+        jobs = (self, *others)
+        for job in jobs:
+            job.terms.guard(database, self._name)
+        new = [one for job in jobs for one in job.new]
+        arrived = append(database, self._name, new, self._now)
+        outcomes: list[Outcome[Arrived]] = []
+        at = 0
+        for job in jobs:
+            rows = arrived.delta.new[at : at + len(job.new)]
+            at += len(rows)
+            own = arrived._replace(delta=arrived.delta._replace(new=rows))
+            outcomes.append(Outcome(own, [] if outcomes else [arrived.delta]))
+        return outcomes
 
     def run(self, database: Database) -> Outcome[Arrived]:
         """Insert the rows."""
-        self._terms.guard(database, self._name)
-        if self._terms.token:
-            leaving.note_arrival(database, self._terms.token, self._now)
-        arrived = append(database, self._name, self._new, self._now)
+        self.terms.guard(database, self._name)
+        if self.terms.token:
+            leaving.note_arrival(database, self.terms.token, self._now)
+        arrived = append(database, self._name, self.new, self._now)
         deltas = [arrived.delta]
         self._annotate(database, arrived.delta)
         deltas += self._mark(database, arrived.delta)
@@ -157,7 +186,7 @@ class AppendJob:
 
     def _mark(self, database: Database, delta: Delta) -> list[Delta]:
         """Give the new messages the flags that are somebody's alone."""
-        whose = self._terms.whose
+        whose = self.terms.whose
         flags: dict[str, dict[int, int]] = {}
         for row, arrival in zip(delta.new, self._arrivals, strict=True):
             theirs = dict(arrival.private)

@@ -10,10 +10,12 @@ import pytest
 
 from mailstore.blobs import FileSystem
 from mailstore.errors import NoSuchPart, Unavailable
-from mailstore.lanes import Pool
+from mailstore.group import Group, Waiting
+from mailstore.lanes import InlineFuture, Pool
 from mailstore.model import AnnotationChange, AnnotationName, Arrival, Column
 from mailstore.service import arrivals
-from tests.mailstore.stores import OPTIONS, Clocked, Home
+from mailstore.service.arrivals import AppendJob, Terms
+from tests.mailstore.stores import OPTIONS, Clocked, Home, Statements
 
 
 class Disk(FileSystem):
@@ -151,3 +153,57 @@ def test_a_message_that_was_not_synced_is_let_go(home, disk):
     disk.broken = False
     home.append("INBOX", message(2))
     assert subjects(home) == [b"number 0", b"number 2"]
+
+
+def test_messages_that_many_bring_to_a_mailbox_are_inserted_at_once(home):
+    """Of one group; each learns its own UIDs, and memory hears of one change."""
+    lane = home.account.lane
+    heard: list[Any] = []
+    plain = lane._deliver
+
+    def deliver(outcomes: Any) -> None:
+        heard.extend(outcomes)
+        plain(outcomes)
+
+    lane._deliver = deliver
+    home.open()
+    jobs = [
+        AppendJob("INBOX", [Arrival(message(n)), Arrival(message(n + 1))], 7, 10_000)
+        for n in (1, 3, 5)
+    ]
+    jobs.insert(1, AppendJob("Sent", [Arrival(message(9))], 7, 10_000))
+    group = Group([Waiting(job, InlineFuture()) for job in jobs])
+    with Statements(lane._database) as statements:
+        lane._attempt(lane._prepare, group)
+        lane._attempt(lane._change, group)
+    lane._finish(group)
+    assert len([sql for sql in statements if sql.startswith("UPDATE account")]) == 3
+    got = [one.outcome.value.delta for one in group.waiting if one.outcome]
+    assert [[row.uid for row in delta.new] for delta in got] == [
+        [2, 3],
+        [1],
+        [4, 5],
+        [6, 7],
+    ]
+    assert [len(outcome.deltas) for outcome in heard] == [1, 1, 1, 0]
+    assert subjects(home) == [b"number %d" % n for n in range(7)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        AppendJob("nowhere", [Arrival(message(9))], 7, 10_000),
+        AppendJob("INBOX", [Arrival(message(9))], 8, 10_000),
+        AppendJob(
+            "INBOX", [Arrival(message(9))], 7, 10_000, terms=Terms(bounded=False)
+        ),
+        AppendJob("INBOX", [Arrival(message(9))], 7, 10_000, terms=Terms(token="x")),
+    ],
+)
+def test_what_is_not_alike_is_inserted_by_itself(home, other):
+    first = AppendJob("INBOX", [Arrival(message(1))], 7, 10_000)
+    for job in (first, other):
+        job.prepare(home.account.blobs)
+        job.look()
+    assert first.kind() is not None
+    assert other.kind() != first.kind()
