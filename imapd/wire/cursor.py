@@ -114,9 +114,10 @@ class Cursor:
 
     def sp(self) -> None:
         """Take one space; every other white space is malformed."""
-        if self.text[self.at : self.at + 1] != b" ":
+        at = self.at
+        if not self.text.startswith(b" ", at):
             raise self.fail("a space")
-        self.at += 1
+        self.at = at + 1
 
     def end(self) -> None:
         """Be at the end of the command."""

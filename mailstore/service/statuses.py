@@ -13,7 +13,7 @@ who made something of that may keep it as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mailstore.index import mailboxes
 from mailstore.index.database import Database
@@ -29,6 +29,7 @@ _KEPT = 2_000  # rows of an account
 _MOST_AHEAD = 128
 _LEAST_EXPECTED = 16  # as many as are answered before anybody else has a turn
 
+T = TypeVar("T")
 _Row = tuple[Any, ...]  # a mailbox's, as it was read
 
 
@@ -70,7 +71,11 @@ class Statuses:
         Without ``recent`` those are 0, and without ``deleted_octets`` no sizes of
         messages are summed up.
         """
-        found = self._with_recent(names) if recent else self._known(names)
+        if recent:
+            found = self._with_recent(names)
+        else:
+            self._look()
+            found = self._known(names)
         if deleted_octets:
             return await with_deleted_octets(self._runtime, self._readers, found)
         return found
@@ -82,12 +87,9 @@ class Statuses:
         """
         self._look()
         known = self._now.get(name)
-        if known is not None:
-            return known
-        values = self._rows.get(name)
-        if values is None:
-            values = self._read((name,), expected)[name]
-        return None if values is None else self._make(name, values)
+        if known is None:
+            known = self._known((name,), expected).get(name)
+        return known
 
     def _with_recent(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
         reader = self._readers.event
@@ -118,47 +120,46 @@ class Statuses:
         row = MailboxRow._make(values)  # of which counters alone are looked at
         return row.status(recent, most, ids.of_mailbox(row.id))
 
-    def _known(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
-        self._look()
-        known = self._now
-        found = {name: known[name] for name in names if name in known}
-        missing = [name for name in names if name not in known]
+    def _known(
+        self, names: Sequence[str], expected: Expected | None = None
+    ) -> dict[str, MailboxStatus]:
+        """Give counters of this version."""
+        now = self._now
+        found = {name: now[name] for name in names if name in now}
+        missing = [name for name in names if name not in now]
         if missing:
-            for name, values in self._read(missing).items():
-                if values is not None:
-                    found[name] = self._make(name, values)
+            made = self._make(self._read(missing, expected))
+            found.update((name, made[name]) for name in missing if name in made)
+            _keep(now, made)
         return found
 
-    def _make(self, name: str, values: _Row) -> MailboxStatus:
-        made = self._made.get(name)
-        if made is None or made[0] != values:
-            if len(self._made) >= _KEPT:
-                self._made.clear()
-            made = values, self._told(values, 0)
-            self._made[name] = made
-        if len(self._now) >= _KEPT:
-            self._now.clear()
-        self._now[name] = made[1]
-        return made[1]
+    def _make(self, rows: Mapping[str, _Row | None]) -> dict[str, MailboxStatus]:
+        before, new = self._made, dict[str, tuple[_Row, MailboxStatus]]()
+        made: dict[str, MailboxStatus] = {}
+        for name, values in rows.items():
+            if values is None:
+                continue
+            known = before.get(name)
+            if known is None or known[0] != values:
+                known = new[name] = values, self._told(values, 0)
+            made[name] = known[1]
+        _keep(before, new)
+        return made
 
     def _read(
-        self, names: Sequence[str], expected: Expected | None = None
+        self, names: Sequence[str], expected: Expected | None
     ) -> Mapping[str, _Row | None]:
-        """Give the rows of these names as values, None for who has none."""
+        """Give the rows of these names as values, None for who has none.
+
+        With rows of others that were asked for already.
+        """
         known = self._rows
         missing = [name for name in names if name not in known]
         found = {name: known[name] for name in names if name in known}
-        if not missing:
-            return found
         if len(missing) == 1:
-            read = self._read_ahead(missing[0], expected)
-        else:
-            read = self._named(missing)
-        found.update((name, read[name]) for name in missing)
-        if len(known) + len(read) > _KEPT:
-            known.clear()
-        if len(read) <= _KEPT:
-            known.update(read)
+            found |= self._read_ahead(missing[0], expected)
+        elif missing:
+            found |= self._named(missing)
         return found
 
     def _read_ahead(
@@ -177,13 +178,23 @@ class Statuses:
         rows = mailboxes.mailboxes_from(self._readers.event, name, most)
         read: dict[str, _Row | None] = {name: None}
         read.update((row[mailboxes.NAME], row) for row in rows)
-        return read
+        _keep(self._rows, read)
+        return {name: read[name]}
 
     def _named(self, names: Sequence[str]) -> dict[str, _Row | None]:
         read: dict[str, _Row | None] = dict.fromkeys(names)
         rows = mailboxes.mailboxes_named(self._readers.event, names)
         read.update((row[mailboxes.NAME], row) for row in rows)
+        _keep(self._rows, read)
         return read
+
+
+def _keep(kept: dict[str, T], new: Mapping[str, T]) -> None:
+    """Keep what is new, bounded."""
+    if len(kept) + len(new) > _KEPT:
+        kept.clear()
+    if len(new) <= _KEPT:
+        kept.update(new)
 
 
 def count_recent(
