@@ -124,10 +124,15 @@ class OpenMailboxes:
         return row
 
     def at_hand(self, row: MailboxRow, whose: Private | None) -> Opened | None:
-        """Give a mailbox as `open` does, if there is nothing to wait for."""
+        """Give a mailbox as `open` does, if there is nothing to wait for.
+
+        ``row`` is what `row` has just given.
+        """
         key = (row.id, whose)
         opened = self._states.get(key)
-        if opened is None or not row.selectable or self.behind(opened):
+        if opened is None or not row.selectable:
+            return None
+        if opened.seen_version != self._rows_version and self.behind(opened):
             return None
         self._states.move_to_end(key)
         return opened
