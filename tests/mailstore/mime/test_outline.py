@@ -56,7 +56,7 @@ def test_a_scan_with_it_says_the_same(data: bytes, size: int):
     assert scan(data, DEFAULT_LIMITS, outline_of(data, size)) == scan(data)
 
 
-def test_it_remembers_no_more_than_a_message_may_have_parts(monkeypatch):
+def test_it_remembers_so_many_lines_and_no_more(monkeypatch):
     """What is behind that is looked for in the message itself."""
     monkeypatch.setattr(module, "MOST", 3)
     head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
