@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imapd.session.flag_responses import Quietly, tell_flags
 from imapd.wire.cursor import Cursor
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from imapd.session.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRequest:
+class StoreRequest(NamedTuple):
     """The rest of a STORE: its messages, by ascending UIDs, at least one.
 
     Messages that changed after ``unchanged_since`` are to be left alone.

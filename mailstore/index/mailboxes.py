@@ -63,12 +63,19 @@ def names_version(database: Database) -> int:
     return int(row[0]) if row else 0
 
 
-def versions(database: Database) -> tuple[int, int, int]:
-    """Give `names_version`, that of the lists of rights, and the number of quotas."""
+def versions(
+    database: Database, mailbox: MailboxId | None = None
+) -> tuple[int, int, int, int | None]:
+    """Give `names_version`, that of the lists of rights, and the number of quotas.
+
+    And by the same statement the `highestmodseq` of a mailbox, None without one.
+    """
     row = database.one(
-        "SELECT names_version, acl_version, (SELECT count(*) FROM quota) FROM account"
+        "SELECT names_version, acl_version, (SELECT count(*) FROM quota),"
+        " (SELECT highestmodseq FROM mailbox WHERE id = ?) FROM account",
+        (mailbox,),
     )
-    return row or (0, 0, 0)
+    return row or (0, 0, 0, None)
 
 
 def mailboxes(database: Database) -> list[MailboxRow]:

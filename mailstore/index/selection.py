@@ -10,15 +10,14 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstore.index.database import Value
 from mailstore.model import MailboxId
 from mailstore.runs import runs
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Ascending, disjoint, closed ranges of UIDs."""
 
     ranges: tuple[tuple[int, int], ...]

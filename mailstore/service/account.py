@@ -109,7 +109,7 @@ class Account:
         )
         self.sorting = SortParts(runtime, self.readers, self.blobs, self.lane, turns)
         self.surrogates = Surrogates(self.readers.event, versions)
-        self.opened = OpenMailboxes(runtime, self.readers, self.lane)
+        self.opened = OpenMailboxes(runtime, self.readers, versions, self.lane)
         self._names = Names(runtime, self.readers, versions)
         self.counters = Statuses(
             runtime, self.readers, self.opened, self.object_ids, lambda: self.options

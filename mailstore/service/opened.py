@@ -91,9 +91,12 @@ class Opened:
 class OpenMailboxes:
     """The states of one account, by mailbox."""
 
-    def __init__(self, runtime: Runtime, readers: Readers, lane: Lane) -> None:
+    def __init__(
+        self, runtime: Runtime, readers: Readers, versions: Versions, lane: Lane
+    ) -> None:
         self._runtime = runtime
         self._readers = readers
+        self._versions = versions
         self._lane = lane
         self._states: OrderedDict[_Key, Opened] = OrderedDict()
         self._left = 0  # weight of mailboxes that were left since `_shrink`
@@ -235,11 +238,10 @@ class OpenMailboxes:
             return False
         if opened.keeper is not None:
             return opened.keeper.behind(opened)
-        reader = self._readers.event
         version = self._readers.look()
         if version == opened.seen_version:
             return False
-        highest = mailboxes.highestmodseq(reader, state.id)
+        highest = self._versions.highestmodseq(state.id)
         if highest == state.modseq:
             opened.seen_version = version
             return False
