@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from mailstore.blobs import BlobStore
@@ -34,7 +35,9 @@ def prove(
     """Give what is wrong with the text index beside an index, in sentences.
 
     About ``sample`` messages are read again, evenly spread over all. An index that
-    is missing, or in use by others in a form of theirs, is not wrong.
+    is missing, or in use by others in a form of theirs, is not wrong. The messages are
+    those of the present, whatever state the caller's connection sees: the text index
+    may have been filled since.
     """
     try:
         text = TextDatabase.open(folder, writer=False)
@@ -47,7 +50,12 @@ def prove(
         return
     try:
         with text.snapshot():
-            yield from _prove(text, index, blobs, sample)
+            text.progress()  # it is seen as it is now, and the index not earlier
+            with (
+                closing(Database.open(index.path, writer=False)) as now,
+                now.snapshot(),
+            ):
+                yield from _prove(text, now, blobs, sample)
     except Corrupt as error:
         yield f"the text index is damaged: {error}"
     finally:

@@ -432,6 +432,18 @@ def test_a_right_index_is_proven(stage):
     assert list(problems(home)) == []
 
 
+def test_one_that_grows_while_it_is_proven_is_right(home):
+    """A check looks at the index in one state while a server goes on filling."""
+    home.append("INBOX", *bodies("fish"))
+    fill(home)
+    folder, blobs = home.account._folder, home.account.blobs
+    with home.account.readers.take() as index, index.snapshot():
+        assert index.one("SELECT count(*) FROM message") == (1,)
+        home.append("INBOX", *bodies("meat"))
+        fill(home)
+        assert list(prove(folder, index, blobs, 10)) == []
+
+
 def problems(home, sample=1_000):
     with home.account.readers.take() as index:
         yield from prove(home.account._folder, index, home.account.blobs, sample)
