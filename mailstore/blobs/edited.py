@@ -7,11 +7,9 @@ it needs from the message and from the replacements.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from mailstore.blobs.reader import BlobReader
-from mailstore.mime.header import Buffer
 
 
 class EditedReader(BlobReader):
@@ -60,10 +58,9 @@ class EditedReader(BlobReader):
             start = stop
         return b"".join(found)
 
-    @contextmanager
-    def buffer(self) -> Iterator[Buffer]:
-        """Give all octets."""
-        yield self.pread(0, self.size)
+    def octets(self) -> bytes:
+        """Give all octets: there is no file that could be mapped."""
+        return self.pread(0, self.size)
 
     def verify(self) -> None:
         """Compare the message itself with its checksum. Raises `Corrupt`."""

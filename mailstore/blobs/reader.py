@@ -76,11 +76,18 @@ class BlobReader:
             raise Unavailable(detail=str(error)) from error
         return data
 
+    def octets(self) -> bytes | None:
+        """Give all octets; None: they are many, and `buffer` maps them."""
+        if self.size <= _MAPPED or self._start:
+            return self.pread(0, self.size)
+        return None
+
     @contextmanager
     def buffer(self) -> Iterator[Buffer]:
         """Give all octets; a big message is mapped, not read."""
-        if self.size <= _MAPPED or self._start:
-            yield self.pread(0, self.size)
+        octets = self.octets()
+        if octets is not None:
+            yield octets
             return
         if os.fstat(self._open().fd).st_size < self.size:
             raise Corrupt(detail="the file is too short")

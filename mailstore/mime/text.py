@@ -146,7 +146,6 @@ def part_texts(
     else:
         whole = decoded_whole(data, part.body, part.end, part.encoding)
         if not skim(whole, codec_for(charset), is_page=is_page):
-            yield ""
             return
         pieces = (whole,)
     source = decoder(charset)

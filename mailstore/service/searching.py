@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -85,11 +85,11 @@ class _StoredTexts:
                 if id_ in known:
                     yield MessageText(at, *known[id_][1:])
 
-    @contextmanager
-    def content(self, blob: str) -> Iterator[Buffer]:
+    def content(self, blob: str) -> AbstractContextManager[Buffer]:
         """Open a message's bytes."""
-        with self._blobs.open(blob) as reader, reader.buffer() as data:
-            yield data
+        reader = self._blobs.open(blob)
+        octets = reader.octets()
+        return reader.buffer() if octets is None else nullcontext(octets)
 
 
 class Turns:

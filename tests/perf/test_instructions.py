@@ -70,6 +70,16 @@ def test_octets_of_many_messages(bench):
         assert cost(bench, b"FETCH 1:* " + item) / MANY < most, item
 
 
+def test_looking_through_new_messages(bench):
+    """What the text index lacks is read, and not decoded where octets decide."""
+    text = "höchst über".encode() + b" text\r\n" * 50
+    head = b"Content-Type: text/plain; charset=utf-8\r\n" + HEAD
+    bench.world.deliver(*[head % number + text for number in range(MANY)], to="box01")
+    bench.say(b"SELECT box01")
+    assert cost(bench, b"SEARCH BODY fish") / MANY < 2_150
+    assert cost(bench, b"SEARCH SUBJECT fish") / MANY < 260
+
+
 def test_lists_of_names(bench):
     assert cost(bench, b'LIST "" "*"') / NAMES < 260
     assert cost(bench, b'LIST "" "box%%" RETURN (STATUS%b)' % ITEMS) / NAMES < 630
