@@ -38,22 +38,22 @@ def cost(bench: Bench, *commands: bytes) -> float:
 
 
 def test_a_command_alone(bench):
-    assert cost(bench, b"NOOP") < 2_250
+    assert cost(bench, b"NOOP") < 2_100
     assert cost(bench, b"STATUS box07" + ITEMS) < 2_800
     assert cost(bench, b"SELECT INBOX") < 4_000
     assert cost(bench, b"UID SEARCH UNSEEN") < 4_000
 
 
 def test_pipelined_commands(bench):
-    assert cost(bench, *[b"NOOP"] * 100) < 1_650
+    assert cost(bench, *[b"NOOP"] * 100) < 1_500
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
     assert cost(bench, *polled) < 2_100
 
 
 def test_octets_of_one_message_after_the_other(bench):
-    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 4_500
+    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 4_300
     one_by_one = [b"UID FETCH %d BODY.PEEK[]" % uid for uid in range(1, 11)]
-    assert cost(bench, *one_by_one) < 3_850
+    assert cost(bench, *one_by_one) < 3_700
 
 
 def test_octets_of_many_messages(bench):
@@ -97,9 +97,9 @@ def test_messages_that_come(bench):
 
 def test_changes_of_flags(bench):
     one = [b"STORE 7 +FLAGS (\\Seen)", b"STORE 7 -FLAGS (\\Seen)"]
-    assert cost(bench, *one) < 7_600
+    assert cost(bench, *one) < 6_850
     quiet = [b"STORE 7 +FLAGS.SILENT (\\Seen)", b"STORE 7 -FLAGS.SILENT (\\Seen)"]
-    assert cost(bench, *quiet) < 7_300
+    assert cost(bench, *quiet) < 6_500
 
 
 def test_lists_of_messages(bench):
