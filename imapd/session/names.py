@@ -51,8 +51,7 @@ def found_name(context: Context, octets: bytes, *, trailing: bool = False) -> st
     Raises `InvalidMailboxName`.
     """
     utf8 = uses_utf8(context)
-    read = _remembered if len(octets) <= _SHORT else _read
-    name = read(octets, utf8, trailing)
+    name = _name(octets, utf8, trailing)
     if not utf8 or normalized(name) == name or context.account.knows(name):
         return name
     return check_name(normalized(name))
@@ -64,10 +63,15 @@ def likely_names(context: Context, written: Iterable[bytes]) -> list[str]:
     names = []
     for octets in written:
         try:
-            names.append(_remembered(octets, utf8, False))
+            names.append(_name(octets, utf8, False))
         except InvalidMailboxName:
             continue
     return names
+
+
+def _name(octets: bytes, utf8: bool, trailing: bool) -> str:
+    read = _remembered if len(octets) <= _SHORT else _read
+    return read(octets, utf8, trailing)
 
 
 def _read(octets: bytes, utf8: bool, trailing: bool) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imapd.session import names as names_module
 from imapd.syntax.mailbox import normalized
 from imapd.wire import utf7
 from tests.support.responses import ListLine, StatusLine
@@ -109,3 +110,13 @@ def test_ordinary_names_are_not_looked_up(world, monkeypatch):
     monkeypatch.delattr(Access, "knows")
     ann.ok(b"SELECT " + NEW)
     ann.ok(b"SELECT INBOX")
+
+
+def test_long_names_are_not_remembered(world):
+    """Nor such as stand behind a command, which are read ahead."""
+    ann = world.session()
+    before = names_module._remembered.cache_info().currsize
+    long = [b"/".join([b"%d" % number * 99] * 4) for number in range(10, 20)]
+    lines = [b"x%d STATUS %b (MESSAGES)\r\n" % pair for pair in enumerate(long)]
+    ann.feed(b"".join(lines))
+    assert names_module._remembered.cache_info().currsize == before
