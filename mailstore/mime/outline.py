@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import islice
 
 DELIMITER = re.compile(rb"\n--")
 MOST = 4_096
@@ -64,11 +65,9 @@ class Outline:
             edge = (last + chunk[:2]).find(b"\n--")
             if edge >= 0:
                 self._lines.append(base - len(last) + edge)
-            for at in delimiters(chunk):
-                self._lines.append(base + at)
-                if len(self._lines) >= MOST:
-                    self._full = True
-                    break
+            room = MOST - len(self._lines)
+            self._lines += [base + at for at in islice(delimiters(chunk), room)]
+            self._full = len(self._lines) >= MOST
             self._last = (last + chunk[-2:])[-2:]
             self.end = self._lines[-1] + 1 if self._full else base + len(chunk) - 2
         self._size += len(chunk)

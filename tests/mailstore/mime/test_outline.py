@@ -61,7 +61,7 @@ def test_it_remembers_so_many_lines_and_no_more(monkeypatch):
     monkeypatch.setattr(module, "MOST", 3)
     head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
     data = head + b"--b\r\n\r\nhello\r\n" * 9 + b"--b--\r\n"
-    for size in (5, 50, 500):
+    for size in (1, 5, 50, 500):
         made = outline_of(data, size)
         assert len(found(made)) == 3
         assert made.end < len(data) // 2
