@@ -247,12 +247,12 @@ class Connection:
     async def _live(self) -> None:
         acting.set(self._acting)
         try:
-            while not self._ending:
+            # Of a command whose client is gone the framer frees what it holds, as long
+            # as that was not taken from it.
+            while not (self._gone or self._ending):
                 event = self._framer.next()
                 if event is None:
                     await self._rest()
-                elif self._gone:
-                    raise ConnectionGone
                 elif isinstance(event, Frame):
                     await self._answer(event)
                     if self._framer.buffered:

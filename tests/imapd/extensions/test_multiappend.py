@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from imapd.session import append_program
 from imapd.session.append_program import NewMessage, PlainData
 from imapd.session.registry import Registry
 from imapd.wire.framing import Literal
+from mailstore.blobs import writer
 from mailstore.blobs.filesystem import FileSystem
 from mailstore.errors import Unavailable
+from mailstore.lanes import Future
 from mailstore.model import InternalDate
+from mailstore.service import Access
 from tests.imapd.commands.peers import reparsed
 from tests.support.responses import Exists, Fetch
 from tests.support.session import OPTIONS, Session, World
@@ -134,15 +138,39 @@ def test_a_connection_that_breaks_leaves_nothing(world, ann, tmp_path):
     assert not spooled(tmp_path)
 
 
-def test_memory_is_bounded_and_no_descriptor_waits(ann, tmp_path):
+def test_one_that_breaks_while_the_next_message_is_decided_about_leaves_nothing(
+    world, ann, tmp_path, monkeypatch
+):
+    """The command is whole when its client is known to be gone."""
+    decided: list[Future[None]] = []
+    admit = Access.admit
+
+    async def waiting(self: Access, *arguments: Any, **more: Any) -> Any:
+        if decided:
+            await decided[0]
+        decided.append(world.runtime.future())
+        return await admit(self, *arguments, **more)
+
+    monkeypatch.setattr(Access, "admit", waiting)
+    ann.feed(b"t " + several(b"x" * 2_000_000, FIRST) + b"\r\n")
+    assert len(spooled(tmp_path)) == 1
+    ann.drop()
+    decided[0].succeed(None)
+    assert not spooled(tmp_path)
+    assert world.session().ok(b"SELECT INBOX").of(Exists) == [Exists(0)]
+
+
+def test_memory_is_bounded_and_few_descriptors_wait(ann, tmp_path, monkeypatch):
     """From 4 MiB on messages wait on the disk, whatever their size."""
+    most = 3
+    monkeypatch.setattr(writer, "_kept", threading.BoundedSemaphore(most))
     piece = b"x" * 500_000
     ann.feed(b"t APPEND INBOX {500000}\r\n")
     for number in range(1, 21):
         ann.feed(piece + b" {500000}\r\n")
         assert len(spooled(tmp_path)) == max(0, number - 9)
         held = [fd for fd in Path("/proc/self/fd").iterdir() if _is_spool(fd)]
-        assert held == []
+        assert len(held) == min(most, len(spooled(tmp_path)))
     (done,) = ann.feed(piece + b"\r\n")
     assert done.code.value[1] == tuple(range(1, 22))
     assert not spooled(tmp_path)
