@@ -22,6 +22,7 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 from imapd.net.certificates import PROTOCOLS
 from imapd.net.output import Output
 from imapd.net.proxy_header import ProxyHeader, ProxyHeaderError, read_header
+from imapd.net.tcp import Connected
 from imapd.net.tls import Certificates, TlsLayer
 from imapd.session.admission import ConnectionAdmission, Ticket
 from imapd.session.context import Services
@@ -267,9 +268,11 @@ class SocketProtocol(Protocol, abc.ABC):
         if self._proxied is not None and self._proxied.source is not None:
             return self._proxied.source[0]
         if self._connected_from is None:
-            # Of an accepted TCP connection it is known without an object for it.
-            host = getattr(self.transport, "hostname", None)
-            if not host:
+            if isinstance(self.transport, Connected):
+                host = self.transport.hostname  # without an object for it
+            else:
+                # What Twisted calls so of a unix socket is a name that its client
+                # has chosen, and may look like the address of anybody.
                 host = getattr(self.transport.getPeer(), "host", UNIX)
             self._connected_from = str(host)
         return self._connected_from

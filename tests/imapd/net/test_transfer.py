@@ -75,6 +75,23 @@ def test_a_unix_socket_has_the_permissions_that_were_asked_for(server: RunningSe
     assert b"Received: from " in last(server)
 
 
+def test_who_names_his_unix_socket_is_nobody_else(
+    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The name could be the address that a proxy has, or that may connect."""
+    monkeypatch.chdir(tmp_path)
+    path = server.also[0].bound[0].removeprefix("unix:")
+    with socket.socket(socket.AF_UNIX) as made, smtplib.LMTP() as client:
+        made.bind("192.0.2.7")
+        made.settimeout(20)
+        made.connect(path)
+        client.sock, client.file = made, made.makefile("rb")
+        client.getreply()
+        client.sendmail("bob@example.net", ["ann"], b"Subject: named\r\n\r\n")
+    assert b"Subject: named" in last(server)
+    assert b"192.0.2.7" not in last(server)
+
+
 def test_lmtp_over_tcp_with_smtplib(server: RunningServer):
     with smtplib.LMTP("127.0.0.1", port(server, 1)) as client:
         refused = client.sendmail("bob@example.net", ["ann", "nobody"], HI)
