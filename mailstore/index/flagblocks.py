@@ -202,10 +202,15 @@ def leap(database: Database) -> None:
     which gives their messages new ones.
     """
     for mailbox, modseq in database.all("SELECT id, highestmodseq FROM mailbox"):
-        blocks = readable(database, mailbox)
-        for one in blocks:
-            one.touch(0, len(one.uids), modseq)
-        write(database, mailbox, blocks)
+        lift(database, mailbox, modseq)
+
+
+def lift(database: Database, mailbox: MailboxId, modseq: int) -> None:
+    """Give every message of a mailbox a mod-sequence, as `leap` does."""
+    blocks = readable(database, mailbox)
+    for one in blocks:
+        one.touch(0, len(one.uids), modseq)
+    write(database, mailbox, blocks)
 
 
 def readable(database: Database, mailbox: MailboxId) -> list[Block]:

@@ -29,6 +29,7 @@ from mailstore.index.database import Database
 from mailstore.index.records import Delta, EntryRow
 from mailstore.index.recount import recount
 from mailstore.index.selection import Selection
+from mailstore.index.upkeep import LEAP
 from mailstore.index.vanished import remember
 from mailstore.mime.sorting import SortFields
 from mailstore.model import INBOX, MailboxId
@@ -116,7 +117,11 @@ def inbox(database: Database, now: int) -> list[str]:
 
 
 def numbers(database: Database, now: int) -> list[str]:
-    """Put UIDNEXT, HIGHESTMODSEQ and UIDVALIDITY right."""
+    """Put UIDNEXT, HIGHESTMODSEQ and UIDVALIDITY right.
+
+    Of a HIGHESTMODSEQ that went back nobody knows how high it was, nor what was given
+    numbers since that clients take for known: all jump beyond, as after a power cut.
+    """
     told = []
     rows = database.all(
         "SELECT m.id, m.uidnext, m.highestmodseq, max(e.uid) + 1, max(e.modseq)"
@@ -130,8 +135,10 @@ def numbers(database: Database, now: int) -> list[str]:
             database.execute(
                 "UPDATE mailbox SET uidnext = max(uidnext, ?),"
                 " highestmodseq = max(highestmodseq, ?) + 1 WHERE id = ?",
-                (uid, modseq, mailbox),
+                (uid, modseq + LEAP if modseq > highest else 0, mailbox),
             )
+            if modseq > highest:
+                flagblocks.lift(database, mailbox, modseq + LEAP + 1)
             told.append(
                 f"mailbox {mailbox}: UIDNEXT was {uidnext}, HIGHESTMODSEQ {highest},"
                 f" with UIDs below {uid} and mod-sequences up to {modseq}"

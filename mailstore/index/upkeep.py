@@ -25,7 +25,8 @@ _OF_MAILBOXES = (
     "removed_mailbox",
     "vanished",
 )
-_LEAP = 2**20  # further than any mod-sequence of a lost second can be
+LEAP = 2**20
+"""Further than any mod-sequence of a lost second can be."""
 
 
 def mark_loose(database: Database, owner: str, boot: str) -> None:
@@ -73,7 +74,7 @@ def leap(database: Database) -> None:
     Clients may have seen mod-sequences that the database forgot; none may come back
     with another meaning (RFC 7162 §3.1.1), so all jump beyond them.
     """
-    database.execute(f"UPDATE mailbox SET highestmodseq = highestmodseq + {_LEAP}")
+    database.execute(f"UPDATE mailbox SET highestmodseq = highestmodseq + {LEAP}")
     flagblocks.leap(database)
     database.execute("DELETE FROM loose")
 
