@@ -21,11 +21,14 @@ from imapd.session.context import Context
 from imapd.session.names import existing_name, likely_names, uses_utf8
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
-from imapd.session.status_items import parse_status_items, status_items
+from imapd.session.status_items import known_items, parse_status_items, status_items
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor
 
+_ITEMS = rb" (\([A-Za-z0-9. -]{1,300}\))"
+_NAME = rb' (?:"([ !#-\[\]-~]*)"|(%b))' % abnf.astring_atom.pattern
+_USUAL = re.compile(_NAME + _ITEMS)  # read at once: a client asks of all mailboxes
 _OCTETS = 128  # of a command that is looked for ahead: longer ones are few
 _AHEAD = re.compile(
     rb'^[^ \r\n]{1,64} STATUS (?:"([^"\\\r\n]+)"|(%b)) \(' % abnf.astring_atom.pattern,
@@ -47,6 +50,11 @@ class Status:
 
 def parse(cursor: Cursor, registry: Registry) -> Status:
     """Take the arguments of STATUS. Raises `Malformed`."""
+    found = _USUAL.fullmatch(cursor.text, cursor.at)
+    items = None if found is None else known_items(registry, found[3])
+    if found is not None and items is not None:
+        cursor.at = found.end()
+        return Status(found[1] if found[2] is None else found[2], items)
     cursor.sp()
     mailbox = parse_mailbox(cursor)
     cursor.sp()

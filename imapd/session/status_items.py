@@ -25,7 +25,7 @@ _ITEMS = re.compile(rb"\([A-Za-z0-9. -]{1,300}\)")
 def parse_status_items(cursor: Cursor, registry: Registry) -> tuple[str, ...]:
     """Take ``(item …)``; each once, in upper case. Raises `Malformed`."""
     found = _ITEMS.match(cursor.text, cursor.at)
-    items = None if found is None else _known(registry, found[0])
+    items = None if found is None else known_items(registry, found[0])
     if found is None or items is None:
         return _parse(cursor, registry)
     cursor.at = found.end()
@@ -33,7 +33,7 @@ def parse_status_items(cursor: Cursor, registry: Registry) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _known(registry: Registry, written: bytes) -> tuple[str, ...] | None:
+def known_items(registry: Registry, written: bytes) -> tuple[str, ...] | None:
     """Read items; clients ask for the same ones of all mailboxes. None: malformed."""
     try:
         return _parse(Cursor(written), registry)

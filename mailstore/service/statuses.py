@@ -27,7 +27,7 @@ from mailstore.service.readers import Readers
 
 _KEPT = 2_000  # rows of an account
 _MOST_AHEAD = 128
-_LEAST_EXPECTED = 16  # as many as are answered before anybody else has a turn
+_EXPECTED = 16  # as many as are answered before anybody else has a turn
 
 T = TypeVar("T")
 _Row = tuple[Any, ...]  # a mailbox's, as it was read
@@ -61,7 +61,7 @@ class Statuses:
         self._rows: dict[str, _Row | None] = {}  # None: there is no such mailbox
         self._now: dict[str, MailboxStatus] = {}
         self._made: dict[str, tuple[_Row, MailboxStatus]] = {}
-        self._ahead = 1  # rows to read for one name that is not among them
+        self._reads = 0  # of one name that was not among them, at this version
 
     async def of(
         self, names: Sequence[str], *, recent: bool, deleted_octets: bool
@@ -107,7 +107,7 @@ class Statuses:
         # In this order: what is read then may be newer than the version, not older.
         version, options = self._readers.look(), self._options()
         if version != self._version:
-            self._version, self._ahead = version, 1
+            self._version, self._reads = version, 0
             self._rows.clear()
             self._now.clear()
         if options is not self._options_made:
@@ -170,11 +170,12 @@ class Statuses:
         What follows in order if nobody knows better. More each time: in vain is at most
         as much as was of use.
         """
-        most, self._ahead = self._ahead, min(2 * self._ahead, _MOST_AHEAD)
-        names = expected(max(most, _LEAST_EXPECTED)) if expected else ()
+        reads, self._reads = self._reads, min(self._reads + 1, _MOST_AHEAD)
+        names = expected(min(_EXPECTED << reads, _MOST_AHEAD)) if expected else ()
         if names:
             new = [one for one in names if one not in self._rows]
             return self._named([name, *new])
+        most = min(1 << reads, _MOST_AHEAD)
         rows = mailboxes.mailboxes_from(self._readers.event, name, most)
         read: dict[str, _Row | None] = {name: None}
         read.update((row[mailboxes.NAME], row) for row in rows)

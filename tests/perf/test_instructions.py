@@ -47,7 +47,7 @@ def test_a_command_alone(bench):
 def test_pipelined_commands(bench):
     assert cost(bench, *[b"NOOP"] * 100) < 1_500
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
-    assert cost(bench, *polled) < 2_100
+    assert cost(bench, *polled) < 2_000
 
 
 def test_octets_of_one_message_after_the_other(bench):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from imapd.commands import create, delete, lsub, status, subscribe
 from imapd.commands import list as list_
 from imapd.extensions import children, enable, namespace, special_use
 from imapd.extensions import id as id_
+from imapd.wire.cursor import Cursor, Malformed
 from mailstore.lanes import InlineRuntime
 from tests.imapd.commands.peers import reparsed
 from tests.support.responses import (
@@ -208,6 +211,43 @@ def test_status(world, ann):
         b"STATUS INBOX (MESSAGES) x",
     ):
         ann.bad(command)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        b" INBOX (MESSAGES)",
+        b' "a b" (unseen MESSAGES unseen)',
+        b' "" (MESSAGES)',
+        b" ]x/&- (RECENT)",
+        b' "a\\"b" (MESSAGES)',
+        b' "\xc3\xa9" (MESSAGES)',
+        b" a (MESSAGES) ",
+        b" a  (MESSAGES)",
+        b" a (MESSAGES  UNSEEN)",
+        b" a (MESSAGES NOTHING)",
+        b" a%b (MESSAGES)",
+        b' "a (MESSAGES)',
+        b'"a" (MESSAGES)',
+        b" a ()",
+    ],
+)
+def test_arguments_of_status_are_read_alike_by_the_short_way(
+    world, monkeypatch, arguments
+):
+    registry = world.services.registry
+
+    def read():
+        cursor = Cursor(b"x STATUS" + arguments)
+        cursor.at = 8
+        try:
+            return status.parse(cursor, registry)
+        except Malformed as fault:
+            return fault.at, fault.wanted
+
+    short = read()
+    monkeypatch.setattr(status, "_USUAL", re.compile(b"(?!)"))
+    assert read() == short
 
 
 def test_status_of_what_was_sent_ahead_is_that_of_its_own_moment(ann):

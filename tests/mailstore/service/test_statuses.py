@@ -138,4 +138,4 @@ def test_more_is_expected_each_time(home):
 
     for number in range(9):
         home.account.counters.one(f"box{number:02d}", expected)
-    assert wanted == [16, 16, 16, 16, 16, 32, 64, 128, 128]
+    assert wanted == [16, 32, 64, 128, 128, 128, 128, 128, 128]
