@@ -29,6 +29,7 @@ class _Pending:
     fd: int
     spooled: Path
     target: Path
+    epoch: int
 
 
 class Files:
@@ -55,8 +56,8 @@ class Files:
         size = content.size
         fd, spooled = content.take_file()
         name = self._new_name()
-        self._pending.append(_Pending(fd, spooled, self._path(name)))
-        self._files.set_date(fd, max(0, date.epoch))
+        epoch = max(0, date.epoch)
+        self._pending.append(_Pending(fd, spooled, self._path(name), epoch))
         return f"{self.name}:{name}:{size}"
 
     def _new_name(self) -> str:
@@ -77,6 +78,8 @@ class Files:
             for one in self._pending:
                 self._folders.need(one.target.parent)
                 self._files.rename(one.spooled, one.target)
+                # Not before: in the spool another process takes what is old for left.
+                self._files.set_date(one.fd, one.epoch)
                 folders.add(one.target.parent)
                 reached(CrashPoint.FILE_NAMED)
             for folder in sorted(folders):

@@ -471,6 +471,17 @@ def test_old_spool_files_are_removed(tmp_path):
     blobs.close()
 
 
+def test_an_old_message_that_is_about_to_be_named_is_not_removed(tmp_path):
+    """Another process collects while a message of long ago is being stored."""
+    blobs, others = (open_blobs(tmp_path, "packs") for _ in range(2))
+    stored = blobs.add(BIG, InternalDate(1_000_000_000))
+    assert others.remove_spooled(tmp_path.stat().st_ctime - 3_600) == 0
+    blobs.sync()
+    assert content(blobs, stored.ref) == BIG
+    blobs.close()
+    others.close()
+
+
 def test_an_engine_has_to_exist(tmp_path):
     with pytest.raises(ValueError, match="no blob engine"):
         open_blobs(tmp_path, "tape")
