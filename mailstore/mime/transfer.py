@@ -18,6 +18,11 @@ from mailstore.errors import UnknownEncoding
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _OTHERS = bytes(set(range(256)) - set(_ALPHABET))
 _MAX_PADDED = 1_000  # quanta that end early, within one piece
+# White space at the end of a line was added on the way (RFC 2045 §6.7, rule 3), behind
+# the ``=`` of a soft line break too.
+_LINE_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+# Whether there is any: looked for from the line ends, as blanks are a tenth of a text.
+_BLANK_BEFORE_END = re.compile(rb"\n(?<=[ \t]\n)|\n(?<=[ \t]\r\n)")
 PIECE = 1 << 18
 
 
@@ -83,14 +88,28 @@ def _quoted_printable(data: bytes | mmap.mmap, start: int, end: int) -> Iterator
         stop = min(start + PIECE, end)
         if stop < end:
             line = data.rfind(b"\n", start, stop) + 1
-            # A line longer than a piece is cut, but not within ``=XX``.
-            escape = data.rfind(b"=", stop - 2, stop)
-            if line > start:
-                stop = line
-            elif escape > start:
-                stop = escape
-        yield binascii.a2b_qp(data[start:stop])
+            stop = line if line > start else _cut_line(data, start, stop)
+        yield _lines(data[start:stop])
         start = stop
+
+
+def _cut_line(data: bytes | mmap.mmap, start: int, stop: int) -> int:
+    """Give where to cut a line longer than a piece.
+
+    Not within ``=XX``, nor among blanks that may be its end.
+    """
+    cut = start + len(data[start:stop].rstrip(b" \t\r"))
+    escape = data.rfind(b"=", max(cut - 2, start), cut)
+    if escape >= 0:
+        cut = escape
+    return cut if cut > start else stop
+
+
+def _lines(lines: bytes) -> bytes:
+    """Decode lines of quoted-printable, less what was added to their ends."""
+    if _BLANK_BEFORE_END.search(lines) is not None:
+        lines = _LINE_BLANKS.sub(b"", lines)
+    return binascii.a2b_qp(lines)
 
 
 # -- exactly
@@ -99,10 +118,6 @@ IDENTITY = frozenset({b"7bit", b"8bit", b"binary"})
 """Encodings that encode nothing (RFC 2045 §6.2)."""
 
 _BLANKS = b" \t\r\n"
-# White space at the end of a line was added on the way (RFC 2045 §6.7, rule 3).
-_LINE_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-# Whether there is any: looked for from the line ends, as blanks are a tenth of a text.
-_BLANK_BEFORE_END = re.compile(rb"\n(?<=[ \t]\n)|\n(?<=[ \t]\r\n)")
 
 
 def decode_exactly(pieces: Iterable[bytes], encoding: bytes) -> Iterator[bytes]:
@@ -155,9 +170,6 @@ def _exact_quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
             cut = escape if escape > 0 else len(data)
         rest = data[cut:]
         if cut:
-            lines = data[:cut]
-            if _BLANK_BEFORE_END.search(lines) is not None:
-                lines = _LINE_BLANKS.sub(b"", lines)
-            yield binascii.a2b_qp(lines)
+            yield _lines(data[:cut])
     if rest:
         yield binascii.a2b_qp(rest.rstrip(b" \t"))

@@ -29,7 +29,7 @@ import apsw
 from mailstore.errors import Corrupt, StoreError
 from mailstore.index.database import Database, check_sqlite, store_error
 
-VERSION = 3
+VERSION = 4
 PRINT = 8  # octets of a message's digest that tell whether it is the same one
 _FILES = ("text.db", "text.db-wal", "text.db-shm")
 _BUSY_MS = 10_000

@@ -149,3 +149,11 @@ def test_blanks_before_a_line_end_are_no_text(end: bytes, blanks: bytes):
     text = b"a b" + blanks + end + b"c=20" + end + blanks + b"d" + end
     decoded = b"".join(decode_exactly([text], b"quoted-printable"))
     assert decoded == b"a b" + end + b"c " + end + blanks + b"d" + end
+
+
+def test_blanks_that_were_added_to_lines_join_no_soft_break():
+    """RFC 2045 §6.7, rules 3 and 5: an old gateway has padded lines."""
+    padded = b"lun= \t\r\nch =20  \nand=\t\n tea"
+    assert whole(padded, b"quoted-printable") == b"lunch  \nand tea"
+    long = b"x = \r\n" * 60_000
+    assert whole(long, b"quoted-printable") == b"x " * 60_000
