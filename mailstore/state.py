@@ -21,8 +21,8 @@ from typing import overload
 
 from mailstore.columns import change_bits, either, joined, lift, tables
 from mailstore.history import History, Step
+from mailstore.index.flagged import Flagged
 from mailstore.index.records import (
-    LOW_BITS,
     ChangedFlags,
     Delta,
     MailboxRow,
@@ -73,7 +73,7 @@ class Masks(Sequence[tuple[int, int]]):
         return iter(self._state.rows_since(self._uids, self._since))
 
 
-class MailboxState:
+class MailboxState(Flagged):
     """The columns of one mailbox and what lately happened to them."""
 
     __slots__ = (
@@ -133,18 +133,6 @@ class MailboxState:
         return _EMPTY + len(self.uids) + _STEP * len(self._history)
 
     # -- reading
-
-    def position(self, uid: int) -> int | None:
-        """Give the index of a UID in the columns."""
-        at = bisect_left(self.uids, uid)
-        return at if at < len(self.uids) and self.uids[at] == uid else None
-
-    def mask(self, at: int) -> int:
-        """Give the flags of the message at an index."""
-        low = self.system[at] | self.keywords[at] << FIRST_KEYWORD_BIT
-        if self.more:
-            return low | self.more.get(self.uids[at], 0) << LOW_BITS
-        return low
 
     def masks(self, start: int, stop: int) -> list[int]:
         """Give the flags of the messages from one index up to another."""

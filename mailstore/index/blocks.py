@@ -25,6 +25,7 @@ from operator import and_, lt
 from sys import byteorder
 
 from mailstore.columns import change_bits, either, joined, lift, tables
+from mailstore.index.flagged import Flagged
 from mailstore.index.records import LOW_BITS, to_mask
 from mailstore.model import FIRST_KEYWORD_BIT
 from mailstore.packed import WIDTHS, Packed
@@ -68,7 +69,7 @@ def sound(flags: object, more: object, modseq: object) -> tuple[int, int]:
     )
 
 
-class Block:
+class Block(Flagged):
     """One row: the flags of messages, to be read and changed in place."""
 
     __slots__ = (
@@ -188,18 +189,6 @@ class Block:
         return b"".join(parts)
 
     # -- reading
-
-    def position(self, uid: int) -> int | None:
-        """Give the index of a UID in the columns."""
-        at = bisect_left(self.uids, uid)
-        return at if at < len(self.uids) and self.uids[at] == uid else None
-
-    def mask(self, at: int) -> int:
-        """Give the flags of the message at an index."""
-        low = self.system[at] | self.keywords[at] << FIRST_KEYWORD_BIT
-        if self.more:
-            return low | self.more.get(self.uids[at], 0) << LOW_BITS
-        return low
 
     def masks(self) -> list[int]:
         """Give the flags of all."""
