@@ -17,7 +17,7 @@ from mailstore.index.database import Database
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
 from mailstore.model import MailboxId
-from mailstore.query import Following, Predicate, ThreadIs, kinds
+from mailstore.query import Following, Predicate, ThreadIs, leaves
 from mailstore.search.evaluate import QUICK, TEXTS, cost, evaluate
 from mailstore.search.evaluate import relevancy as scores_of
 from mailstore.search.indexed import IndexedTexts
@@ -31,8 +31,9 @@ from mailstore.service.indexing import Indexing
 from mailstore.service.readers import Readers
 from mailstore.state import MailboxState
 
-_AT_ONCE = 10_000  # messages whose columns are searched on the event thread
-_AT_ONCE_QUICKLY = 200_000  # by terms that take no time for each message
+_AT_ONCE = 40_000  # looks at a message's columns, on the event thread
+_AT_ONCE_QUICKLY = 600_000  # by terms that take no time for each message
+_TERM = 500  # looks that a term takes beside those at messages
 _ELSEWHERE = LOOKUPS.union(TEXTS)  # terms that memory doesn't answer
 _BATCH = 256
 _TRIES = 3  # of a search that waits for the text index in between
@@ -154,14 +155,14 @@ async def search(
     long for want of an index waits for that, and is done again. Raises `TooMany` when
     it took too long.
     """
-    asked = kinds(predicate)
+    terms = leaves(predicate)
+    asked = set(map(type, terms))
     if ThreadIs in asked:
         await parts.link()
-    if len(state.uids) <= _AT_ONCE:
-        at_once = asked.isdisjoint(_ELSEWHERE)
-    else:
-        at_once = asked <= QUICK and len(state.uids) <= _AT_ONCE_QUICKLY
-    if at_once:
+    looks = (len(state.uids) + _TERM) * len(terms)
+    if looks <= (_AT_ONCE_QUICKLY if asked <= QUICK else _AT_ONCE) and (
+        asked.isdisjoint(_ELSEWHERE)
+    ):
         # It is done before they change. What is found goes on speaking of the UIDs:
         # those of new messages may come to stand behind them, but where some vanish
         # the state takes another array.

@@ -263,6 +263,29 @@ def test_big_mailboxes_are_searched_in_a_pool(stage, monkeypatch):
     assert len(started) == 2
 
 
+@pytest.mark.parametrize(
+    ("terms", "started"),
+    [
+        ([HasSystemFlag(4)] * 1_000, 0),
+        ([HasSystemFlag(4)] * 2_000, 1),
+        ([Size(Compare.LESS, 0), HasSystemFlag(4)], 0),
+        ([Size(Compare.LESS, 0)] * 99 + [HasSystemFlag(4)], 1),
+    ],
+)
+def test_searches_of_many_terms_are_made_in_a_pool(stage, monkeypatch, terms, started):
+    """However small the mailbox is: a term costs microseconds by itself."""
+    pools: list[Pool] = []
+    start = stage[0].runtime.start
+
+    def count(pool, work):
+        pools.append(pool)
+        start(pool, work)
+
+    monkeypatch.setattr(stage[0].runtime, "start", count)
+    assert search(stage, Or(tuple(terms))) == [5]
+    assert len(pools) == started
+
+
 @given(st.lists(st.booleans(), max_size=30), st.data())
 def test_planes_are_sets(first, data):
     second = data.draw(
