@@ -229,7 +229,12 @@ class Store:
 
         try:
             account = await in_pool(self._runtime, Pool.READ, make)
-            await _ensure_defaults(account)
+            try:
+                await _ensure_defaults(account)
+            except BaseException:
+                # Who is refused asks again and again: no file may stay open for it.
+                self._runtime.start(Pool.WRITE, account.shut)
+                raise
             if not record.entered:
                 await in_pool(self._runtime, Pool.WRITE, partial(self._entered, id_))
             self._accounts[id_] = account

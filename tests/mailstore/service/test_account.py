@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from mailstore.errors import (
     AlreadyExists,
+    DiskFull,
     InvalidContent,
     NotFound,
     TooBig,
     Unavailable,
 )
+from mailstore.index import mailboxes
 from mailstore.lanes import Pool
 from mailstore.model import Arrival, InternalDate, SpecialUse
 from tests.mailstore.stores import OPTIONS, Home, Statements
@@ -253,3 +257,29 @@ def test_after_the_store_is_closed_nothing_is_written(tmp_path):
         home.run(account.append("INBOX", [Arrival(b"x")]))
     with pytest.raises(Unavailable):
         home.run(home.store.account(home.id))
+
+
+def test_an_account_that_cannot_begin_keeps_no_file_open(home, monkeypatch):
+    """As on a full disk: whoever wants to log in asks again and again."""
+    id_ = home.store.directory.create("bob", b"x")
+
+    def full(*_: object) -> bool:
+        raise DiskFull
+
+    monkeypatch.setattr(mailboxes, "create_defaults", full)
+    folder = str(home.store.folder(id_))
+    for _ in range(3):
+        with pytest.raises(DiskFull):
+            home.run(home.store.account(id_))
+        assert [path for path in open_files() if path.startswith(folder)] == []
+    monkeypatch.undo()
+    account = home.run(home.store.account(id_))
+    assert home.run(account.mailboxes())
+
+
+def open_files() -> list[str]:
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(os.readlink(one))
+    return found
