@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from imapd.net.bus import DatagramBus
 from imapd.net.lanes import TwistedRuntime
 from imapd.net.listen import Endpoint
 from imapd.net.loop import Loop, log_twisted, new_loop
-from imapd.net.signals import Lifeline, Signals
+from imapd.net.signals import Lifeline, Signals, when_orphaned
 from imapd.net.workers import BEAT, READY, WorkerSpec
 from imapd.syntax.charset import load_charsets
 from mailstore.index.database import migrations
@@ -113,6 +114,7 @@ class _Process:
         self._writer = writer
         self._lifeline: Lifeline | None = None
         if worker is not None:
+            when_orphaned(worker.control, _give_up_soon)
             self._lifeline = Lifeline(worker.control, self._stop)
             loop.addReader(self._lifeline)
 
@@ -186,6 +188,12 @@ def _indexer_of(worker: WorkerSpec | None) -> Iterator[IndexElsewhere | None]:
         return
     with socket.socket(fileno=worker.indexer) as end:
         yield IndexerPort(end).tell
+
+
+def _give_up_soon() -> None:
+    """End a process without a supervisor, even if its loop does not turn any more."""
+    time.sleep(STUCK_SECONDS)
+    _give_up()
 
 
 def _give_up() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import signal
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,3 +107,23 @@ class Lifeline:
     def connectionLost(self, _: Any) -> None:  # noqa: ANN401 - Twisted's
         """The loop watches no more."""
         self._socket.close()
+
+
+def when_orphaned(descriptor: int, call: Callable[[], None]) -> None:
+    """Call a function, on a thread of its own, when the other end of a socket closes.
+
+    `Lifeline` notices that too, as long as its loop turns: this is for one that hangs,
+    which nobody else could end any more.
+    """
+    own = os.dup(descriptor)
+
+    def wait() -> None:
+        try:
+            poll = select.poll()
+            poll.register(own, select.POLLRDHUP)
+            poll.poll()
+        finally:
+            os.close(own)
+        call()
+
+    threading.Thread(target=wait, name="orphaned", daemon=True).start()

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 
 from imapd.net.signals import Lifeline, Signals
 
@@ -42,3 +44,30 @@ def test_the_end_of_the_supervisor_is_noticed():
     assert lifeline.doRead() is not None
     assert gone == [True]
     lifeline.connectionLost(None)
+
+
+HANGING = """
+import os, sys
+from imapd.net.signals import when_orphaned
+when_orphaned(int(sys.argv[1]), lambda: os._exit(7))
+print("hangs", flush=True)
+while True:
+    pass
+"""
+
+
+def test_a_process_whose_loop_hangs_ends_without_its_supervisor():
+    ours, theirs = socket.socketpair()
+    with theirs, ours:
+        program = subprocess.Popen(
+            [sys.executable, "-c", HANGING, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdout=subprocess.PIPE,
+        )
+        theirs.close()
+        with program:
+            assert program.stdout is not None
+            assert program.stdout.readline() == b"hangs\n"
+            assert program.poll() is None
+            ours.close()
+            assert program.wait(60) == 7
