@@ -54,7 +54,11 @@ class BlobStore:
         big = expected is not None and expected > SMALL
         spool = big or self._plain or waiting > _WAITING
         return BlobWriter(
-            self.files, self._spool, always_spool=spool, start=self._start
+            self.files,
+            self._spool,
+            always_spool=spool,
+            start=self._start,
+            keep=big or self._plain,
         )
 
     def add(self, content: bytes | BlobWriter, date: InternalDate) -> StoredBlob:

@@ -5,11 +5,11 @@ store's own, so that a message of any size costs no memory. Digest and length ar
 taken while the bytes pass, and the disk begins meanwhile: when the last octet is here
 it has little left to do.
 
-A spooled message that is complete keeps its descriptor until it is synced: a fault of
-the disk that the kernel met meanwhile is told to who has the file open. So that one
-command may bring a thousand of them, no more than `KEPT` do so at once. The others are
-opened again, and read again then; and what is copied out of the spool is compared with
-its digest.
+A spooled message that is complete, and whose file will be the store's, keeps its
+descriptor until it is synced: a fault of the disk that the kernel met meanwhile is told
+to who has the file open. So that one command may bring a thousand of them, no more than
+`KEPT` do so at once. The others are opened again, and read again then; and what is
+copied out of the spool is compared with its digest.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class BlobWriter:
         always_spool: bool = False,
         small: int = SMALL,
         start: Start | None = None,
+        keep: bool = False,
     ) -> None:
         self._files = files
         self._folder = spool
@@ -76,6 +77,7 @@ class BlobWriter:
         self._nul = False
         self.outline: Outline | None = None  # of a spooled message
         self._fd: int | None = None
+        self._keep = keep  # its file will be the store's
         self._keeps = False  # its descriptor is one of the `KEPT`
         self._reopened = False
         self._path: Path | None = None
@@ -164,7 +166,7 @@ class BlobWriter:
         """All bytes are here."""
         if self._fd is None or self._keeps:
             return
-        self._keeps = _kept.acquire(blocking=False)
+        self._keeps = self._keep and _kept.acquire(blocking=False)
         if not self._keeps:
             self._files.close(self._fd)
             self._fd = None

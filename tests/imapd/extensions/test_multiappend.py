@@ -160,19 +160,32 @@ def test_one_that_breaks_while_the_next_message_is_decided_about_leaves_nothing(
     assert world.session().ok(b"SELECT INBOX").of(Exists) == [Exists(0)]
 
 
-def test_memory_is_bounded_and_few_descriptors_wait(ann, tmp_path, monkeypatch):
+def test_memory_is_bounded_and_no_descriptor_waits_for_what_is_copied(ann, tmp_path):
     """From 4 MiB on messages wait on the disk, whatever their size."""
-    most = 3
-    monkeypatch.setattr(writer, "_kept", threading.BoundedSemaphore(most))
     piece = b"x" * 500_000
     ann.feed(b"t APPEND INBOX {500000}\r\n")
     for number in range(1, 21):
         ann.feed(piece + b" {500000}\r\n")
         assert len(spooled(tmp_path)) == max(0, number - 9)
         held = [fd for fd in Path("/proc/self/fd").iterdir() if _is_spool(fd)]
-        assert len(held) == min(most, len(spooled(tmp_path)))
+        assert held == []
     (done,) = ann.feed(piece + b"\r\n")
     assert done.code.value[1] == tuple(range(1, 22))
+    assert not spooled(tmp_path)
+
+
+def test_few_descriptors_wait_for_files_of_their_own(ann, tmp_path, monkeypatch):
+    most = 3
+    monkeypatch.setattr(writer, "_kept", threading.BoundedSemaphore(most))
+    piece = b"x" * 1_100_000
+    ann.feed(b"t APPEND INBOX {1100000}\r\n")
+    for number in range(1, 7):
+        ann.feed(piece + b" {1100000}\r\n")
+        assert len(spooled(tmp_path)) == number
+        held = [fd for fd in Path("/proc/self/fd").iterdir() if _is_spool(fd)]
+        assert len(held) == min(most, number)
+    (done,) = ann.feed(piece + b"\r\n")
+    assert done.code.value[1] == tuple(range(1, 8))
     assert not spooled(tmp_path)
 
 

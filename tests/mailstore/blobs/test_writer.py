@@ -91,6 +91,7 @@ def test_what_was_opened_again_is_compared_with_its_digest(blobs, files):
 def test_what_is_copied_out_of_the_spool_is_compared_with_its_digest(blobs):
     small = arrived(blobs, b"small", waiting=2**23)
     assert small.spooled
+    assert small._fd is None  # nothing of it is left when it was copied
     assert small.content() == b"small"
     assert b"".join(small.pieces()) == b"small"
     damage(small)
