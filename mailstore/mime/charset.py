@@ -135,15 +135,19 @@ def codec_for(charset: str | None) -> str:
     return (text_codec(charset) if charset else None) or "utf-8"
 
 
-def guessed(data: bytes, codec: str) -> str:
-    """Name the codec that a whole text is decoded by: what isn't UTF-8 is guessed."""
+def guessed(data: bytes, codec: str) -> str | None:
+    """Name the codec that a whole text is decoded by: what isn't UTF-8 is guessed.
+
+    None: it is cut off within a character, so that its last octets are decoded by
+    another codec than what is in front of them.
+    """
     if codec not in UTF_8 or data.isascii():
         return codec
     try:
-        data.decode("utf-8")
+        _, known = codecs.utf_8_decode(data, "strict", False)
     except UnicodeDecodeError:
         return "cp1252"
-    return codec
+    return codec if known == len(data) else None
 
 
 def decoder(charset: str | None) -> Decoder:

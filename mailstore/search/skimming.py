@@ -76,14 +76,16 @@ class Skimmer:
         ``codec`` is what decodes it, if it can, as `mailstore.mime.charset.decoder`
         does. It is a page of HTML, or else what a reader sees as it stands.
         """
-        codec = guessed(octets, codec)
-        lower = self._lower(octets, codec)
+        known = guessed(octets, codec)
+        if known is None:
+            return True
+        lower = self._lower(octets, known)
         if lower is None:
             return True
         if not is_page:
             return False
         if b"&" in lower:
-            source = octets.decode(codec, "replace")
+            source = octets.decode(known, "replace")
             if any(map(self._references.__getitem__, references(source))):
                 return True
         return self._joined.search(lower) is not None
