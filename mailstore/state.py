@@ -85,6 +85,7 @@ class MailboxState(Flagged):
         "id",
         "keyword_names",
         "keywords",
+        "lost",
         "messages",
         "modseq",
         "modseqs",
@@ -111,6 +112,7 @@ class MailboxState(Flagged):
         self.modseq = row.highestmodseq
         self.recent_from = row.recent_from
         self.gone = False
+        self.lost = False  # its index went back: it can follow no more
         self.keyword_names = keyword_names
         self.uids = loaded.uids
         self.system = loaded.system

@@ -61,6 +61,8 @@ def keep_to_rights(context: Context, selected: Selected) -> None:
     """Look whether rights are as they were told. Raises `Bye`."""
     mailbox = selected.mailbox
     if not mailbox.gone and not mailbox.readable:
+        if mailbox.lost:
+            raise Bye("the index of this mailbox was replaced", "UNAVAILABLE")
         raise Bye("you may no longer read this mailbox")
     told = context.session.notes.get(_NOTE)
     if told is None or told == (mailbox, mailbox.settable):

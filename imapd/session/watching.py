@@ -170,3 +170,4 @@ async def catch_up(context: Context, selected: Selected) -> None:
     keep_to_rights(context, selected)
     if selected.mailbox.stale():
         await selected.mailbox.refresh()
+        keep_to_rights(context, selected)  # its index may have gone back

@@ -169,8 +169,13 @@ class Mailbox:
 
     @property
     def readable(self) -> bool:
-        """Whether the right to read it is still there."""
-        return _READ.met(self._permit.rights())
+        """Whether the right to read it is still there, and it is not `lost`."""
+        return _READ.met(self._permit.rights()) and not self._state.lost
+
+    @property
+    def lost(self) -> bool:
+        """Whether its index went back, so that nothing more can be told of it."""
+        return self._state.lost
 
     @property
     def may_expunge(self) -> bool:
@@ -217,10 +222,7 @@ class Mailbox:
         return self._state.changes(since)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call ``wake`` on the event thread after each change; gives the end of it.
-
-        That rights were changed may be one.
-        """
+        """Call ``wake`` on the event thread after each change; gives its end."""
         return all_of(self._state.watch(wake), self._account.watch(wake))
 
     def stale(self) -> bool:

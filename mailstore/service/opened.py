@@ -164,6 +164,8 @@ class OpenMailboxes:
             self._shrink()
         if self.behind(opened):
             await self.catch_up(opened)
+        if opened.state.lost:
+            return await self.open(name, whose)
         return opened
 
     def keep(self, state: MailboxState, keeper: Keeper) -> Opened:
@@ -234,7 +236,7 @@ class OpenMailboxes:
     def behind(self, opened: Opened) -> bool:
         """Tell whether the database knows more than the state: cheap, no rows."""
         state = opened.state
-        if state.gone:
+        if state.gone or state.lost:
             return False
         if opened.keeper is not None:
             return opened.keeper.behind(opened)
@@ -277,7 +279,7 @@ class OpenMailboxes:
                 self._wake(state)
             return
         for _ in range(8):
-            if state.gone:
+            if state.gone or state.lost:
                 return
             since, uidnext = state.modseq, state.uidnext
             read = _reading(state.id, since, uidnext, opened.whose)
@@ -285,9 +287,25 @@ class OpenMailboxes:
                 delta = read(self._readers.event)
             else:
                 delta = await self._in_pool(read)
+            if delta is not None and delta.modseq < since and not delta.gone:
+                self._give_up(opened)
+                return
             if delta is None or (state.modseq == since and state.apply(delta)):
                 self._wake(state)
                 return
+
+    def _give_up(self, opened: Opened) -> None:
+        """Have a mailbox loaded anew, whose HIGHESTMODSEQ is lower than it was.
+
+        Another index was put in its place, or it was damaged: what has changed cannot
+        be told from what is known (RFC 7162 §3.1.1). Its sessions end.
+        """
+        state = opened.state
+        state.lost = True
+        key = (state.id, opened.whose)
+        if self._states.get(key) is opened:
+            del self._states[key]
+        self._wake(state)
 
     async def look(self, opened: Opened) -> None:
         """Catch up behind a commit, if that can be: what is done is done."""

@@ -36,18 +36,32 @@ class Scene:
 
     def __init__(self, server: ServerProcess, stack: ExitStack) -> None:
         self.server = server
-        first, second = children(server.process.pid)
-        self.writer, self.idler, self.flagger = [
-            stack.enter_context(at_worker(server, pid))
-            for pid in (first, second, second)
-        ]
+        self._stack = stack
+        self._connect()
         self.count = 0
         self.meant: dict[tuple[int, int], bytes] = {}  # UIDVALIDITY, UID: its subject
         for _ in range(20):
             self.append()
         assert len(self.meant) == 20
         ((self.validity, _), *_) = self.meant
-        for client in (self.writer, self.idler, self.flagger):
+        for client in self.clients:
+            client.select()
+
+    def _connect(self) -> None:
+        first, second = children(self.server.process.pid)
+        self.clients = [
+            self._stack.enter_context(at_worker(self.server, pid))
+            for pid in (first, second, second)
+        ]
+        self.writer, self.idler, self.flagger = self.clients
+
+    def are_sent_away(self) -> None:
+        """See that each session ends; then connect again."""
+        for client in self.clients:
+            answer = client.command("NOOP")
+            assert (answer.kind, answer.code) == ("BYE", "UNAVAILABLE"), answer.status
+        self._connect()
+        for client in self.clients:
             client.select()
 
     def append(self) -> None:
@@ -98,7 +112,7 @@ class Scene:
             there = messages(fresh)
         for uid, (subject, _) in there.items():
             assert self.meant.setdefault((validity, uid), subject) == subject
-        for client in (self.writer, self.idler, self.flagger):
+        for client in self.clients:
             client.ok("NOOP")
             found = messages(client)
             assert gone or found == there
@@ -144,7 +158,6 @@ DAMAGES = (
         " FROM flag_block WHERE mailbox = 1 ORDER BY block DESC LIMIT 1"
     ),
     "UPDATE mailbox SET uidnext = 3 WHERE id = 1",
-    "UPDATE mailbox SET highestmodseq = 1 WHERE id = 1",
     "DELETE FROM message WHERE id = 3",
     "UPDATE message SET digest = x'00' WHERE id = 6",
     "UPDATE entry SET zone = 'x' WHERE mailbox = 1 AND uid = 8",
@@ -160,11 +173,19 @@ def test_repairs_show_nobody_another_message(scene):
         scene.settle()
 
 
+def test_who_could_never_hear_of_anything_again_is_sent_away(scene):
+    for _ in range(2):
+        scene.spoil("UPDATE mailbox SET highestmodseq = 1 WHERE id = 1")
+        scene.are_sent_away()
+        scene.during("check", "--repair")
+        scene.settle()
+
+
 def test_a_mailbox_that_lost_its_row_is_another_one(scene):
     scene.spoil("DELETE FROM mailbox WHERE id = 1")
     scene.during("check", "--repair")
     scene.settle(gone=True)
-    for client in (scene.writer, scene.idler, scene.flagger):
+    for client in scene.clients:
         scene.validity = client.select().code_value("UIDVALIDITY", int)
     scene.append()
     scene.settle()

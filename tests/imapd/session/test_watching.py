@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
+import apsw
 import pytest
 
 from imapd.session.context import Context
@@ -218,3 +220,23 @@ def test_who_has_asked_for_nothing_is_looked_at_for_little(world, command, askin
     session.forget()
     assert not session.enabled
     assert not session.asked
+
+
+def test_who_has_a_mailbox_whose_index_went_back_is_sent_away(tmp_path, world, ann):
+    """He would never hear of anything again; a new connection has it as it is."""
+    bob = world.session(mailbox=b"INBOX")
+    for flag in (b"\\Seen", b"\\Flagged", b"\\Draft"):
+        world.deliver(MESSAGE)
+        ann.ok(b"NOOP")
+        ann.ok(b"STORE 1:* +FLAGS.SILENT (" + flag + b")")
+    (path,) = tmp_path.rglob("index.db")
+    with closing(apsw.Connection(str(path))) as index:
+        index.execute("UPDATE mailbox SET highestmodseq = 1")
+    world.deliver(MESSAGE)
+    ann.feed(b"t NOOP\r\n")
+    assert ann.closed
+    assert b"BYE [UNAVAILABLE] the index of this mailbox was replaced" in ann.raw
+    bob.feed(b"t IDLE\r\n")
+    assert bob.closed
+    again = world.session(mailbox=b"INBOX")
+    assert len(again.ok(b"FETCH 1:* UID").untagged) == 4

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable
+from contextlib import closing
 
+import apsw
 import pytest
 
 from mailstore.boot import boot_id
@@ -362,3 +364,36 @@ def test_a_notice_is_followed_where_somebody_waits(pair, monkeypatch):
     one.append("INBOX", b"d")
     two.account.noticed(theirs.id)
     assert theirs.modseq == known
+
+
+def test_an_index_that_went_back_is_loaded_anew(pair, tmp_path):
+    """Somebody put an older one in its place, or damaged it: nothing can follow."""
+    one, two = pair
+    one.append("INBOX", b"a", b"b", b"c")
+    mine, theirs = one.open(), two.open()
+    for _ in range(3):
+        one.run(mine.store_flags([1], FlagChange(ADD, ("\\Seen",)), seen_at=10**6))
+        one.run(
+            mine.store_flags(
+                [1], FlagChange(FlagOperation.REMOVE, ("\\Seen",)), seen_at=10**6
+            )
+        )
+    catch_up(two, theirs)
+    (path,) = tmp_path.rglob("index.db")
+    with closing(apsw.Connection(str(path))) as index:
+        index.execute("UPDATE mailbox SET highestmodseq = 1")
+    woken: list[bool] = []
+    end = theirs.watch(lambda: woken.append(True))
+    one.append("INBOX", b"d")
+    for home, mailbox in ((one, mine), (two, theirs)):
+        catch_up(home, mailbox)
+        assert mailbox.lost
+        assert not mailbox.readable
+        assert not mailbox.stale()
+        home.run(mailbox.close())
+        again = home.open()
+        assert not again.lost
+        assert list(again.uids) == [1, 2, 3, 4]
+        home.run(again.close())
+    assert woken
+    end()
