@@ -7,6 +7,7 @@ each is done by itself: who fails, fails alone. It must not know what a job does
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Joinable:
+class Joinable(ABC):
     """A job that may be done together with its like."""
 
+    @abstractmethod
     def kind(self) -> Hashable | None:
         """Give what is equal of jobs that can be one; None: this one can't."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run_with(self, others: Sequence[Any], database: Database) -> list[Outcome[Any]]:
         """Do this job and others of its kind, in their order; gives an outcome each."""
-        raise NotImplementedError
 
 
 def _unbounded(_: Database) -> AbstractContextManager[None]:

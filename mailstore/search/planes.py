@@ -18,6 +18,7 @@ from mailstore.columns import at_least
 from mailstore.found import Plane, chosen, indexes
 from mailstore.index.records import LOW_KEYWORDS
 from mailstore.query import Compare
+from mailstore.search.table import Messages
 
 _DAY = 86_400
 _FAR = 86_400  # seconds; a zone is less than a day
@@ -26,14 +27,12 @@ _BITS = [bytes(1 if byte >> bit & 1 else 0 for byte in range(256)) for bit in ra
 _INVERSE = bytes([1, 0]) + bytes(254)
 
 
-class Columns(Protocol):
+class Columns(Messages, Protocol):
     """The columns of a mailbox, all of one length.
 
     `mailstore.state.MailboxState` itself, or copies of one moment.
     """
 
-    @property
-    def uids(self) -> array[int]: ...
     @property
     def system(self) -> bytearray: ...
     @property
@@ -41,15 +40,7 @@ class Columns(Protocol):
     @property
     def more(self) -> Mapping[int, int]: ...
     @property
-    def modseqs(self) -> array[int]: ...
-    @property
-    def sizes(self) -> array[int]: ...
-    @property
-    def dates(self) -> array[int]: ...
-    @property
     def zones(self) -> array[int]: ...
-    @property
-    def messages(self) -> array[int]: ...
     @property
     def keyword_names(self) -> tuple[str, ...]: ...
     @property
