@@ -27,9 +27,13 @@ class Waiting:
 
 @dataclass(slots=True)
 class Group:
-    """Jobs of one transaction."""
+    """Jobs of one transaction.
+
+    ``here``: it is on the event thread, which hears of it before anything else.
+    """
 
     waiting: list[Waiting]
+    here: bool = False
     committed: bool = False
     with_blobs: list[Waiting] = field(default_factory=list)
 

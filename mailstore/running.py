@@ -64,11 +64,13 @@ def run_jobs(database: Database, rules: Rules, jobs: Sequence[Waiting]) -> None:
 
     Raises what a job raised that is alone, or that has ended the transaction.
     """
-    alone = len(jobs) == 1
+    if len(jobs) == 1:
+        _run_alone(database, rules, jobs[0], alone=True)
+        return
     for some in _alike(jobs):
         if len(some) == 1 or not _run_as_one(database, rules, some):
             for one in some:
-                _run_alone(database, rules, one, alone=alone)
+                _run_alone(database, rules, one, alone=False)
 
 
 def _alike(jobs: Sequence[Waiting]) -> Iterator[list[Waiting]]:
@@ -122,7 +124,10 @@ def _run_alone(database: Database, rules: Rules, one: Waiting, *, alone: bool) -
 
 
 def _run(database: Database, rules: Rules, job: Job[T]) -> Outcome[T]:
-    with _bounds(rules, job, database):
+    if job.bounded:
+        with rules.bounds(database):
+            outcome = job.run(database)
+    else:
         outcome = job.run(database)
     more = rules.follow(database, outcome.deltas)
     return outcome._replace(deltas=(*outcome.deltas, *more)) if more else outcome

@@ -305,6 +305,9 @@ class MailboxState(Flagged):
         return changed.uids
 
     def _change_flags(self, changed: ChangedFlags, modseq: int) -> None:
+        if len(changed.uids) == 1:  # as clients change flags
+            self._change_one(changed, modseq)
+            return
         for start, stop, at in runs(changed.uids, self.uids):
             end = at + stop - start
             self.system[start:stop] = changed.system[at:end]
@@ -316,6 +319,17 @@ class MailboxState(Flagged):
         if self.more or changed.more:
             for uid in changed.uids:
                 self.more.pop(uid, None)
+            self.more.update(changed.more)
+
+    def _change_one(self, changed: ChangedFlags, modseq: int) -> None:
+        (uid,) = changed.uids
+        at = self.position(uid)
+        if at is not None:
+            self.system[at] = changed.system[0]
+            self.keywords[at] = changed.keywords[0]
+            self.modseqs[at] = changed.modseqs[0] if changed.modseqs else modseq
+        if self.more or changed.more:
+            self.more.pop(uid, None)
             self.more.update(changed.more)
 
     def _sweep(self, sweep: Sweep, modseq: int) -> Sequence[int]:

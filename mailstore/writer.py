@@ -23,6 +23,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mailstore import marks
@@ -43,6 +44,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _SYNC_AFTER = 1.0  # seconds that a loose commit may stay unsynced
+_DURABLE = attrgetter("job.durable")
 _CHECKPOINT_PAGES = 1000  # of 4 KiB, about SQLite's own measure
 
 
@@ -217,10 +219,10 @@ class Lane:
         if not mine:
             return self.submit(job)
         future: Future[T] = self._runtime.future()
-        group = Group([Waiting(job, future)])
+        group = Group([Waiting(job, future)], here=True)
         try:
-            with self._database.without_waiting():
-                self._attempt(self._change, group)
+            self._database.set_waiting(False)
+            self._attempt(self._change, group)
         finally:
             self._give_back()
         if isinstance(group.waiting[0].error, Busy):
@@ -239,6 +241,7 @@ class Lane:
             while self._working:
                 self._idle.wait()
         try:
+            self._database.set_waiting(True)
             if self._wounded:
                 self._heal()
             if self._marked:
@@ -293,12 +296,13 @@ class Lane:
                 self._idle.wait()
             self._in_use, self._wanted = True, False
         try:
+            self._database.set_waiting(True)
             work()
         finally:
             self._give_back()
 
     def _give_back(self) -> None:
-        with self._idle:
+        with self._lock:  # which is that of the condition
             self._in_use = False
             if self._wanted:
                 self._idle.notify_all()
@@ -317,9 +321,7 @@ class Lane:
 
     def _change(self, group: Group) -> None:
         """Run a group's jobs; whose turn it is calls it."""
-        if not group.alive():
-            return
-        if self._wounded:
+        if self._wounded and group.alive():
             self._heal()
         try:
             self._commit(group)
@@ -333,14 +335,15 @@ class Lane:
         jobs = group.alive()
         if not jobs:
             return
-        durable = any(one.job.durable for one in jobs)
+        durable = any(map(_DURABLE, jobs))
         try:
             self._database.set_durable(durable or not self._marked)
             with self._database.transaction():
                 if not durable and not self._marked:
                     upkeep.mark_loose(self._database, self._owner, self._boot)
                 run_jobs(self._database, self._rules, jobs)
-                self._announce(jobs)
+                if not group.here:
+                    self._announce(jobs)
                 reached(CrashPoint.JOBS_DONE)
             reached(CrashPoint.COMMITTED)
             group.committed = True
@@ -427,16 +430,20 @@ class Lane:
     def _finish(self, group: Group) -> None:
         if group.committed:
             outcomes = group.outcomes()
-            with self._lock:
-                for outcome in outcomes:
-                    for delta in outcome.deltas:
-                        self.committing.arrived(delta)
+            if not group.here:
+                self._note_arrived(outcomes)
             self._deliver(outcomes)
             reached(CrashPoint.PUBLISHED)
         group.answer()
         if self._unsynced and not self._sync_planned and not self.closed:
             self._sync_planned = True
             self._runtime.later(_SYNC_AFTER, self._sync)
+
+    def _note_arrived(self, outcomes: Sequence[Outcome[Any]]) -> None:
+        with self._lock:
+            for outcome in outcomes:
+                for delta in outcome.deltas:
+                    self.committing.arrived(delta)
 
     def _sync(self) -> None:
         self._sync_planned = False

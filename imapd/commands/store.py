@@ -18,6 +18,7 @@ so that flags which two sessions set at once are both there.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -163,19 +164,20 @@ async def run(context: Context, node: Store) -> Completed:
     """
     view, by_uid = context.selected.view, isinstance(node.messages, UidSet)
     uids, code = cut(context, view.resolve(node.messages))
-    for modifier in in_order(node.modifiers, context.registry.store_modifiers):
-        modifier.begin(context)
+    since = _begin(context, node.modifiers) if node.modifiers else None
     text = "UID STORE completed" if by_uid else "STORE completed"
     if not uids:
         return Completed(text)
-    request = StoreRequest(uids, by_uid, _unchanged_since(node))
+    request = StoreRequest(uids, by_uid, since)
     stored = await node.item.store(context, request)
     return with_code(context, _completed(node, view, stored, text), code)
 
 
-def _unchanged_since(node: Store) -> int | None:
-    """Give the mod-sequence that no message may have passed."""
-    limits = [modifier.unchanged_since for modifier in node.modifiers]
+def _begin(context: Context, modifiers: Sequence[StoreModifier]) -> int | None:
+    """Begin with modifiers; gives the mod-sequence that no message may have passed."""
+    for modifier in in_order(modifiers, context.registry.store_modifiers):
+        modifier.begin(context)
+    limits = [modifier.unchanged_since for modifier in modifiers]
     return min([limit for limit in limits if limit is not None], default=None)
 
 

@@ -197,6 +197,8 @@ class View:
 
     def is_recent(self, uid: int) -> bool:
         """Tell whether a message carries \\Recent here (RFC 3501 §2.3.2)."""
+        if not self._recent:
+            return False
         at = bisect_left(self._recent, uid, key=itemgetter(1))
         return at < len(self._recent) and self._recent[at][0] <= uid
 
@@ -242,7 +244,7 @@ class View:
             return
         self.modseq = modseq
         self._settle(held=False)
-        self.mailbox.changes(modseq, settled=self.settled)  # which hears of it
+        self.mailbox.heard(self.settled)
 
     def forget_known(self) -> None:
         """Note that a command has ended: what it told says nothing of what follows."""

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress, starmap
 from operator import and_, lt
 from sys import byteorder
+from typing import NamedTuple
 
 from mailstore.columns import change_bits, either, joined, lift, tables
 from mailstore.index.flagged import Flagged
@@ -40,6 +41,8 @@ _SYSTEM = (1 << FIRST_KEYWORD_BIT) - 1
 _LOW = (1 << LOW_BITS) - 1
 _SMALL = (1 << 56) - 1  # numbers up to here are valid, whatever 4 octets add
 _NARROW = 4
+_PLAIN = frozenset(width for width in WIDTHS if 0 < width <= _NARROW)
+_PLAIN_OR_NONE = frozenset((0, *_PLAIN))
 _FEW = 4  # one of so many: reading them one by one is quicker than reading all
 _MOST_BITS = LOW_BITS + 8 * 255  # that a row can hold of one message
 _KEYWORDS = (1 << LOW_BITS - FIRST_KEYWORD_BIT) - 1
@@ -367,6 +370,72 @@ class Block(Flagged):
             there = frozenset(left)
             self.more = {u: bits for u, bits in self.more.items() if u in there}
         self.highest = self.modseqs.highest if left else 0
+
+
+class OneChanged(NamedTuple):
+    """A message's flags before a change and after it, and what `Block` has of it.
+
+    ``modseq`` is the message's of before, ``octets`` are the row of after.
+    """
+
+    before: int
+    after: int
+    modseq: int
+    octets: bytes
+
+
+def change_one(
+    octets: object, uid: int, clears: int, sets: int, modseq: int
+) -> OneChanged | None:
+    """Clear, then set bits of one message where they stand in its block's row.
+
+    As clients change flags: an octet, and those of a mod-sequence. It gets ``modseq``
+    if that changes it. None: it takes more than that, is not there, or the row can't
+    be one; `Block` does or refuses it.
+    """
+    if type(octets) is not bytes or len(octets) <= _HEADER.size:
+        return None
+    count, place, gaps, wide, wider, base, low = _HEADER.unpack_from(octets)
+    flags, at = _HEADER.size, (uid & SIZE - 1) - place
+    if gaps:
+        flags += 2 * count
+        at = _place(octets[_HEADER.size : flags], uid & SIZE - 1)
+    modseqs = flags + count
+    keywords = modseqs + count * wide
+    if not (
+        0 <= at < count <= SIZE - place
+        and wide in _PLAIN
+        and wider in _PLAIN_OR_NONE
+        and len(octets) == keywords + count * wider  # nobody has more keywords
+        and base | low <= _SMALL
+        and octets[flags:modseqs].isascii()
+    ):
+        return None
+    keyword, number = low, modseqs + at * wide
+    if wider:
+        start = keywords + at * wider
+        keyword += int.from_bytes(octets[start : start + wider], "little")
+    before = octets[flags + at] | keyword << FIRST_KEYWORD_BIT
+    after = before & ~clears | sets
+    known = base + int.from_bytes(octets[number : number + wide], "little")
+    if after == before:
+        return OneChanged(before, after, known, octets)
+    above = modseq - base
+    if (before ^ after) > _SYSTEM or above < 0 or above >> 8 * wide:
+        return None
+    made = bytearray(octets)
+    made[flags + at] = after & _SYSTEM
+    made[number : number + wide] = above.to_bytes(wide, "little")
+    return OneChanged(before, after, known, bytes(made))
+
+
+def _place(octets: bytes, place: int) -> int:
+    """Give where a place stands among ascending ones; -1 if it isn't there."""
+    places = array("H", octets)
+    if byteorder != "little":
+        places.byteswap()
+    at = bisect_left(places, place)
+    return at if at < len(places) and places[at] == place else -1
 
 
 def _places(first: int, octets: bytes) -> array[int]:

@@ -63,12 +63,13 @@ def store_error(error: apsw.Error) -> StoreError:
 class Database:
     """A connection; used by one thread at a time."""
 
-    __slots__ = ("_commits", "_full", "connection", "path", "wal_pages")
+    __slots__ = ("_commits", "_full", "_waits", "connection", "path", "wal_pages")
 
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self.connection = connection
         self._full: bool | None = None
+        self._waits: bool | None = None
         self._commits = 0  # by `transaction`
         self.wal_pages = 0  # written since the last complete checkpoint
         self._plan_once()
@@ -105,7 +106,7 @@ class Database:
         return database
 
     def _set_up(self, *, writer: bool, schema: str) -> None:
-        self.connection.set_busy_timeout(_BUSY_MS)
+        self.set_waiting(True)
         self._use_wal()
         self._bound_cache()
         self._keep_checkpoints_to_the_lane()
@@ -151,6 +152,15 @@ class Database:
         if durable is not self._full:
             self.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._full = durable
+
+    def set_waiting(self, waits: bool) -> None:
+        """Choose whether to wait while another process writes, or raise `Busy` at once.
+
+        On who writes it matters in its transactions alone: it is chosen before each.
+        """
+        if waits is not self._waits and self.is_open:
+            self.connection.set_busy_timeout(_BUSY_MS if waits else 0)
+            self._waits = waits
 
     def data_version(self) -> int:
         """Give a number that changes when another connection has committed."""
@@ -253,10 +263,6 @@ class Database:
 
     # -- transactions
 
-    def without_waiting(self) -> AbstractContextManager[None]:
-        """Raise `Busy` at once, inside the block, when another process writes."""
-        return _WithoutWaiting(self)
-
     def transaction(self) -> AbstractContextManager[None]:
         """Write: all of the block is committed, or none of it.
 
@@ -329,22 +335,6 @@ class Database:
         with contextlib.suppress(apsw.Error):
             # A checkpoint that fails has lost nothing: the log stays.
             self.connection.close(True)
-
-
-class _WithoutWaiting(AbstractContextManager[None]):
-    """What `Database.without_waiting` gives."""
-
-    __slots__ = ("_database",)
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.connection.set_busy_timeout(0)
-
-    def __exit__(self, *_: object) -> None:
-        if self._database.is_open:
-            self._database.connection.set_busy_timeout(_BUSY_MS)
 
 
 class _Transaction(AbstractContextManager[None]):

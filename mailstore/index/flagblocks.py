@@ -20,6 +20,7 @@ from mailstore.model import MailboxId
 from mailstore.ranges import Range, join
 
 COLUMNS = "flag_block.rowid, block, modseq, octets"
+UPDATE = "UPDATE flag_block SET modseq = ?, octets = ? WHERE rowid = ?"
 _BETWEEN = "mailbox = ? AND block BETWEEN ? AND ?"
 _Flags = tuple[int, int, int]  # uid, mask, mod-sequence
 
@@ -120,9 +121,7 @@ def write(database: Database, mailbox: MailboxId, blocks: Sequence[Block]) -> No
         if one.uids and one.row is not None
     ]
     if changed:
-        database.many(
-            "UPDATE flag_block SET modseq = ?, octets = ? WHERE rowid = ?", changed
-        )
+        database.many(UPDATE, changed)
     if len(changed) == len(blocks):
         return
     new = [

@@ -11,11 +11,11 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailstore.errors import NotFound
 from mailstore.index import flagblocks
-from mailstore.index.blocks import Block
+from mailstore.index.blocks import Block, block_of, change_one
 from mailstore.index.database import Database
 from mailstore.index.entries import keywords
 from mailstore.index.keywords import mask_of
@@ -44,6 +44,15 @@ _LOW = (1 << LOW_BITS) - 1
 _ALL = (1 << FIRST_KEYWORD_BIT + MAX_KEYWORDS) - 1
 _PIECES = 256  # ranges of UIDs that memory sweeps by itself
 _FEW = 64  # UIDs that are changed one by one
+_ONE_BLOCK = (
+    f"SELECT highestmodseq, {flagblocks.COLUMNS} FROM mailbox"
+    " LEFT JOIN flag_block ON flag_block.mailbox = mailbox.id AND block = ?"
+    " WHERE mailbox.id = ? AND mailbox.name IS NOT NULL"
+)
+_COUNT = (
+    "UPDATE mailbox SET highestmodseq = ?, unseen = unseen + ?, deleted = deleted + ?"
+    " WHERE id = ?"
+)
 _HAVING = {
     flag: bytes([bool(octet & flag) for octet in range(256)])
     for flag in (SEEN, DELETED)
@@ -200,11 +209,8 @@ class _Storing:
         written, modseq = self.written, self.base
         if written.messages or names is not None:
             modseq += 1
-            self.database.execute(
-                "UPDATE mailbox SET highestmodseq = ?, unseen = unseen + ?,"
-                " deleted = deleted + ? WHERE id = ?",
-                (modseq, written.unseen, written.deleted, self.mailbox),
-            )
+            values = modseq, written.unseen, written.deleted, self.mailbox
+            self.database.execute(_COUNT, values)
         delta = Delta(
             self.mailbox,
             self.base,
@@ -279,12 +285,23 @@ def store_flags(
 
     Raises `NotFound` when the mailbox is gone, `TooMany` keywords.
     """
-    base, blocks = _read(database, mailbox, among)
+    one = among.single
+    rows = (
+        _read(database, mailbox, among)
+        if one is None
+        else _read_one(database, mailbox, one)
+    )
     operation = change.operation
     mask, names = mask_of(
         database, mailbox, change.flags, allocate=operation is not FlagOperation.REMOVE
     )
     bits = _Bits.of(operation, mask, settable)
+    if one is not None and unchanged_since is None and names is None:
+        done = _change_one(database, mailbox, rows[0], one, bits, seen_at)
+        if done is not None:
+            return done
+    base = rows[0][0]
+    blocks = [flagblocks.block(row[1:]) for row in rows if row[1] is not None]
     since = _Since.of(unchanged_since, operation, mask)
     storing = _Storing(database, mailbox, base, blocks, bits)
     if among.at_most(_FEW) or _is_wide(database, mailbox, bits):
@@ -294,10 +311,11 @@ def store_flags(
     return storing.done(seen_at, names)
 
 
-def _read(
-    database: Database, mailbox: MailboxId, among: Selection
-) -> tuple[int, list[Block]]:
-    """Give a mailbox's mod-sequence, and its blocks; by one statement.
+_Row = tuple[Any, ...]  # a mailbox's mod-sequence, and the columns of a block or None
+
+
+def _read(database: Database, mailbox: MailboxId, among: Selection) -> list[_Row]:
+    """Give a mailbox's mod-sequence with each of its blocks; by one statement.
 
     Raises `NotFound`.
     """
@@ -310,7 +328,43 @@ def _read(
     )
     if not rows:
         raise NotFound
-    return rows[0][0], [flagblocks.block(row[1:]) for row in rows if row[1] is not None]
+    return rows
+
+
+def _read_one(database: Database, mailbox: MailboxId, uid: int) -> list[_Row]:
+    """Give as `_read` the one block that a message may be in. Raises `NotFound`."""
+    rows = database.all(_ONE_BLOCK, (block_of(uid), mailbox))
+    if not rows:
+        raise NotFound
+    return rows
+
+
+def _change_one(
+    database: Database,
+    mailbox: MailboxId,
+    row: _Row,
+    uid: int,
+    bits: _Bits,
+    seen_at: int,
+) -> FlagsStored | None:
+    """Change one message where it stands; None: it takes more than that."""
+    base, rowid, _, highest, octets = row
+    modseq = base + 1
+    found = change_one(octets, uid, bits.clears, bits.sets, modseq)
+    if found is None:
+        return None
+    before, after = found.before, found.after
+    external, alone = (uid,) if found.modseq > seen_at else (), base == seen_at
+    if before == after:
+        return FlagsStored(Delta(mailbox, base, base), external, (), alone)
+    values = max(highest, modseq), found.octets, rowid
+    database.execute(flagblocks.UPDATE, values)
+    unseen = (not after & SEEN) - (not before & SEEN)
+    deleted = bool(after & DELETED) - bool(before & DELETED)
+    database.execute(_COUNT, (modseq, unseen, deleted, mailbox))
+    changed = ChangedFlags.of(((uid, after),))
+    delta = Delta(mailbox, base, modseq, changed=changed)
+    return FlagsStored(delta, external, (), alone)
 
 
 def _is_wide(database: Database, mailbox: MailboxId, bits: _Bits) -> bool:

@@ -6,6 +6,7 @@ Keywords are compared without case; the first spelling is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from mailstore.errors import TooMany
 from mailstore.index.database import Database
@@ -32,13 +33,7 @@ def mask_of(
     With ``allocate`` false unknown keywords are passed over. ``\\Recent`` and other
     unknown system flags have no bit. Raises `TooMany` beyond 255 keywords.
     """
-    mask = 0
-    wanted: list[str] = []
-    for flag in flags:
-        if flag.startswith("\\"):
-            mask |= _SYSTEM.get(flag.upper(), 0)
-        else:
-            wanted.append(flag)
+    mask, wanted = _parted(tuple(flags))
     if not wanted:
         return mask, None
     known = list(keywords(database, mailbox))
@@ -61,6 +56,16 @@ def mask_of(
         [(mailbox, bit, known[bit]) for bit in range(before, len(known))],
     )
     return mask, tuple(known)
+
+
+@lru_cache(maxsize=256)
+def _parted(flags: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """Give the bits of system flags, and the keywords; clients say the same few."""
+    mask = 0
+    for flag in flags:
+        if flag.startswith("\\"):
+            mask |= _SYSTEM.get(flag.upper(), 0)
+    return mask, tuple([flag for flag in flags if not flag.startswith("\\")])
 
 
 def flag_names(mask: int, names: tuple[str, ...]) -> list[str]:

@@ -45,6 +45,14 @@ class Selection(NamedTuple):
             end = stop
         return cls(tuple(ranges))
 
+    @property
+    def single(self) -> int | None:
+        """The one UID that it names, if it names one."""
+        if len(self.ranges) != 1:
+            return None
+        ((low, high),) = self.ranges
+        return low if low == high else None
+
     def at_most(self, count: int) -> bool:
         """Tell whether it names no more than so many UIDs, there or not."""
         if len(self.ranges) > count:

@@ -431,17 +431,19 @@ class Account:
     def _delivered(self, outcomes: Sequence[Outcome[Any]]) -> None:
         """Memory, then notices: the answers follow when this returns."""
         self.readers.wrote(flags_alone=all(map(_is_of_flags, outcomes)))
+        arrived = False
         for outcome in outcomes:
             if outcome.names_changed:
                 self._overview.renamed(outcome.by)
             for delta in outcome.deltas:
+                arrived = arrived or bool(delta.new)
                 self.opened.follow(delta)
                 self._overview.committed(delta, outcome.by)
                 self._around.bus.publish(
                     ChangeNotice(self.id, delta.mailbox, delta.modseq)
                 )
-            if any(delta.new for delta in outcome.deltas):
-                self.indexing.wanted(ARRIVAL_WAIT)
+        if arrived:
+            self.indexing.wanted(ARRIVAL_WAIT)
         if any(outcome.names_changed for outcome in outcomes):
             self._around.bus.publish(ChangeNotice(self.id, _NAMES, 0))
             self._wake()

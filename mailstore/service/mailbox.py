@@ -15,11 +15,9 @@ from mailstore.blobs import BlobReader, Buffer
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, NotFound, ReadOnly
 from mailstore.found import Found
-from mailstore.index.database import Database
 from mailstore.index.flags import FlagsStored
 from mailstore.index.private_store import Wanted
-from mailstore.index.records import Delta
-from mailstore.index.removal import Cause, expunge
+from mailstore.index.removal import Cause
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import (
     MAX_KEYWORDS,
@@ -63,9 +61,8 @@ from mailstore.service.opened import Opened
 from mailstore.service.places import Place, all_of
 from mailstore.service.searching import relevancy, search
 from mailstore.service.sorting import Sorting
-from mailstore.service.storing import modseqs_of, stored, storing
+from mailstore.service.storing import expunging, modseqs_of, stored, storing
 from mailstore.service.transfer import Source, replace, send
-from mailstore.writer import Outcome
 
 if TYPE_CHECKING:
     from mailstore.service.account import Account
@@ -218,8 +215,12 @@ class Mailbox:
         The session says by this that it was told everything up to ``settled``, or
         else up to ``since``: what was removed later is kept for it.
         """
-        self._opened.told[self] = since if settled is None else settled
+        self.heard(since if settled is None else settled)
         return self._state.changes(since)
+
+    def heard(self, modseq: int) -> None:
+        """Note that the session was told everything up to a mod-sequence."""
+        self._opened.told[self] = modseq
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` on the event thread after each change; gives its end."""
@@ -262,8 +263,10 @@ class Mailbox:
         since = min(self._opened.told.values(), default=0)
         account = self._account
         other = account.surrogates if ascii_headers else None
-        reader, state, late = account.readers.event, self._state, account.late
-        return batches(reader, state, since, uids, columns, late, surrogates=other)
+        reader, late = account.readers.event, account.late
+        return batches(
+            reader, self._state, since, uids, columns, late, surrogates=other
+        )
 
     async def prove(self, ref: str) -> None:
         """Prove bytes as stored. Raises `Expunged`, `Corrupt`, `Unavailable`."""
@@ -418,8 +421,8 @@ class Mailbox:
         among = Selection.of(uids, state.uids)
         if not among:
             return Stored(state.modseq, (), missing=tuple(uids))
-        wanted = Wanted(among, change, unchanged_since, seen_at, settable)
         whose = self._opened.whose
+        wanted = Wanted(among, change, unchanged_since, seen_at, settable)
         work = storing(state.id, whose, wanted)
         small = len(uids) <= (_SMALL if whose is None else _SMALL_PRIVATE)
         done = await self._account.lane.write(work, durable=False, small=small)
@@ -442,14 +445,8 @@ class Mailbox:
         among = EVERYTHING if uids is None else Selection.of(uids, state.uids)
         if not among:
             return Changes(state.modseq, (), (), ())
-        now, cause = int(self._account.now()), Cause(by=who_acts())
-
-        def work(database: Database) -> Outcome[Delta | None]:
-            delta = expunge(
-                database, state.id, among, now, deleted_only=deleted_only, cause=cause
-            )
-            return Outcome(delta, (delta,) if delta is not None else ())
-
+        now, cause = self._account.now(), Cause(by=who_acts())
+        work = expunging(state.id, among, now, cause, deleted_only=deleted_only)
         delta = await self._account.lane.write(work, durable=False)
         if delta is None:
             return Changes(state.modseq, (), (), ())

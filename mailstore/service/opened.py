@@ -99,6 +99,7 @@ class OpenMailboxes:
         self._versions = versions
         self._lane = lane
         self._states: OrderedDict[_Key, Opened] = OrderedDict()
+        self._personal: set[_Key] = set()  # those that are as a person sees them
         self._left = 0  # weight of mailboxes that were left since `_shrink`
         self._rows: dict[str, MailboxRow] = {}
         self._rows_version = -1  # of the database, at which they were read
@@ -109,7 +110,16 @@ class OpenMailboxes:
 
     def all_of(self, mailbox: MailboxId) -> list[Opened]:
         """Give the states of an open mailbox, also those of persons."""
-        return [o for (id_, _), o in self._states.items() if id_ == mailbox]
+        shared = self._states.get((mailbox, None))
+        found = [] if shared is None else [shared]
+        if self._personal:
+            keys = [key for key in self._personal if key[0] == mailbox]
+            found += [self._states[key] for key in keys]
+        return found
+
+    def _drop(self, key: _Key) -> None:
+        self._personal.discard(key)
+        self._states.pop(key, None)
 
     def row(self, name: str) -> MailboxRow:
         """Give a mailbox's row, as it is by the last commit. Raises `NotFound`.
@@ -160,6 +170,8 @@ class OpenMailboxes:
             else:
                 state = await self._in_pool(lambda db: _load(db, row.id, whose))
             opened = self._states.setdefault(key, Opened(state, whose))
+            if whose is not None:
+                self._personal.add(key)
             self._states.move_to_end(key)
             self._shrink()
         if self.behind(opened):
@@ -182,7 +194,7 @@ class OpenMailboxes:
         if opened.told:
             return
         if opened.state.gone:
-            self._states.pop((opened.state.id, opened.whose), None)
+            self._drop((opened.state.id, opened.whose))
         self._left += opened.weight
         if self._left > _KEPT // 8:
             self._shrink()
@@ -198,7 +210,8 @@ class OpenMailboxes:
         for key in idle[:-1]:  # the newest stays, whatever its size
             if kept <= _KEPT:
                 return
-            kept -= self._states.pop(key).weight
+            kept -= self._states[key].weight
+            self._drop(key)
 
     # -- following
 
@@ -304,7 +317,7 @@ class OpenMailboxes:
         state.lost = True
         key = (state.id, opened.whose)
         if self._states.get(key) is opened:
-            del self._states[key]
+            self._drop(key)
         self._wake(state)
 
     async def look(self, opened: Opened) -> None:

@@ -1,4 +1,4 @@
-"""Changes of flags: how they are written, and what became of the messages."""
+"""Changes of flags, and removals: how they are written, what became of the messages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from mailstore.index.database import Database
 from mailstore.index.flags import FlagsStored, store_flags
 from mailstore.index.private import Private
 from mailstore.index.private_store import Wanted, store_private
+from mailstore.index.records import Delta
+from mailstore.index.removal import Cause, expunge
+from mailstore.index.selection import Selection
 from mailstore.lanes import Runtime, give_way
 from mailstore.model import MailboxId, Stored
 from mailstore.runs import between, runs
@@ -51,6 +54,25 @@ def storing(
     return work
 
 
+def expunging(
+    mailbox: MailboxId,
+    among: Selection,
+    now: int,
+    cause: Cause,
+    *,
+    deleted_only: bool,
+) -> Callable[[Database], Outcome[Delta | None]]:
+    """Give the work of the lane that removes messages."""
+
+    def work(database: Database) -> Outcome[Delta | None]:
+        delta = expunge(
+            database, mailbox, among, now, deleted_only=deleted_only, cause=cause
+        )
+        return Outcome(delta, (delta,) if delta is not None else ())
+
+    return work
+
+
 async def stored(
     runtime: Runtime, state: MailboxState, uids: Sequence[int], done: FlagsStored
 ) -> Stored:
@@ -60,8 +82,9 @@ async def stored(
     """
     modseq = done.delta.modseq
     there = _there(state, uids)
-    failed, external = array("I", done.failed), array("I", done.external)
-    if failed or external or state.modseq > modseq:
+    failed: Sequence[int] = ()
+    external: Sequence[int] = ()
+    if done.failed or done.external or state.modseq > modseq:
         failed, external = await _changed(runtime, state, there, done)
     return Stored(
         modseq=modseq,

@@ -206,6 +206,9 @@ class MemoryMailbox:
         rows = [self.box.rows[uid] for uid in uids if uid in self.box.rows]
         return [row.uid for row in rows], [row.mask for row in rows]
 
+    def heard(self, modseq: int) -> None:
+        pass
+
     def changes(self, since: int, *, settled: int | None = None) -> Changes:
         assert settled is None or settled <= since
         rows = [self.box.rows[uid] for uid in sorted(self.box.rows)]

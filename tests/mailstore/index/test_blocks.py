@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailstore.index.blocks import SIZE, Block, block_of, bounds
+from mailstore.index.blocks import SIZE, Block, block_of, bounds, change_one
 from mailstore.packed import Packed
 
 MASKS = st.one_of(
@@ -153,3 +153,64 @@ def test_octets_that_are_no_block_are_refused(gaps):
             assert list(found.uids) == sorted(set(found.uids))
             assert list(found.rows())
             assert found.octets()
+
+
+SYSTEM_MASKS = st.integers(0, 127)
+
+
+@given(
+    st.sets(st.integers(FIRST, FIRST + 20), min_size=1),
+    st.integers(FIRST - 1, FIRST + 21),
+    st.sampled_from([0, 1 << 7, 5 << 7, 1 << 63, 1 << 64]),
+    SYSTEM_MASKS,
+    st.one_of(SYSTEM_MASKS, st.just((1 << 262) - 1)),
+    st.one_of(SYSTEM_MASKS, st.just(1 << 9)),
+    st.sampled_from([0, 1, 300, 70_000, 1 << 33]),
+)
+def test_one_message_is_changed_where_it_stands(  # noqa: PLR0917
+    there, uid, keywords, mask, clears, sets, step
+):
+    """As by `Block.put`, or not at all."""
+    uids = sorted(there)
+    block = Block.new(NUMBER)
+    masks = [mask, *[mask | keywords] * (len(uids) - 1)]
+    block.add(uids, masks, [9, *[9 + step // 2] * (len(uids) - 1)])
+    row, modseq = block.octets(), 9 + step
+    found = change_one(row, uid, clears, sets, modseq)
+    if uid not in there:
+        assert found is None
+        return
+    at = uids.index(uid)
+    before = masks[at]
+    after = before & ~clears | sets
+    if found is None:
+        # What it leaves to others: other keywords, and columns that have no room.
+        wide = block.modseqs.width
+        narrow = not wide or step >> 8 * wide
+        assert narrow or wide > 4 or block.more or (before ^ after) >> 7
+        return
+    assert found[:3] == (before, after, block.modseqs[at])
+    if after != before:
+        block.put(at, after, modseq)
+    assert found.octets == block.octets()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row[:-1],
+        lambda row: row + b"\0",
+        lambda row: row[:10],
+        lambda row: None,
+        lambda row: b"\xff\x01" + row[2:],
+        lambda row: row[:5] + b"\x03" + row[6:],
+        lambda row: row[:6] + b"\x03" + row[7:],
+        lambda row: row[:23] + b"\xff" + row[24:],
+    ],
+)
+def test_nothing_is_changed_in_what_is_no_row(change):
+    block = Block.new(NUMBER)
+    block.add([FIRST, FIRST + 1], [1, 2], [3, 4])
+    row = block.octets()
+    assert change_one(row, FIRST, 0, 8, 5) is not None
+    assert change_one(change(row), FIRST, 0, 8, 5) is None
