@@ -13,11 +13,14 @@ program made have it as a leaf, and stay so.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
+from mailstore.mime.content import Pairs
 from mailstore.mime.envelope import envelope
 from mailstore.mime.scanner import Part
 from mailstore.mime.wire import nstring, string
 
+_SHORT = 32  # octets of a parameter that comes again and again: a charset
 _VALUE = re.compile(rb'"(?:[^"\\]|\\.)*+"|\{(\d++)\}\r\n|[()]|[^ ()"{]++')
 
 
@@ -27,27 +30,35 @@ def bodystructure(part: Part) -> bytes:
         parts = b"".join([bodystructure(child) for child in part.children])
         kind, params = string(part.subtype), _params(part.params)
         return b"(%b %b %b%b)" % (parts, kind, params, _common(part))
-    params = _params(part.params)
-    if part.type == b"text" and not part.params:
-        params = b'("charset" "us-ascii")'  # RFC 2045 §5.2
     last = b""
     if part.type == b"text":
         last = b" %d" % part.lines
     elif part.message is not None:
         inner = part.message
         last = b" %b %b %d" % (envelope(inner.fields), bodystructure(inner), part.lines)
-    return b"(%b %b %b %b %b %b %d%b %b%b)" % (
-        string(part.type),
-        string(part.subtype),
-        params,
+    pairs = part.params
+    often = not pairs or (len(pairs) == 1 and len(pairs[0][1]) <= _SHORT)
+    return b"(%b %b %b %b %d%b %b%b)" % (
+        (_known if often else _kind)(part.type, part.subtype, pairs),
         nstring(part.id),
         nstring(part.description),
         string(part.encoding),
-        part.size,
+        part.end - part.body,
         last,
         nstring(part.md5),
         _common(part),
     )
+
+
+def _kind(type_: bytes, subtype: bytes, pairs: Pairs) -> bytes:
+    """Render the first three fields of a leaf."""
+    params = _params(pairs)
+    if type_ == b"text" and not pairs:
+        params = b'("charset" "us-ascii")'  # RFC 2045 §5.2
+    return b"%b %b %b" % (string(type_), string(subtype), params)
+
+
+_known = lru_cache(maxsize=256)(_kind)
 
 
 def body(structure: bytes, *, nested: bool = True) -> bytes:
@@ -222,11 +233,11 @@ class _Rewritten(_Walk):
         return start, self.value(start + 1)  # the lines
 
 
-def _params(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
+def _params(pairs: Pairs) -> bytes:
     if not pairs:
         return b"NIL"
     return b"(%b)" % b" ".join(
-        string(name) + b" " + string(value) for name, value in pairs
+        [b"%b %b" % (string(name), string(value)) for name, value in pairs]
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _MAX = 256  # octets that are looked at
 _COMMENT = re.compile(rb"\([^()]*+\)")
@@ -25,6 +26,12 @@ _RFC_5322 = re.compile(
     + rb"[\s\-,]*(?P<year>\d{2,4})(?:[,\s]\s*" + _TIME + _ZONE + rb")?",
     re.IGNORECASE,
 )  # fmt: skip
+# What nearly all mail programs write: a form of the above in which nothing is optional.
+_USUAL = re.compile(
+    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d?) ([A-Z][a-z]{2}) (\d{4})"
+    rb" (\d\d):(\d\d):(\d\d)"
+    rb" ([+-])(\d\d)(\d\d)(?: \([A-Za-z ]*\))?"
+).fullmatch
 _ASCTIME = re.compile(
     rb"\s*+" + _WEEKDAY + _MONTH + rb"\s*(?P<day>\d{1,2}),?\s+"
     + _TIME + _ZONE + rb"\s+(?P<year>\d{4})",
@@ -64,8 +71,41 @@ _MAX_ZONE = 24 * 60
 
 def sent_date(value: bytes) -> tuple[int, int] | None:
     """Give (seconds since the epoch, zone in minutes east), or None."""
+    usual = _usual(value)
+    if usual is not None:
+        return usual
     found = _read(value)
     return None if found is None else _moment(found, _time(found))
+
+
+def _usual(value: bytes) -> tuple[int, int] | None:
+    """Give a date in the usual form, most of which fall on few days; None: it is not.
+
+    What could need a second look is left to the other forms.
+    """
+    found = _USUAL(value)
+    if found is None:
+        return None
+    day, month, year, hour, minute, second, sign, hours, minutes = found.groups()
+    midnight = _midnight(day, month, year)
+    at = int(hour) * 3600 + int(minute) * 60 + int(second)
+    zone = int(hours) * 60 + int(minutes)
+    if midnight is None or minute > b"59" or second > b"59" or at >= 86_400:
+        return None
+    if zone >= _MAX_ZONE:
+        return None
+    zone = -zone if sign == b"-" else zone
+    return midnight + at - zone * 60, zone
+
+
+@lru_cache(maxsize=512)
+def _midnight(day: bytes, month: bytes, year: bytes) -> int | None:
+    number = _MONTHS.get(month.lower())
+    try:
+        date = datetime(int(year), number or 0, int(day), tzinfo=UTC)
+    except ValueError:
+        return None
+    return int((date - _EPOCH).total_seconds())
 
 
 def sort_date(value: bytes) -> int | None:

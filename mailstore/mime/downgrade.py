@@ -90,6 +90,8 @@ class Edit(NamedTuple):
 
 def edits(data: Buffer, root: Part | None = None) -> tuple[Edit, ...]:
     """Find what is to be changed, in order; ``root`` is what `scan` gave."""
+    if isinstance(data, bytes) and len(data) <= _CHUNK and data.isascii():
+        return ()
     if root is None:
         if _HIGH.search(data) is None:
             return ()

@@ -8,7 +8,7 @@ decode anything: clients undo encoded words. Example::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from mailstore.mime.address import (
@@ -18,33 +18,36 @@ from mailstore.mime.address import (
     parse_addresses,
 )
 from mailstore.mime.header import Field, unfold
-from mailstore.mime.names import ENVELOPE
 from mailstore.mime.wire import nstring, string
 
-_TEXTS = frozenset({b"date", b"subject", b"in-reply-to", b"message-id"})
+_OF_ADDRESSES = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"})
 # One's own address is in nearly every message, those of friends in many.
 _SHORT, _LISTS = 200, 1_024
 _MAX_TEXT = 1 << 16  # octets; listings show many envelopes at a time
 
 
-def envelope_values(fields: Iterable[Field]) -> dict[bytes, bytes]:
-    """Give the raw value of each envelope field that is there (names in lower case).
+def envelope_values(fields: Collection[Field]) -> dict[bytes, bytes]:
+    """Give the raw value of each field that is there (names in lower case).
 
-    Of texts the first counts; several address lists of a name are one.
+    The first counts; but several address lists of a name are one.
     """
-    values: dict[bytes, bytes] = {}
+    if not fields:
+        return {}
+    names, found, _ = zip(*fields, strict=True)
+    values = dict(zip(names, found, strict=True))
+    if len(values) == len(fields):
+        return values
+    values.clear()
     for name, value, _ in fields:
-        if name not in ENVELOPE:
-            continue
         if name not in values:
             values[name] = value
-        elif name not in _TEXTS and len(values[name]) < MAX_LIST:
+        elif name in _OF_ADDRESSES and len(values[name]) < MAX_LIST:
             # Some write several To fields: together they are the list.
             values[name] = values[name].rstrip(b" \t\r\n,") + b"," + value
     return values
 
 
-def envelope(fields: Iterable[Field]) -> bytes:
+def envelope(fields: Collection[Field]) -> bytes:
     """Render the envelope of a message's header fields (names in lower case)."""
     return envelope_of(envelope_values(fields))
 

@@ -66,7 +66,7 @@ def ingest(data: Buffer, outline: Outline | None = None) -> Ingested:
         sent_zone=zone,
         preview=wire_preview(data, root),
         message_id=None if message_id is None else _message_id(unfold(message_id)),
-        sort=sort_fields(values, root.value(b"references"), sent),
+        sort=sort_fields(values, values.get(b"references"), sent),
         edits=edits(data, root),
     )
 

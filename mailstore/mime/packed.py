@@ -14,10 +14,10 @@ Example: ``PackedFields({b"SUBJECT"}).render(packed) == b"Subject: x\\r\\n\\r\\n
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 
-from mailstore.mime.header import Buffer, ends_blank
+from mailstore.mime.header import Buffer, Field, ends_blank
 from mailstore.mime.names import LISTED
 from mailstore.mime.scanner import Part
 
@@ -31,26 +31,26 @@ _MISSING = b"\x00\x00"
 
 def pack_header(data: Buffer, part: Part) -> bytes:
     """Pack the listed fields of a message; ``part`` is the root that `scan` gave."""
-    chosen = [field for field in part.fields if field.name in _ID]
-    lines = b"".join([field.line for field in chosen])
+    chosen: Sequence[Field] = part.fields
+    names, _, lines = zip(*chosen, strict=True) if chosen else ((), (), ())
+    if not _ID.keys() >= {*names}:  # some are kept for the structure alone
+        chosen = [field for field in chosen if field.name in _ID]
+        names = tuple([field.name for field in chosen])
+        lines = tuple([field.line for field in chosen])
+    ids = [*map(_ID.__getitem__, names)]
+    kept = b"".join(lines)
     if (
         not part.whole_header
-        or len(chosen) > 255
-        or len(lines) > _MAX_PACKED
-        or b"\x00" in lines
+        or len(ids) > 255
+        or len(kept) > _MAX_PACKED
+        or b"\x00" in kept
     ):
         return _MISSING
     flags = _COMPLETE
     if ends_blank(data[max(part.header, part.body - 3) : part.body]):
         flags |= _BLANK
-    offsets = [0, *accumulate([len(field.line) for field in chosen])]
-    return b"".join(
-        (
-            bytes((flags, len(chosen), *[_ID[field.name] for field in chosen])),
-            struct.pack(f"<{len(offsets)}H", *offsets),
-            lines,
-        )
-    )
+    begin = struct.pack(f"<{len(ids) + 1}H", 0, *accumulate(map(len, lines)))
+    return bytes((flags, len(ids), *ids)) + begin + kept
 
 
 def unpack_header(packed: bytes) -> bytes | None:

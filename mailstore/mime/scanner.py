@@ -16,36 +16,32 @@ the work is linear in the size. Example::
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
-from mailstore.mime.header import (
-    MAX_VALUE,
-    Buffer,
-    Field,
-    media_type,
-    parameter,
-    parameters,
-    token,
-    unfold,
-    wanted_fields,
+from mailstore.mime.content import (
+    Pairs,
+    content_type,
+    disposition,
+    encoding,
+    kept_text,
+    languages,
 )
+from mailstore.mime.header import Buffer, Field, parameter, unfold, wanted_fields
 from mailstore.mime.names import CONTENT, MESSAGE, TOP
 from mailstore.mime.outline import DELIMITER, Outline
 
 _BLANK = re.compile(rb"\n\r?\n")
-_PLAIN = (b"text", b"plain")
-_SHORT = 64  # octets of a Content-Type that comes again and again
+_EMPTY = re.compile(rb"\r?\n")
 _CHUNK = 1 << 20
 _PIECE = 1 << 15  # stays near the processor while its lines are counted
 _SMALL = 1 << 12
 _SAMPLE = 256
 _RARE = 32  # octets for each line from which on it pays not to count
-_MAX_TEXT = 4_096  # octets kept of Content-ID and its like
 _EMBEDDED = frozenset({b"rfc822", b"global"})
-
-Pairs = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +124,9 @@ class Part(NamedTuple):
         return found
 
 
+_made = cast("Callable[[tuple[object, ...]], Part]", partial(tuple.__new__, Part))
+
+
 def scan(
     data: Buffer, limits: MimeLimits = DEFAULT_LIMITS, outline: Outline | None = None
 ) -> Part:
@@ -141,38 +140,22 @@ def scan(
 class _Entity:
     """A part while its end is not known; ``body`` is -1 while its header is open."""
 
-    __slots__ = (
-        "body",
-        "boundary",
-        "children",
-        "default",
-        "depth",
-        "end",
-        "fields",
-        "has_nul",
-        "header",
-        "lines",
-        "names",
-        "params",
-        "subtype",
-        "type",
-        "whole",
-    )
+    body = end = -1
+    type, subtype = b"text", b"plain"
+    params: Pairs = ()
+    default = (b"text", b"plain")
+    fields: Sequence[Field] = ()
+    values: Mapping[bytes, bytes] = MappingProxyType({})  # the first of each name
+    whole = True
+    boundary: bytes | None = None
+    lines = 0
+    has_nul = False
 
     def __init__(self, header: int, depth: int, names: frozenset[bytes]) -> None:
         self.header = header
         self.depth = depth
         self.names = names  # the fields to keep
-        self.body = self.end = -1
-        self.type, self.subtype = b"text", b"plain"
-        self.params: Pairs = ()
-        self.default = (b"text", b"plain")
-        self.fields: list[Field] = []
-        self.whole = True
         self.children: list[_Entity] = []
-        self.boundary: bytes | None = None
-        self.lines = 0
-        self.has_nul = False
 
 
 class _Scan:
@@ -192,7 +175,11 @@ class _Scan:
         self.header_end = self._header_end(0)
 
     def run(self) -> Part:
-        at = self._delimiter(0)
+        root = self.order[0]
+        self._settle(self.header_end)
+        if len(self.stack) == 1 and not self.boundaries:
+            return self._only(root)
+        at = self._delimiter(max(root.body - 1, 0))
         while at >= 0:
             line = at + 1
             if self.stack[-1].body < 0 and line >= self.header_end:
@@ -207,6 +194,16 @@ class _Scan:
             self._settle(self.header_end)
         self._close(0, self.size)
         return self._freeze()
+
+    def _only(self, root: _Entity) -> Part:
+        """Give a message that is one part."""
+        root.end = self.size
+        if root.type == b"multipart":
+            root.type, root.subtype, root.params = b"text", b"plain", ()
+        if root.type == b"text":
+            root.lines = count_lines(self.data, root.body, root.end)
+        root.has_nul = self._has_nul()
+        return _part(root, ())
 
     def _delimiter(self, start: int) -> int:
         """Find the end of a line before one that may be a boundary's; -1: none.
@@ -230,43 +227,41 @@ class _Scan:
 
     def _header_end(self, start: int) -> int:
         """Give where the body of the entity that begins at ``start`` begins."""
-        first = self.data[start : start + 2]
-        if first == b"\r\n":
-            return start + 2
-        if first[:1] == b"\n":
-            return start + 1
+        empty = _EMPTY.match(self.data, start)
+        if empty is not None:
+            return empty.end()
         # A search that began earlier and ended later has the same answer: without
         # this, many parts before one distant blank line would cost their square.
-        if not self.blank_from <= start <= self.blank_at:
-            found = _BLANK.search(self.data, start)
-            self.blank_from = start
-            self.blank_at = self.size if found is None else found.start()
-            self.blank_end = self.size if found is None else found.end()
-        return self.blank_end
+        if self.blank_from <= start <= self.blank_at:
+            return self.blank_end
+        found = _BLANK.search(self.data, start)
+        self.blank_from = start
+        self.blank_at, end = (self.size, self.size) if found is None else found.span()
+        self.blank_end = end
+        return end
 
     def _settle(self, body: int) -> None:
         """The innermost header is known: read it, open what it opens."""
         part = self.stack[-1]
         part.body = body
-        looked = min(body - part.header, self.limits.header, self.header_room)
+        start, limits = part.header, self.limits
+        looked = min(body - start, limits.header, self.header_room)
         self.header_room -= looked
-        part.fields = wanted_fields(
-            self.data, part.header, part.header + looked, part.names, self.limits.fields
+        part.fields = fields = wanted_fields(
+            self.data, start, start + looked, part.names, limits.fields
         )
-        part.whole = (
-            looked == body - part.header and len(part.fields) < self.limits.fields
-        )
+        if looked < body - start or len(fields) >= limits.fields:
+            part.whole = False
         known = part.default
-        for field in part.fields:
-            if field.name == b"content-type":
-                value = field.value
-                often = len(value) <= _SHORT and b"oundary" not in value
-                known, part.params = (_known if often else _content_type)(value)
-                break
-        part.type, part.subtype = known
-        if part.type == b"multipart":
+        if fields:
+            names, found, _ = zip(*reversed(fields), strict=True)
+            part.values = values = dict(zip(names, found, strict=True))
+            if (value := values.get(b"content-type")) is not None:
+                known, part.params = content_type(value)
+        part.type, part.subtype = kind, subtype = known
+        if kind == b"multipart":
             self._open_multipart(part)
-        elif part.type == b"message" and part.subtype in _EMBEDDED:
+        elif kind == b"message" and subtype in _EMBEDDED:
             self._open_message(part)
 
     def _room(self, part: _Entity) -> bool:
@@ -309,15 +304,14 @@ class _Scan:
                 return  # longer than any boundary
             stop = self.size
         text = self.data[start + 2 : stop].rstrip(b" \t\r")
-        closes = False
         indexes = self.boundaries.get(text)
+        closes = indexes is None
         if indexes is None:
-            if not text.endswith(b"--"):
+            if text[-2:] != b"--":
                 return
             indexes = self.boundaries.get(text[:-2])
             if indexes is None:
                 return
-            closes = True
         index = indexes[-1]  # of two that are alike, the inner one
         if not closes and len(self.order) >= self.limits.parts:
             return
@@ -356,14 +350,16 @@ class _Scan:
 
     def _close(self, index: int, end: int) -> None:
         """Close the entities from ``index`` inwards at an offset."""
-        while len(self.stack) > index:
-            part = self.stack[-1]
+        stack = self.stack
+        while len(stack) > index:
+            part = stack[-1]
             if part.body < 0:
                 self._settle(end)  # the boundary came before the blank line
-                if self.stack[-1] is not part:
+                if stack[-1] is not part:
                     continue
-            self._forget(len(self.stack) - 1)
-            self.stack.pop()
+            if part.boundary is not None:
+                self._forget(len(stack) - 1)
+            stack.pop()
             part.end = end
             if part.type == b"multipart" and not part.children:
                 # RFC 3501 §9: a multipart has at least one part.
@@ -374,16 +370,17 @@ class _Scan:
     def _freeze(self) -> Part:
         self._count_lines()
         root = self.order[0]
-        if self.outline is not None:
-            root.has_nul = self.outline.has_nul
-        else:
-            root.has_nul = self.data.find(b"\x00") >= 0
-        done: dict[_Entity, Part] = {}
+        root.has_nul = self._has_nul()
+        made: dict[_Entity, Part] = {}
         for part in reversed(self.order):
-            done[part] = _part(
-                part, tuple([done.pop(child) for child in part.children])
-            )
-        return done[root]
+            children = [made.pop(child) for child in part.children]
+            made[part] = _part(part, tuple(children))
+        return made[root]
+
+    def _has_nul(self) -> bool:
+        if self.outline is not None:
+            return self.outline.has_nul
+        return self.data.find(b"\x00") >= 0
 
     def _count_lines(self) -> None:
         """Count the lines of texts and of embedded messages.
@@ -415,18 +412,6 @@ class _Scan:
             part.lines = lines_to[part.end] - lines_to[part.body]
 
 
-def _content_type(value: bytes) -> tuple[tuple[bytes, bytes], Pairs]:
-    """Read a type and its parameters; what can't be read is text/plain.
-
-    RFC 2045 §5.2.
-    """
-    read = media_type(value)
-    return (read, parameters(value)) if read is not None else (_PLAIN, ())
-
-
-_known = lru_cache(maxsize=512)(_content_type)
-
-
 def count_lines(data: Buffer, start: int, end: int) -> int:
     """Count line ends.
 
@@ -434,7 +419,9 @@ def count_lines(data: Buffer, start: int, end: int) -> int:
     as `bytes.count`. Who sends lines of few octets can't make it slow: from the first
     piece on where it would be, they are counted.
     """
-    total, dense = 0, end - start < _SMALL
+    if end - start < _SMALL:
+        return data[start:end].count(b"\n")
+    total, dense = 0, False
     for at in range(start, end, _PIECE):
         piece = data[at : min(at + _PIECE, end)]
         if not dense:
@@ -450,49 +437,29 @@ def count_lines(data: Buffer, start: int, end: int) -> int:
 
 def _part(entity: _Entity, children: tuple[Part, ...]) -> Part:
     """Make a part of what was found, with the values of its Content-* fields."""
-    values: dict[bytes, bytes] = {}
-    for field in entity.fields:
-        if field.name in CONTENT:
-            values.setdefault(field.name, field.value)
-    short = {name: unfold(value)[:_MAX_TEXT] for name, value in values.items()}
-    get = short.get
-    return Part(
-        header=entity.header,
-        body=entity.body,
-        end=entity.end,
-        type=entity.type,
-        subtype=entity.subtype,
-        params=entity.params,
-        encoding=token(get(b"content-transfer-encoding", b"")) or b"7bit",
-        lines=entity.lines,
-        children=children,
-        id=get(b"content-id"),
-        description=get(b"content-description"),
-        md5=get(b"content-md5"),
-        disposition=disposition(values.get(b"content-disposition")),
-        language=_languages(get(b"content-language")),
-        location=get(b"content-location"),
-        fields=tuple(entity.fields) if entity.names is not CONTENT else (),
-        whole_header=entity.whole,
-        contains_nul=entity.has_nul,
+    get = entity.values.get
+    id_, description = get(b"content-id"), get(b"content-description")
+    md5, location = get(b"content-md5"), get(b"content-location")
+    where, language = get(b"content-disposition"), get(b"content-language")
+    return _made(
+        (
+            entity.header,
+            entity.body,
+            entity.end,
+            entity.type,
+            entity.subtype,
+            entity.params,
+            encoding(get(b"content-transfer-encoding")),
+            entity.lines,
+            children,
+            id_ and kept_text(id_),
+            description and kept_text(description),
+            md5 and kept_text(md5),
+            None if where is None else disposition(where),
+            () if language is None else languages(language),
+            location and kept_text(location),
+            tuple(entity.fields) if entity.names is not CONTENT else (),
+            entity.whole,
+            entity.has_nul,
+        )
     )
-
-
-def disposition(value: bytes | None) -> tuple[bytes, Pairs] | None:
-    """Read a Content-Disposition: its kind in lower case, its parameters."""
-    if value is None:
-        return None
-    value = unfold(value[:MAX_VALUE])
-    kind = token(value)
-    if value[len(kind) :].lstrip().startswith(b"="):
-        # Some write ``Content-Disposition: filename=x``: RFC 2183 §2.8 makes what
-        # is unknown an attachment.
-        return b"attachment", parameters(b";" + value)
-    return (kind, parameters(value)) if kind else None
-
-
-def _languages(value: bytes | None) -> tuple[bytes, ...]:
-    if not value:
-        return ()
-    tags = [tag.strip() for tag in value.split(b",", 100)[:100]]
-    return tuple([tag for tag in tags if tag])

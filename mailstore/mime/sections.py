@@ -37,32 +37,30 @@ _ENCODING_ID = {name: number for number, name in enumerate(_ENCODINGS)}
 
 def pack(part: Part) -> bytes:
     """Pack a message's offset tree; ``part`` is the root that `scan` gave."""
-    order = part.walk()
-    subtree: dict[int, int] = {}
-    for node in reversed(order):
-        subtree[id(node)] = 1 + sum([subtree[id(child)] for child in node.children])
     types: dict[bytes, int] = {}
     pieces = [b""]
-    for node in order:
-        media = node.type + b"/" + node.subtype
-        kind = _MULTIPART if node.is_multipart else _MESSAGE if node.children else _LEAF
-        pieces.append(
-            _RECORD.pack(
-                node.header,
-                node.body,
-                node.end,
-                subtree[id(node)],
-                kind,
-                _ENCODING_ID.get(node.encoding, 0),
-                types.setdefault(media, len(types)),
-            )
-        )
+    parts = _pack(part, pieces, types)
     flags = _HAS_NUL if part.contains_nul else 0
-    pieces[0] = _HEAD.pack(_VERSION, flags, len(order), len(types))
-    for media in types:
-        pieces.append(bytes((len(media),)))
-        pieces.append(media)
+    pieces[0] = _HEAD.pack(_VERSION, flags, parts, len(types))
+    pieces += [b"%c%b" % (len(media), media) for media in types]
     return b"".join(pieces)
+
+
+def _pack(node: Part, pieces: list[bytes], types: dict[bytes, int]) -> int:
+    """Add the records of a part and of all below it; gives how many."""
+    media = b"%b/%b" % (node.type, node.subtype)
+    media_number = types.setdefault(media, len(types))
+    kind, subtree, at = _LEAF, 1, len(pieces)
+    pieces.append(b"")
+    if node.children:
+        kind = _MULTIPART if node.is_multipart else _MESSAGE
+        for child in node.children:
+            subtree += _pack(child, pieces, types)
+    encoding = _ENCODING_ID.get(node.encoding, 0)
+    pieces[at] = _RECORD.pack(
+        node.header, node.body, node.end, subtree, kind, encoding, media_number
+    )
+    return subtree
 
 
 def moved(packed: bytes, by: int) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from mailstore.mime.content import Pairs, disposition
 from mailstore.mime.header import (
     Buffer,
     Field,
@@ -23,7 +24,6 @@ from mailstore.mime.header import (
     wanted_fields,
 )
 from mailstore.mime.names import MESSAGE
-from mailstore.mime.scanner import Pairs, disposition
 from mailstore.mime.sections import Record, records
 
 _TYPE = b"content-type"

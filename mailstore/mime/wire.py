@@ -10,8 +10,8 @@ import re
 
 # Quotes and backslashes could be escaped, but the parsers of some clients don't undo
 # it: they go as literals, like controls and 8-bit text, which must.
-_PLAIN = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]*+")
 _MAX_QUOTED = 1_000
+_quotable = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]{0,%d}+" % _MAX_QUOTED).fullmatch
 
 
 def string(data: bytes) -> bytes:
@@ -20,10 +20,10 @@ def string(data: bytes) -> bytes:
     NUL can be in neither (RFC 3501 §9, CHAR8): a question mark stands for it. A tab
     becomes a space: many mailers fold with tabs, and folding shows none.
     """
-    if b"\t" in data:
-        data = data.replace(b"\t", b" ")
-    if len(data) <= _MAX_QUOTED and _PLAIN.fullmatch(data):
+    if _quotable(data):
         return b'"%b"' % data
+    if b"\t" in data:
+        return string(data.replace(b"\t", b" "))
     return b"{%d}\r\n%b" % (len(data), data.replace(b"\x00", b"?"))
 
 

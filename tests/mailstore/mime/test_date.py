@@ -33,6 +33,11 @@ def at(*numbers: int) -> tuple[int, int]:
         ("1 Jan 2000 00:00:00 CEST", at(2000, 1, 1, 0, 0, 0, 0)),
         ("1 Jan 2000 00:00:00", at(2000, 1, 1, 0, 0, 0, 0)),
         ("1 Jan 2000", at(2000, 1, 1, 0, 0, 0, 0)),
+        # the usual form, with what needs a second look
+        ("Tue, 1 Feb 2000 00:00:00 +0000", at(2000, 2, 1, 0, 0, 0, 0)),
+        ("Tue, 01 Feb 2000 23:59:59 -1159 (XYZ)", at(2000, 2, 1, 23, 59, 59, -719)),
+        ("Sat, 31 Dec 2016 23:59:60 +0000", at(2016, 12, 31, 23, 59, 59, 0)),
+        ("Tue, 1 Feb 2000 00:00:00 +2400", at(2000, 2, 1, 0, 0, 0, 0)),
         # leap seconds
         ("31 Dec 2016 23:59:60 +0000", at(2016, 12, 31, 23, 59, 59, 0)),
         # seen in the wild
@@ -55,6 +60,8 @@ def test_dates(value: str, found: tuple[int, int]):
 @pytest.mark.parametrize(
     "value",
     [
+        b"Tue, 30 Feb 2000 00:00:00 +0000", b"Tue, 1 Feb 2000 24:00:00 +0000",
+        b"Tue, 1 Foo 2000 00:00:00 +0000", b"Tue, 1 Feb 0000 00:00:00 +0000",
         b"", b"yesterday", b"32 Jan 2000 00:00:00", b"29 Feb 2001", b"1 Foo 2000",
         b"1 Jan 2000 25:00:00", b"1 Jan 2000 00:61:00", b"2026-13-01", b"\xff\x00",
         b"Fri, 21 Nov", b"1 Jan 0000 00:00:00", b"(" * 1_000,
