@@ -278,6 +278,7 @@ class Application:
         self._control_socket: ControlSocket | None = None
 
     def _measure(self, admission: ConnectionAdmission, kept: KeptLines) -> None:
+        self._metrics.silent("command", lambda: self.log.answered)
         self._metrics.gauge(CONNECTIONS, lambda: admission.connections)
         self._metrics.gauge(STRANGERS, lambda: admission.strangers)
         self._metrics.gauge(KEPT_OCTETS, lambda: kept.octets)

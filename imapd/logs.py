@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import IO, Any
 
 LOGGER = logging.getLogger("imapd")
-_NO_FACTS: Mapping[str, object] = {}
 _QUEUED = 10_000
 _LONGEST = 200
 _PLAIN = re.compile(r"[A-Za-z0-9._:@/+\-\[\]()*]{1,200}")
@@ -267,11 +266,8 @@ class Sessions:
         count: Callable[[str, Mapping[str, object]], None] = lambda _, __: None,
     ) -> None:
         self.commands = commands
+        self.answered = 0  # commands of which there was no event
         self._count = count
-
-    def count(self, kind: str) -> None:
-        """Count one event without its facts."""
-        self._count(kind, _NO_FACTS)
 
     def event(self, kind: str, **facts: object) -> None:
         """Count and log one event; commands are logged only when they are wanted."""

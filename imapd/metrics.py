@@ -108,6 +108,7 @@ class Metrics:
     def __init__(self, worker: int = 0) -> None:
         self._worker = str(worker)
         self._counts: Counter[_Key] = Counter()
+        self._silent: dict[_Key, Callable[[], int]] = {}
         self._gauges: dict[str, Callable[[], float]] = {}
         self._others: dict[str, _Worker] = {}
         self._told: dict[_Key, float] = {}
@@ -119,6 +120,13 @@ class Metrics:
         if told is not None:
             name, fact, default = told
             self._counts[name, str(facts.get(fact, default))] += 1
+
+    def silent(self, kind: str, read: Callable[[], int]) -> None:
+        """Have those read, when numbers are asked for, that are no entries of the log.
+
+        What happens for each command is counted by who does it.
+        """
+        self._silent[_EVENTS, kind] = read
 
     def gauge(self, spec: MetricSpec, read: Callable[[], float]) -> None:
         """Have a number read when it is asked for."""
@@ -148,7 +156,8 @@ class Metrics:
 
     def _numbers(self) -> dict[_Key, float]:
         gauges = {(name, ""): float(read()) for name, read in self._gauges.items()}
-        return {**self._counts, **gauges}
+        silent = Counter({key: read() for key, read in self._silent.items()})
+        return {**(self._counts + silent), **gauges}
 
     # -- asked for
 

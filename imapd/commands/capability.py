@@ -20,16 +20,19 @@ from imapd.session.registry import (
 from imapd.session.words import Bare, bare
 
 
-async def run_capability(context: Context, _: Bare) -> Completed:
+def run_capability(context: Context, _: Bare) -> Completed:
     """List what this session can do now (RFC 3501 §7.2.1)."""
     text = context.registry.capability_text(context.session)
     context.reply.untagged(b"CAPABILITY %b" % text.encode("ascii"))
     return Completed("CAPABILITY completed")
 
 
-async def run_noop(_: Context, __: Bare) -> Completed:
+_NOTHING_DONE = Completed("NOOP completed")
+
+
+def run_noop(_: Context, __: Bare) -> Completed:
     """Do nothing; the dispatcher tells of changes behind it."""
-    return Completed("NOOP completed")
+    return _NOTHING_DONE
 
 
 async def run_logout(context: Context, _: Bare) -> Completed:

@@ -6,10 +6,12 @@ from imapd.session.context import Context
 from imapd.session.registry import Completed, Effects, Feature, States
 from imapd.session.words import Bare, bare
 
+_CHECKED = Completed("CHECK completed")
 
-async def run_check(context: Context, _: Bare) -> Completed:  # noqa: ARG001
+
+def run_check(_: Context, __: Bare) -> Completed:
     """Do nothing more than NOOP: what was answered is kept already."""
-    return Completed("CHECK completed")
+    return _CHECKED
 
 
 async def run_close(context: Context, _: Bare) -> Completed:

@@ -14,6 +14,7 @@ Items are plugs: an extension brings its own by a `StatusItemSpec`.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +22,12 @@ from imapd.session.context import Context
 from imapd.session.names import existing_name, likely_names, uses_utf8
 from imapd.session.plugs import StatusItemSpec
 from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
-from imapd.session.status_items import known_items, parse_status_items, status_items
+from imapd.session.status_items import (
+    StatusItems,
+    known_items,
+    parse_status_items,
+    status_items,
+)
 from imapd.syntax.mailbox import parse_mailbox, unparse_name
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor
@@ -69,20 +75,30 @@ def unparse(node: Status) -> bytes:
     return b"STATUS %b (%b)" % (unparse_name(node.mailbox), items)
 
 
-async def run(context: Context, node: Status) -> Completed:
+_TOLD = Completed("STATUS completed")
+
+
+def run(context: Context, node: Status) -> Completed | Awaitable[Completed]:
     """Tell the counters. Raises `No` when there is no such mailbox."""
     name = existing_name(context, node.mailbox)
     items = status_items(context.registry, node.items)
     items.asked_for(context)
-    account = context.account
+    if items.counts:
+        return _count(context, name, items)
     expected = partial(_names_ahead, context)
-    status = None if items.counts else account.status_now(name, expected)
+    status = context.account.status_now(name, expected)
     if status is None:
-        status = await account.status(
-            name, recent=items.recent, deleted_octets=items.deleted_octets
-        )
+        return _count(context, name, items)
     context.reply.untagged(items.response(name, status, utf8=uses_utf8(context)))
-    return Completed("STATUS completed")
+    return _TOLD
+
+
+async def _count(context: Context, name: str, items: StatusItems) -> Completed:
+    status = await context.account.status(
+        name, recent=items.recent, deleted_octets=items.deleted_octets
+    )
+    context.reply.untagged(items.response(name, status, utf8=uses_utf8(context)))
+    return _TOLD
 
 
 def _names_ahead(context: Context, most: int) -> list[str]:

@@ -9,47 +9,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable
-from functools import lru_cache, partial
+from functools import partial
 
 from imapd.session.context import Context, Services
-from imapd.session.dispatch import (
-    Head,
-    check_state,
-    find_spec,
-    read_head,
-    run_frame,
-)
+from imapd.session.dispatch import command_name, run_frame
 from imapd.session.facts import SessionFacts
-from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
+from imapd.session.faults import Bye, ConnectionGone, Fault, fault_of
+from imapd.session.frames import frame_limits, literal_sink, plain_line
 from imapd.session.greeting import greeting
-from imapd.session.limits import Limits
 from imapd.session.reply import Reply, Transport
 from imapd.session.responses import status
 from imapd.session.state import Peer, SessionState
 from imapd.session.turns import Turns
 from imapd.session.watching import Moment, tell
-from imapd.wire.framing import (
-    Frame,
-    FrameLimits,
-    Framer,
-    LiteralAnnounced,
-    LiteralSink,
-    Poison,
-)
+from imapd.wire.framing import Frame, Framer, LiteralAnnounced, Poison
 from mailstore.changes import acting
 from mailstore.errors import StoreError
 from mailstore.lanes import Future, Timer, give_way
-from mailstore.model import Acting
 
 _numbers = itertools.count(1)
-
-
-def _frame_limits(limits: Limits, *, logged_in: bool) -> FrameLimits:
-    line = limits.command_line if logged_in else limits.command_line_before_login
-    return _framing(line, limits.literal_discard)
-
-
-_framing = lru_cache(maxsize=16)(FrameLimits)
 
 
 class Connection:
@@ -67,8 +45,10 @@ class Connection:
     ) -> None:
         self._services = services
         self._transport = transport
-        self._framer = Framer(_frame_limits(services.limits(), logged_in=False))
+        self._framer = Framer(frame_limits(services.limits(), logged_in=False))
         self._more: Future[None] | None = None
+        self._rests = False  # it is the next command that is waited for
+        self._begun: Awaitable[None] | None = None  # by who found `_rests`, to await
         self._signalled = False
         self._gone = False
         self._ending = False
@@ -76,8 +56,10 @@ class Connection:
         self._timer: Timer | None = None
         self._began = self._active = services.runtime.monotonic()
         self._since = services.runtime.now()
-        self._running: tuple[str, float] | None = None  # the command, and since when
+        # The command that waits for something, its octets, and since when.
+        self._running: tuple[bytes, float] | None = None
         self._octets = 0  # from the client
+        self._logged_in = False  # and its commands may be as long
         self._bad = 0
         self._commands = 0
         self.session = SessionState(
@@ -93,8 +75,11 @@ class Connection:
         )
         self.reply = Reply(transport, partial(give_way, services.runtime))
         self._turns = Turns(services.runtime, self.reply)
-        self._context = Context(
-            services=services,
+        self._context = self._new_context()
+
+    def _new_context(self) -> Context:
+        return Context(
+            services=self._services,
             session=self.session,
             reply=self.reply,
             input=self,
@@ -125,21 +110,40 @@ class Connection:
         if self._gone or self._ending:
             return
         services, framer = self._services, self._framer
-        framer.feed(data)
+        buffered = framer.feed(data)
         self._octets += len(data)
         self._active = services.runtime.monotonic()
-        if framer.literal_left and not framer.buffered:
+        if not buffered and framer.literal_left:
             # All of it went where the literal goes: there is nothing to look at.
             self._transport.expect(framer.literal_left)
             return
-        if framer.buffered > services.limits().input_buffer:
+        if buffered > services.limits().input_buffer:
             self._pause()
+        more, self._more = self._more, None
+        if self._rests and more is not None:
+            self._go_on_from_rest(more)
+            return
         # Whoever waits next looks again: what runs now may have looked before.
         self._signalled = True
-        more = self._more
         if more is not None:
-            self._more = None
             self._turns.go_on(more)
+
+    def _go_on_from_rest(self, more: Future[None]) -> None:
+        """Answer what waits for nothing right here, without waking `_live`."""
+        turns = self._turns
+        turns.enter(self._active)
+        self._rests = False  # who comes in between is heard afterwards
+        try:
+            self._begun = self._go_through()
+            awake = self._signalled or self._paused or self._gone or self._ending
+            if awake or self._begun is not None:
+                more.succeed(None)
+            else:
+                self._more, self._rests = more, True
+        except Exception as error:  # noqa: BLE001 - it belongs to `_live`
+            more.fail(error)
+        finally:
+            turns.leave()
 
     def closed(self) -> None:
         """The connection is gone; whatever runs ends at its next wait."""
@@ -161,7 +165,8 @@ class Connection:
         """Tell an administrator what there is to know."""
         session, now = self.session, self._services.runtime.monotonic()
         selected = session.selected
-        name, began = self._running or (None, now)
+        text, began = self._running or (None, now)
+        name = None if text is None else command_name(text)
         return SessionFacts(
             id=session.id,
             user=session.user,
@@ -201,18 +206,7 @@ class Connection:
     def next_line(self) -> bytes | None:
         """Give the client's next line if it is here."""
         event = self._framer.next()
-        if event is None:
-            return None
-        if isinstance(event, LiteralAnnounced):
-            # Nobody but a defective or hostile client sends a literal here.
-            raise Bye("a plain line was wanted, not a literal")
-        if event.poison is not None:
-            if event.poison.fatal:
-                raise Bye(event.poison.text)
-            raise Bad(event.poison.text)
-        if event.literals:
-            raise Bad("a plain line was wanted, not a literal")
-        return event.text
+        return None if event is None else plain_line(event)
 
     def wait(self) -> Awaitable[None]:
         """Wait for more bytes or for `wake`; raises `ConnectionGone`."""
@@ -230,35 +224,15 @@ class Connection:
 
     # -- its life
 
-    def _acting(self) -> Acting | None:
-        """Tell whose removals these are (`mailstore.changes.acting`)."""
-        session = self.session
-        if session.account is None:
-            return None
-        named = {key.lower(): value or "" for key, value in session.client_id}
-        return Acting(
-            session.id,
-            int(self._since),
-            session.user if session.admin is None else session.admin,
-            session.peer.address,
-            f"{named.get('name', '')} {named.get('version', '')}".strip(),
-        )
-
     async def _live(self) -> None:
-        acting.set(self._acting)
+        acting.set(partial(self.session.acting, int(self._since)))
         try:
             # Of a command whose client is gone the framer frees what it holds, as long
             # as that was not taken from it.
             while not (self._gone or self._ending):
-                event = self._framer.next()
-                if event is None:
-                    await self._rest()
-                elif isinstance(event, Frame):
-                    await self._answer(event)
-                    if self._framer.buffered:
-                        await self._turns.share()
-                else:
-                    await self._take_literal(event)
+                waits = self._go_through()
+                await (self._rest() if waits is None else waits)
+                self._turns.now = self._services.runtime.monotonic()
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:
@@ -269,6 +243,26 @@ class Connection:
                 self._timer.cancel()
             self._framer.close()
             await self._leave()
+
+    def _go_through(self) -> Awaitable[None] | None:
+        """Answer what is here; gives what has to be awaited first, None without more.
+
+        Most commands wait for nothing, and have no coroutine.
+        """
+        while not (self._gone or self._ending):
+            event = self._framer.next()
+            if event is None:
+                return None
+            if isinstance(event, LiteralAnnounced):
+                return self._take_literal(event)
+            waits = self._answer(event)
+            if waits is not None:
+                return waits
+            if not self._framer.buffered:
+                return None
+            if self._turns.over():
+                return self._turns.share()
+        return None
 
     async def _leave(self) -> None:
         """Give back what the session held."""
@@ -312,12 +306,18 @@ class Connection:
     async def _rest(self) -> None:
         """Wait for what the client sends next. Raises `ConnectionGone`."""
         self._turns.begin()
-        if self.session.watch is not None and self._framer.resting:
+        watches = self.session.watch is not None
+        if watches and self._framer.resting:
             self._resume_reading()
             await self._tell_between()
             if self._framer.buffered:
                 return
-        await self._wait()
+        try:
+            await self._wait(rests=not watches)
+        finally:
+            begun, self._begun = self._begun, None
+            if begun is not None:
+                await begun
 
     async def _tell_between(self) -> None:
         """Tell what the client has asked for, while it sends nothing (RFC 5465)."""
@@ -333,11 +333,12 @@ class Connection:
             log.failure(error, id=self.session.id, user=self.session.user)
         self.reply.flush()
 
-    async def _wait(self) -> None:
+    async def _wait(self, *, rests: bool = False) -> None:
         if self._paused:
             self._resume_reading()
         if not self._signalled and not self._gone and not self._ending:
             self._more = more = self._services.runtime.future()
+            self._rests = rests
             await more
         self._signalled = False
         if self._gone or self._ending:
@@ -345,47 +346,65 @@ class Connection:
 
     def _resume_live(self) -> None:
         more, self._more = self._more, None
+        self._rests = False
         if more is not None:
             self._turns.go_on(more)
 
-    async def _answer(self, frame: Frame) -> None:
+    def _answer(self, frame: Frame) -> Awaitable[None] | None:
+        """Answer a command, or give what is to be awaited for that."""
         self._context.arriving = None
         if not frame.text and frame.poison is None:
-            return  # an empty line; some clients send one after a literal
+            return None  # an empty line; some clients send one after a literal
         self._commands += 1
-        session, services = self.session, self._services
-        stranger = session.account is None
-        began = services.runtime.monotonic()
-        octets = self.reply.octets
-        head = read_head(frame.text)
+        turns = self._turns
+        began, octets = turns.now, self.reply.octets
+        turns.answer(more=self._framer.buffered > 0)
+        outcome = run_frame(self._context, frame, began)
+        if isinstance(outcome, str):
+            self._answered(frame, outcome, began, octets)
+            return None
         if self._running is None:  # else its first literal began it
-            self._running = "" if head is None else head.name, began
-        self._turns.answer(began, more=self._framer.buffered > 0)
+            self._running = frame.text, began
+        return self._wait_for(frame, outcome, began, octets)
+
+    async def _wait_for(
+        self, frame: Frame, running: Awaitable[str], began: float, octets: int
+    ) -> None:
         try:
-            outcome = await run_frame(self._context, frame, head)
+            outcome = await running
         finally:
             self._running = None
-        if services.log.commands:
-            self._log_command(head, outcome, began, octets)
+        self._answered(frame, outcome, began, octets)
+        if self._framer.buffered and self._turns.over():
+            await self._turns.share()
+
+    def _answered(self, frame: Frame, outcome: str, began: float, octets: int) -> None:
+        """Count a command, and see what follows of it. Raises `Bye`."""
+        log = self._services.log
+        if log.commands:
+            self._log_command(frame, outcome, began, octets)
         else:
-            services.log.count("command")
-        if frame.poison is not None and frame.poison.fatal:
-            raise Bye(frame.poison.text)
-        if outcome == "BAD":
-            self._count_bad(head)
-        if (session.account is None) is not stranger:
-            self._framer.limits = _frame_limits(
-                services.limits(), logged_in=session.account is not None
+            log.answered += 1
+        self._running = None
+        if outcome != "OK":
+            if frame.poison is not None and frame.poison.fatal:
+                raise Bye(frame.poison.text)
+            if outcome == "BAD":
+                self._count_bad(frame)
+        if (self.session.account is None) is self._logged_in:
+            self._logged_in = not self._logged_in
+            self._framer.limits = frame_limits(
+                self._services.limits(), logged_in=self._logged_in
             )
 
-    def _count_bad(self, head: Head | None) -> None:
+    def _count_bad(self, frame: Frame) -> None:
         self._bad += 1
         limits = self._services.limits()
         if self.session.account is not None:
             if self._bad >= limits.bad_commands:
                 raise Bye("too many bad commands")
             return
-        known = head is not None and head.name in self._services.registry.commands
+        known = command_name(frame.text) in self._services.registry.commands
         if self._commands == 1 and not known:
             # HTTP or SMTP aimed at this port by a web page (ALPACA, 2021).
             raise Bye("this is an IMAP server")
@@ -393,13 +412,13 @@ class Connection:
             raise Bye("too many bad commands")
 
     def _log_command(
-        self, head: Head | None, outcome: str, began: float, octets: int
+        self, frame: Frame, outcome: str, began: float, octets: int
     ) -> None:
         self._services.log.event(
             "command",
             id=self.session.id,
             user=self.session.user,
-            command=head.name if head is not None else "",
+            command=command_name(frame.text),
             result=outcome,
             octets=self.reply.octets - octets,
             ms=round((self._services.runtime.monotonic() - began) * 1000, 1),
@@ -410,7 +429,9 @@ class Connection:
     async def _take_literal(self, event: LiteralAnnounced) -> None:
         """Decide about a literal before its bytes are taken (RFC 3501 §4.3)."""
         try:
-            sink = await self._literal_sink(event)
+            if self._running is None:
+                self._running = event.text, self._services.runtime.monotonic()
+            sink = await literal_sink(self._context, event)
         except StoreError as error:
             self._refuse(fault_of(error))
         except Fault as fault:
@@ -423,28 +444,6 @@ class Connection:
 
     def _refuse(self, fault: Fault) -> None:
         self._framer.refuse(Poison(fault.text, fault.code, fatal=False, cause=fault))
-
-    async def _literal_sink(self, event: LiteralAnnounced) -> LiteralSink | None:
-        head = read_head(event.text)
-        if head is None:
-            raise Bad("a command begins with a tag and a space")
-        if self._running is None:
-            self._running = head.name, self._services.runtime.monotonic()
-        registry = self._services.registry
-        spec = find_spec(registry, head)
-        check_state(spec, self.session.state)
-        unasked = registry.unasked_literal
-        if unasked is not None and event.size > unasked and not event.synchronizing:
-            raise Bad(f"ask before a literal of more than {unasked} octets", "TOOBIG")
-        if spec.literal_policy is not None:
-            return await spec.literal_policy(self._context, event)
-        limits = self._services.limits()
-        logged_in = self.session.account is not None
-        most = limits.literal if logged_in else limits.literal_before_login
-        total = event.size + sum(literal.size for literal in event.literals)
-        if total > most:
-            raise No(f"a literal here may have {most} octets at most", "TOOBIG")
-        return None
 
     # -- reading, time and end
 
@@ -461,7 +460,7 @@ class Connection:
     def _start_tls(self) -> None:
         # RFC 3501 §6.2.1: nothing learnt before TLS may be kept.
         self._framer.drain()
-        self._framer = Framer(_frame_limits(self._services.limits(), logged_in=False))
+        self._framer = Framer(frame_limits(self._services.limits(), logged_in=False))
         self.session.client_id = ()
         self._transport.start_tls()
         self.session.secure = True

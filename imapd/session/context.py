@@ -61,14 +61,12 @@ class Services:
 class SessionLog(Protocol):
     """Takes what an administrator may want to know; never a secret.
 
-    ``commands``: whether facts of each command are wanted; else they are counted.
+    ``commands``: whether facts of each command are wanted, as events; else those that
+    were answered are counted, as ``answered``.
     """
 
     commands: bool
-
-    def count(self, kind: str) -> None:
-        """Count one event whose facts nobody wants."""
-        ...
+    answered: int
 
     def event(self, kind: str, **facts: object) -> None:
         """Log one event of one session with its facts."""

@@ -7,6 +7,7 @@ reply. Whatever a handler raises ends here and nowhere else.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Coroutine
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,18 +15,18 @@ from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
 from imapd.session.registry import CommandSpec, Completed, Registry, States
 from imapd.session.responses import may_be_kept, response_text
-from imapd.session.watching import Moment, catch_up, tell
+from imapd.session.watching import Moment, catch_up, quiet, tell
 from imapd.wire import abnf
 from imapd.wire.cursor import Cursor, Malformed
-from imapd.wire.framing import Frame, Literal
+from imapd.wire.framing import Frame, Literal, Poison
 from mailstore.errors import StoreError
 
 _WORD = rb"[A-Za-z][A-Za-z0-9.-]{0,63}"
-# A tag of at most 255 octets, and behind one space a name, with UID before it or not.
-_HEAD = re.compile(
-    rb"(%b{1,255})(?![^ ])(?: ((?:[Uu][Ii][Dd] )?%b))?"
-    % (abnf.tag.pattern.removesuffix(b"+"), _WORD)
-)
+# A tag of at most 255 octets, which ends the text or has a space behind it.
+_A_TAG = rb"%b{1,255}(?![^ ])" % abnf.tag.pattern.removesuffix(b"+")
+_TAG = re.compile(_A_TAG)
+# Behind one space a name, with UID before it or not.
+_HEAD = re.compile(rb"(%b)(?: ((?:[Uu][Ii][Dd] )?%b))?" % (_A_TAG, _WORD))
 _LONGEST_REMEMBERED = 256
 _NOWHERE = (0, 0)
 
@@ -56,6 +57,12 @@ def read_head(text: bytes) -> Head | None:
         return None
     tag, name = found.groups()
     return Head(tag, "" if name is None else _name(name), found.end())
+
+
+def command_name(text: bytes) -> str:
+    """Give the name of the command that begins so, for logs; "" without one."""
+    head = read_head(text)
+    return "" if head is None else head.name
 
 
 @lru_cache(maxsize=512)
@@ -106,104 +113,162 @@ def parse_command(
         ) from fault
 
 
-async def run_frame(context: Context, frame: Frame, head: Head | None) -> str:
+def run_frame(
+    context: Context, frame: Frame, now: float
+) -> str | Coroutine[Any, Any, str]:
     """Answer one command; gives its outcome (OK, NO, BAD) for counts and logs.
 
-    ``head`` is the frame's. Raises `Bye` and `ConnectionGone`, which end the
-    connection.
+    It is answered at once as long as neither the handler nor what is told behind it
+    waits for anything; else what is given is to be awaited, with nothing else of this
+    connection in between. ``now``: what the clock shows. Raises `Bye` and
+    `ConnectionGone`, which end the connection.
     """
-    if head is None:
+    found = _TAG.match(frame.text)
+    if found is None:
         context.tag = b"*"
-        _finish(context, Bad("a command begins with a tag and a space"))
-        return "BAD"
-    services, session = context.services, context.session
-    context.tag = head.tag
+        return _finish(context, Bad("a command begins with a tag and a space"))
+    context.tag = found[0]
     context.counts_by_number = False
     context.far = _NOWHERE
-    context.heard = services.runtime.monotonic()
+    context.heard = now
     spec: CommandSpec | None = None
     try:
-        spec, node = _understand(context, frame, head)
-        if spec.syncs and session.selected is not None:
-            await catch_up(context, session.selected)
-        outcome: Completed | Fault = await spec.run(context, node)
-    except (Bye, ConnectionGone):
-        _forget(frame)
-        raise
-    except Fault as fault:
-        outcome = fault
-    except StoreError as error:
-        outcome = fault_of(error)
+        spec, node = _understand(context, frame, found.end())
+        selected = context.session.selected
+        waits = None
+        if selected is not None and spec.syncs:
+            waits = catch_up(context, selected)
+        if waits is not None:
+            return _run_behind(waits, context, frame, spec, node)
+        outcome = spec.run(context, node)
+    except Exception as error:  # noqa: BLE001 - the session survives every defect
+        return _conclude(context, spec, _fault(context, frame, error))
+    if isinstance(outcome, Completed):
+        return _conclude(context, spec, outcome)
+    return _wait_for(context, frame, spec, outcome)
+
+
+async def _run_behind(
+    waits: Awaitable[None],
+    context: Context,
+    frame: Frame,
+    spec: CommandSpec,
+    node: Any,  # noqa: ANN401 - each command has its own
+) -> str:
+    async def run() -> Completed:
+        await waits
+        outcome = spec.run(context, node)
+        return outcome if isinstance(outcome, Completed) else await outcome
+
+    return await _wait_for(context, frame, spec, run())
+
+
+async def _wait_for(
+    context: Context, frame: Frame, spec: CommandSpec, running: Awaitable[Completed]
+) -> str:
+    outcome: Completed | Fault
+    try:
+        outcome = await running
+    except Exception as error:  # noqa: BLE001 - the session survives every defect
+        outcome = _fault(context, frame, error)
+    concluded = _conclude(context, spec, outcome)
+    return concluded if isinstance(concluded, str) else await concluded
+
+
+def _conclude(
+    context: Context, spec: CommandSpec | None, outcome: Completed | Fault
+) -> str | Coroutine[Any, Any, str]:
+    """Tell of changes, if there are any, and give the tagged reply."""
+    if spec is None or not spec.syncs or isinstance(outcome, Bad):
+        return _finish(context, outcome)
+    try:
+        if quiet(context):
+            return _finish(context, outcome)
+    except StoreError:
+        pass  # so will `tell`, which says so in the log
+    return _finish_behind_changes(context, spec, outcome)
+
+
+async def _finish_behind_changes(
+    context: Context, spec: CommandSpec, outcome: Completed | Fault
+) -> str:
+    removals = not (spec.holds_removals or context.counts_by_number)
+    await _tell(context, removals=removals, with_uid=spec.by_uid)
+    return _finish(context, _with_news(context, outcome))
+
+
+def _fault(context: Context, frame: Frame, error: Exception) -> Fault:
+    """Make an answer of what a command has raised.
+
+    Raises `Bye` and `ConnectionGone` again.
+    """
+    for literal in frame.literals:  # free what a refused command's literals hold
+        if literal.sink is not None:
+            literal.sink.abort()
+    if isinstance(error, Bye | ConnectionGone):
+        raise error
+    if isinstance(error, Fault):
+        return error
+    services, session = context.services, context.session
+    if isinstance(error, StoreError):
         if error.detail:
             services.log.event("store", error=str(error), id=session.id)
-    except Exception as error:  # noqa: BLE001 - the session survives every defect
-        outcome = _defect(context, error, head)
-    if isinstance(outcome, Fault):
-        _forget(frame)
-    if spec is not None and spec.syncs and not isinstance(outcome, Bad):
-        removals = not (spec.holds_removals or context.counts_by_number)
-        await _tell(context, removals=removals, with_uid=spec.by_uid)
-        outcome = _with_news(context, outcome)
-    _finish(context, outcome)
-    if isinstance(outcome, Fault):
-        return outcome.status.decode("ascii")
-    if outcome.then is not None:
-        outcome.then()
-    return "OK"
+        return fault_of(error)
+    mark = services.log.failure(
+        error, id=session.id, user=session.user, command=command_name(frame.text)
+    )
+    return No(f"internal error {mark}; the log tells more", "SERVERBUG")
 
 
-def _understand(context: Context, frame: Frame, head: Head) -> tuple[CommandSpec, Any]:
-    """Find a frame's command and parse it. Raises the `Fault` that refuses it."""
+def _understand(context: Context, frame: Frame, end: int) -> tuple[CommandSpec, Any]:
+    """Find a frame's command and parse it; its tag ends at ``end``.
+
+    Raises the `Fault` that refuses it.
+    """
     if frame.poison is not None:
-        raise _poisoned(frame)
-    registry, session = context.services.registry, context.session
+        raise _poisoned(frame.poison)
+    session = context.session
     telling = session.telling
-    key, known = None, None
-    if len(frame.text) <= _LONGEST_REMEMBERED and not frame.literals:
-        # Clients repeat themselves. What a text means depends on nothing else.
-        key = frame.text[len(head.tag) :], telling.utf8, telling.charsets
-        known = registry.understood.get(key)
-    spec = find_spec(registry, head) if known is None else known[0]
+    # Clients repeat themselves. What a text means depends on nothing else.
+    key = frame.text[end:], telling.utf8, telling.charsets
+    found = context.services.registry.understood.get(key)
+    if found is not None:
+        spec = found[0]
+        if session.state in spec.allowed and not (spec.by_number and telling.uid_only):
+            return found
+    return _read(context, frame, key)
+
+
+def _read(
+    context: Context, frame: Frame, key: tuple[bytes, bool, bool]
+) -> tuple[CommandSpec, Any]:
+    """Understand a command that was not met lately, or say why it may not run now."""
+    registry, session = context.services.registry, context.session
+    head = read_head(frame.text)
+    assert head is not None
+    spec = find_spec(registry, head)
     check_state(spec, session.state)
-    if spec.by_number and telling.uid_only:
+    if spec.by_number and session.telling.uid_only:
         raise Bad(f"{spec.name}: messages have UIDs here, no numbers", "UIDREQUIRED")
-    if known is not None:
-        return known
+    text, utf8, charsets = key
     node = parse_command(
         registry,
         spec,
         frame.text,
         head.end,
         frame.literals,
-        utf8=telling.utf8,
-        charsets=telling.charsets,
+        utf8=utf8,
+        charsets=charsets,
     )
-    found = spec, node
-    if key is not None and not spec.secret:
-        registry.understood.keep(key, found)
-    return found
+    if len(text) <= _LONGEST_REMEMBERED and not (frame.literals or spec.secret):
+        registry.understood.keep(key, (spec, node))
+    return spec, node
 
 
-def _poisoned(frame: Frame) -> Fault:
-    poison = frame.poison
-    assert poison is not None
+def _poisoned(poison: Poison) -> Fault:
     if isinstance(poison.cause, Fault):
         return poison.cause
     return Bad(poison.text, poison.code)
-
-
-def _defect(context: Context, error: Exception, head: Head) -> No:
-    mark = context.services.log.failure(
-        error, id=context.session.id, user=context.session.user, command=head.name
-    )
-    return No(f"internal error {mark}; the log tells more", "SERVERBUG")
-
-
-def _forget(frame: Frame) -> None:
-    """Free what a refused command's literals hold."""
-    for literal in frame.literals:
-        if literal.sink is not None:
-            literal.sink.abort()
 
 
 async def _tell(context: Context, *, removals: bool, with_uid: bool) -> None:
@@ -232,19 +297,27 @@ def _with_news(context: Context, outcome: Completed | Fault) -> Completed | Faul
     return outcome
 
 
-def _finish(context: Context, outcome: Completed | Fault) -> None:
-    language = context.session.telling.language
+def _finish(context: Context, outcome: Completed | Fault) -> str:
+    """Give the tagged reply; gives its condition as text."""
     if isinstance(outcome, Fault):
-        text, code = outcome.text, outcome.code
-        kept = may_be_kept(text, code)
-        make = _rest_of_tagged if kept else _rest_of_tagged.__wrapped__
-        context.reply.finish(context.tag + make(outcome.status, text, code, language))
-        return
-    code = outcome.code
+        return _refuse(context, outcome)
+    text, code, then = outcome
     make = _rest_of_tagged if code is None else _rest_of_tagged.__wrapped__
-    context.reply.finish(context.tag + make(b"OK", outcome.text, code, language))
-    if outcome.then is not None:
+    rest = make(b"OK", text, code, context.session.telling.language)
+    context.reply.finish(context.tag + rest)
+    if then is not None:
         context.reply.flush()  # what follows may change how octets are sent
+        then()
+    return "OK"
+
+
+def _refuse(context: Context, fault: Fault) -> str:
+    text, code = fault.text, fault.code
+    kept = may_be_kept(text, code)
+    make = _rest_of_tagged if kept else _rest_of_tagged.__wrapped__
+    rest = make(fault.status, text, code, context.session.telling.language)
+    context.reply.finish(context.tag + rest)
+    return fault.status.decode("ascii")
 
 
 @lru_cache(maxsize=512)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from imapd.session.context import Context
-from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
+from imapd.session.registry import (
+    CommandSpec,
+    Effects,
+    Registry,
+    Run,
+    States,
+)
 from imapd.syntax.sequence import NumberSet, SequenceSet, UidSet
 from imapd.wire.cursor import Cursor
 
@@ -16,7 +21,7 @@ def both_forms(
     name: str,
     parse: Callable[[type[NumberSet], Cursor, Registry], Any],
     unparse: Callable[[Any], bytes],
-    run: Callable[[Context, Any], Awaitable[Completed]],
+    run: Run,
     *,
     rfc: tuple[str, str],
     effects: Effects = Effects.NONE,

@@ -72,6 +72,7 @@ class Completed(NamedTuple):
 
 
 Parse = Callable[[Cursor, "Registry"], Any]
+Run = Callable[["Context", Any], Completed | Awaitable[Completed]]
 LiteralPolicy = Callable[["Context", LiteralAnnounced], Awaitable[LiteralSink | None]]
 
 
@@ -81,7 +82,9 @@ class CommandSpec:
 
     ``name`` is upper case; the UID form of a command is a spec of its own, named
     ``UID FETCH``. ``parse`` begins behind the name (at the space, if any) and reads
-    to the end of the command; ``unparse`` gives what stands behind the tag.
+    to the end of the command; ``unparse`` gives what stands behind the tag. ``run`` may
+    be a plain function where nothing has to be waited for, or give what to await only
+    when something has; until then it must change nothing that is stored.
     ``literal_policy`` is asked before a literal is accepted: it gives a sink, or
     None to keep the literal in memory, or raises a fault that refuses it.
     """
@@ -89,7 +92,7 @@ class CommandSpec:
     name: str
     parse: Parse
     unparse: Callable[[Any], bytes]
-    run: Callable[[Context, Any], Awaitable[Completed]]
+    run: Run
     states: States
     rfc: str
     effects: Effects = Effects.NONE

@@ -88,13 +88,13 @@ class Reply:
     """
 
     __slots__ = (
-        "_handed_over",
         "_others",
         "_pending",
         "_size",
         "_transport",
         "_whole",
         "gathers",
+        "handed_over",
     )
 
     def __init__(
@@ -104,14 +104,14 @@ class Reply:
         self._others = others or _nobody
         self._pending: list[Buffer] = []
         self._size = 0
-        self._handed_over = 0
+        self.handed_over = 0  # octets, to the transport
         self._whole = False  # answers are here that wait for others
         self.gathers = False
 
     @property
     def octets(self) -> int:
         """How many were said so far."""
-        return self._handed_over + self._size
+        return self.handed_over + self._size
 
     @property
     def crowded(self) -> bool:
@@ -163,8 +163,8 @@ class Reply:
     def finish(self, last: bytes) -> None:
         """Add the last line of an answer; send it all, or let it wait for the next."""
         if self.gathers:
-            self.write(last)
             self._whole = True
+            self.write(last)
         elif self._pending:
             self.write(last)
             self.flush()
@@ -188,7 +188,7 @@ class Reply:
         self._hand_over(data)
 
     def _hand_over(self, data: bytes) -> None:
-        self._handed_over += len(data)
+        self.handed_over += len(data)
         self._transport.write(data)
 
     async def pace(self) -> None:

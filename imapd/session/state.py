@@ -13,6 +13,7 @@ from imapd.session.registry import States
 from imapd.session.telling import Telling
 from imapd.session.view import View
 from imapd.session.watching import Watch
+from mailstore.model import Acting
 from mailstore.query import DEFAULT_COMPARATOR, Comparator
 from mailstore.service import Access, Mailbox
 
@@ -93,6 +94,22 @@ class SessionState:
         if self.selected is None:
             return States.AUTHENTICATED
         return States.SELECTED
+
+    def acting(self, since: int) -> Acting | None:
+        """Tell whose removals these are (`mailstore.changes.acting`).
+
+        ``since``: when the session began.
+        """
+        if self.account is None:
+            return None
+        named = {key.lower(): value or "" for key, value in self.client_id}
+        return Acting(
+            self.id,
+            since,
+            self.user if self.admin is None else self.admin,
+            self.peer.address,
+            f"{named.get('name', '')} {named.get('version', '')}".strip(),
+        )
 
     @property
     def asking(self) -> bool:

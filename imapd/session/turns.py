@@ -21,7 +21,7 @@ SECONDS = 0.0005
 class Turns:
     """Parts the event thread between one connection and all others."""
 
-    __slots__ = ("_left", "_reply", "_runtime", "_until", "_within")
+    __slots__ = ("_left", "_looked", "_reply", "_runtime", "_until", "_within", "now")
 
     def __init__(self, runtime: Runtime, reply: Reply) -> None:
         self._runtime = runtime
@@ -29,10 +29,24 @@ class Turns:
         self._within = False  # `go_on` is on the stack: it sends what is gathered
         self._left = COMMANDS
         self._until = 0.0
+        self._looked = 0  # octets that were handed over when `crowded` was looked at
+        self.now = 0.0
+        """What the clock showed before the command that runs."""
 
     def begin(self) -> None:
-        """The client was waited for: what it sends now begins a turn."""
+        """The client is waited for: what it sends next begins a turn."""
         self._left = COMMANDS
+
+    def enter(self, now: float) -> None:
+        """Begin a turn, and gather answers until `leave`: it is a call, no more."""
+        self.now = now
+        self._left = COMMANDS
+        self._within = True
+
+    def leave(self) -> None:
+        """Send what was gathered."""
+        self._within = False
+        self._reply.release()
 
     def go_on(self, future: Future[None]) -> None:
         """Have the session go on that waits for this, until it waits again."""
@@ -40,27 +54,35 @@ class Turns:
         try:
             future.succeed(None)
         finally:
-            self._within = False
-            self._reply.release()
+            self.leave()
 
-    def answer(self, now: float, *, more: bool) -> None:
+    def answer(self, *, more: bool) -> None:
         """Begin with one command; ``more`` has come behind it, whole or in part."""
         if self._left == COMMANDS:
-            self._until = now + SECONDS
+            self._until = self.now + SECONDS
         self._left -= 1
         # Who goes on by itself, as behind a thread's work, has nobody to send for it.
         self._reply.gathers = more and self._within
 
-    async def share(self) -> None:
-        """Let others have the loop, if the turn is over.
+    def over(self) -> bool:
+        """Tell whether others should have the loop before the next command.
 
         A client that doesn't read waits, and its commands with it: each may have a long
-        answer. Raises `ConnectionGone`.
+        answer.
         """
+        self.now = now = self._runtime.monotonic()
+        if self._left <= 0 or now >= self._until:
+            return True
+        handed = self._reply.handed_over
+        if handed == self._looked:
+            return False  # who was not crowded then can't be now
+        self._looked = handed
+        return self._reply.crowded
+
+    async def share(self) -> None:
+        """Let others have the loop, as the turn is `over`. Raises `ConnectionGone`."""
         if self._reply.crowded:
             await self._reply.room()
-        elif self._left > 0 and self._runtime.monotonic() < self._until:
-            return
         self._left = COMMANDS
         self._reply.release()
         future: Future[None] = self._runtime.future()

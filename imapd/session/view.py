@@ -269,6 +269,14 @@ class View:
         """Tell whether `tell` would do nothing, nor anybody else with it."""
         return self.follower is None and not self.behind()
 
+    def is_quiet(self) -> bool:
+        """Tell whether a command that ends leaves nothing to tell, nor to forget."""
+        return (
+            self.modseq == self.mailbox.modseq
+            and not (self._held or self._told or self._own or self._owed)
+            and self.follower is None
+        )
+
     async def tell(
         self, reply: Reply, *, removals: bool, with_uid: bool, flags: bool = True
     ) -> None:

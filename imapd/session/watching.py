@@ -8,7 +8,7 @@ By itself a session hears of its selected mailbox, at the end of commands and in
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from imapd.session.permissions import keep_to_rights
@@ -162,12 +162,31 @@ async def tell(context: Context, moment: Moment, *, with_uid: bool = False) -> N
     await selected.view.tell(context.reply, removals=removals, with_uid=with_uid)
 
 
-async def catch_up(context: Context, selected: Selected) -> None:
+def quiet(context: Context) -> bool:
+    """Tell whether `tell` would do nothing at the end of a command.
+
+    Numbers are compared and nothing waits: that is the end of nearly every command.
+    """
+    session, registry = context.session, context.services.registry
+    if session.watch is not None:
+        return False
+    for news in registry.news if session.asking else registry.news_for_all:
+        if news.due(context, Moment.END):
+            return False
+    return session.selected is None or session.selected.view.is_quiet()
+
+
+def catch_up(context: Context, selected: Selected) -> Awaitable[None] | None:
     """See what other processes have committed to the selected mailbox.
 
-    Raises `Bye` for whom may no longer read it.
+    Gives what to await if they have. Raises `Bye` for whom may no longer read it.
     """
     keep_to_rights(context, selected)
     if selected.mailbox.stale():
-        await selected.mailbox.refresh()
-        keep_to_rights(context, selected)  # its index may have gone back
+        return _refresh(context, selected)
+    return None
+
+
+async def _refresh(context: Context, selected: Selected) -> None:
+    await selected.mailbox.refresh()
+    keep_to_rights(context, selected)  # its index may have gone back

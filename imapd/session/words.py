@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from imapd.session.context import Context
-from imapd.session.registry import CommandSpec, Completed, Effects, Registry, States
+from imapd.session.registry import (
+    CommandSpec,
+    Effects,
+    Registry,
+    Run,
+    States,
+)
 from imapd.wire.cursor import Cursor
 
 
@@ -19,7 +23,7 @@ class Bare:
 
 def bare(
     name: str,
-    run: Callable[[Context, Bare], Awaitable[Completed]],
+    run: Run,
     states: States,
     rfc: str,
     effects: Effects = Effects.NONE,

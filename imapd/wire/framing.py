@@ -143,7 +143,8 @@ class Framer:
         self.limits = limits
         self._buffer = bytearray()
         self._scanned = 0  # octets of the buffer known to hold no LF
-        # The command that is being read.
+        # The command that is being read; most begin and end with one line, at once.
+        self._begun = False
         self._text = bytearray()
         self._literals: list[Literal] = []
         self._poison: Poison | None = None
@@ -166,8 +167,7 @@ class Framer:
     @property
     def resting(self) -> bool:
         """Whether nothing is here of a next command."""
-        begun = self._text or self._literals or self._announced or self._poison
-        return not (begun or self._buffer or self._left)
+        return not (self._begun or self._buffer)
 
     @property
     def literal_left(self) -> int:
@@ -182,16 +182,17 @@ class Framer:
         with memoryview(self._buffer) as view:
             return bytes(view[:most])
 
-    def feed(self, data: bytes) -> None:
-        """Take octets from the client."""
+    def feed(self, data: bytes) -> int:
+        """Take octets from the client; gives how many are `buffered` then."""
         if self._over:
-            return
+            return 0
         if self._left and not self._buffer:
             # The bulk of a big literal goes to its sink without a stay here.
             count = min(self._left, len(data))
             self._take_octets(data[:count])
             data = data[count:]
         self._buffer += data
+        return len(self._buffer)
 
     def drain(self) -> bytes:
         """Take away and give all octets that are buffered."""
@@ -217,20 +218,25 @@ class Framer:
 
         An announced literal is given again until it is accepted or refused.
         """
-        if self._announced is not None:
-            return self._announced
-        if self._complete:
-            return self._frame()
-        buffer = self._buffer
-        if not buffer:
-            return None
-        if not (self._left or self._text or self._literals or self._poison):
+        if not self._begun:
+            buffer = self._buffer
             at = buffer.find(b"\n", self._scanned)
             if at < 0 and len(buffer) <= self.limits.line:
                 self._scanned = len(buffer)
                 return None
-            if at >= 0 and (frame := self._whole_line(at)) is not None:
-                return frame
+            end = at - 1 if at > 0 and buffer[at - 1] == _CR else at
+            if 0 <= end <= self.limits.line and not (end and buffer[end - 1] == _BRACE):
+                # It is not too long and announces no literal: a whole command.
+                text = bytes(buffer[:end])
+                del buffer[: at + 1]
+                self._scanned = 0
+                return Frame(text)
+            self._scanned = max(at, 0)
+            self._begun = True
+        if self._announced is not None:
+            return self._announced
+        if self._complete:
+            return self._frame()
         while self._take_literal() and (line := self._take_line()) is not None:
             event = self._end_of_line(line)
             if event is not None:
@@ -307,18 +313,6 @@ class Framer:
         )
 
     # -- lines
-
-    def _whole_line(self, at: int) -> Frame | None:
-        """Take a command of one line, as nearly all are, if that is what ends here."""
-        buffer = self._buffer
-        end = at - 1 if at and buffer[at - 1] == _CR else at
-        if end > self.limits.line or (end and buffer[end - 1] == _BRACE):
-            self._scanned = at
-            return None
-        line = bytes(buffer[:end])
-        del buffer[: at + 1]
-        self._scanned = 0
-        return Frame(line)
 
     def _take_line(self) -> bytes | None:
         """Take octets up to a line end, without it; None when it isn't here.
@@ -409,6 +403,7 @@ class Framer:
         return frame
 
     def _start_over(self) -> None:
+        self._begun = False
         self._text = bytearray()
         self._literals = []
         self._poison = None

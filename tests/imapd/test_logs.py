@@ -189,6 +189,6 @@ def test_what_is_not_logged_is_counted_all_the_same():
     counted: list[str] = []
     sessions = logs.Sessions(count=lambda kind, _: counted.append(kind))
     assert not sessions.commands
-    sessions.count("command")
+    sessions.event("command", command="NOOP")
     assert counted == ["command"]
-    logs.Sessions().count("command")
+    logs.Sessions().event("command", command="NOOP")

@@ -33,6 +33,17 @@ def test_every_event_of_a_session_counts():
     ]
 
 
+def test_commands_count_without_an_event_each():
+    metrics = Metrics(3)
+    sessions = logs.Sessions(count=metrics.event)
+    metrics.silent("command", lambda: sessions.answered)
+    assert lines(metrics) == []
+    sessions.answered += 2
+    assert lines(metrics) == ['imapd_events_total{event="command",worker="3"} 2.0']
+    sessions.event("command", command="NOOP")  # somebody has wanted them meanwhile
+    assert lines(metrics) == ['imapd_events_total{event="command",worker="3"} 3.0']
+
+
 def test_workers_tell_what_changed():
     one, two = Metrics(1), Metrics(2)
     open_ = [5.0]

@@ -84,6 +84,7 @@ class Bench:
 
     def __init__(self, world: World, disk: Disk) -> None:
         self.world = world
+        self.world.log.commands = False  # as a server has it that is told nothing
         self.disk = disk
         self.session = world.session()
         self.packets: list[int] = []

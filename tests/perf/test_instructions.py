@@ -38,16 +38,16 @@ def cost(bench: Bench, *commands: bytes) -> float:
 
 
 def test_a_command_alone(bench):
-    assert cost(bench, b"NOOP") < 2_100
-    assert cost(bench, b"STATUS box07" + ITEMS) < 2_800
+    assert cost(bench, b"NOOP") < 1_340
+    assert cost(bench, b"STATUS box07" + ITEMS) < 1_900
     assert cost(bench, b"SELECT INBOX") < 4_000
-    assert cost(bench, b"UID SEARCH UNSEEN") < 4_000
+    assert cost(bench, b"UID SEARCH UNSEEN") < 3_700
 
 
 def test_pipelined_commands(bench):
-    assert cost(bench, *[b"NOOP"] * 100) < 1_500
+    assert cost(bench, *[b"NOOP"] * 100) < 1_060
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
-    assert cost(bench, *polled) < 2_000
+    assert cost(bench, *polled) < 1_560
 
 
 def test_octets_of_one_message_after_the_other(bench):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from imapd.features import ALL
 from imapd.session.context import Context, Services
-from imapd.session.dispatch import read_head, run_frame
+from imapd.session.dispatch import run_frame
 from imapd.session.limits import Limits
 from imapd.session.registry import Registry
 from imapd.session.reply import Reply
@@ -41,9 +41,7 @@ class Log:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, object]]] = []
         self.commands = True
-
-    def count(self, kind: str) -> None:
-        self.events.append((kind, {}))
+        self.answered = 0
 
     def event(self, kind: str, **facts: object) -> None:
         self.events.append((kind, facts))
@@ -172,7 +170,8 @@ class Peer:
         self.ended = True
 
     async def _answer(self, whole: Frame) -> str:
-        return await run_frame(self.context, whole, read_head(whole.text))
+        outcome = run_frame(self.context, whole, self.runtime.monotonic())
+        return outcome if isinstance(outcome, str) else await outcome
 
     def send(self, text: bytes, *literals: bytes) -> bytes:
         """Run a command; gives the octets of the answer."""

@@ -1,0 +1,117 @@
+"""Commands that wait for nothing are answered in the call that brings their octets."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapd.session.turns import COMMANDS
+from tests.support.session import Session, World
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    made = World(tmp_path)
+    made.deliver(b"Subject: one\r\n\r\nx\r\n")
+    return made
+
+
+@pytest.fixture
+def session(world: World) -> Session:
+    return world.session(mailbox=b"INBOX")
+
+
+def sending(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give what is sent from here on, piece by piece."""
+    pieces: list[bytes] = []
+    monkeypatch.setattr(session, "write", pieces.append)
+    return pieces
+
+
+def test_nothing_is_made_that_could_wait(world, session, monkeypatch):
+    """Neither a future nor a coroutine: the session goes on resting."""
+    pieces = sending(session, monkeypatch)
+    made: list[object] = []
+    plain = world.runtime.future
+
+    def future() -> object:
+        made.append(plain())
+        return made[-1]
+
+    monkeypatch.setattr(world.runtime, "future", future)
+    session.connection.receive(b"a NOOP\r\nb STATUS INBOX (MESSAGES)\r\nc NO")
+    session.connection.receive(b"OP\r\n")
+    status = b"* STATUS INBOX (MESSAGES 1)\r\nb OK STATUS completed\r\n"
+    assert pieces == [
+        b"a OK NOOP completed\r\n" + status,
+        b"c OK NOOP completed\r\n",
+    ]
+    assert made == []
+
+
+def test_what_comes_while_an_answer_is_sent_is_answered_too(session, monkeypatch):
+    """A transport may bring octets while it takes others: TLS does, and DEFLATE."""
+    pieces: list[bytes] = []
+
+    def write(data: bytes) -> None:
+        pieces.append(data)
+        if len(pieces) == 1:
+            session.connection.receive(b"b NOOP\r\n")
+
+    monkeypatch.setattr(session, "write", write)
+    session.connection.receive(b"a NOOP\r\n")
+    session.connection.receive(b"c NOOP\r\n")
+    assert pieces == [b"%b OK NOOP completed\r\n" % tag for tag in (b"a", b"b", b"c")]
+
+
+def test_who_goes_while_he_is_answered_is_gone(world, session, monkeypatch):
+    monkeypatch.setattr(session, "write", lambda _: session.connection.closed())
+    session.connection.receive(b"a NOOP\r\n")
+    assert world.log.events[-1][0] == "disconnect"
+
+
+def test_a_wake_meanwhile_is_not_lost_nor_harmful(session, monkeypatch):
+    pieces = sending(session, monkeypatch)
+    session.connection.wake()
+    session.connection.receive(b"a NOOP\r\nb IDLE\r\n")
+    session.connection.wake()
+    session.connection.receive(b"DONE\r\nc NOOP\r\n")
+    tags = [line.partition(b" ")[0] for line in b"".join(pieces).splitlines()]
+    assert tags == [b"a", b"+", b"b", b"c"]
+
+
+def test_what_has_to_wait_leaves_the_rest_in_its_order(session, monkeypatch):
+    pieces = sending(session, monkeypatch)
+    many = b"".join([b"n%d NOOP\r\n" % number for number in range(COMMANDS + 2)])
+    session.connection.receive(b"a NOOP\r\nb CREATE x\r\n" + many)
+    tags = [line.partition(b" ")[0] for line in b"".join(pieces).splitlines()]
+    assert tags == [b"a", b"b", *[b"n%d" % number for number in range(COMMANDS + 2)]]
+
+
+def test_a_bye_ends_the_session(world, monkeypatch):
+    stranger = world.connect()
+    pieces = sending(stranger, monkeypatch)
+    stranger.connection.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"".join(pieces).endswith(b"* BYE this is an IMAP server\r\n")
+    assert world.log.events[-1][0] == "disconnect"
+
+
+def test_a_defect_of_what_is_answered_at_once_is_an_answer(world, session, monkeypatch):
+    pieces = sending(session, monkeypatch)
+    monkeypatch.setattr(world.log, "failure", lambda _, **__: "e1", raising=False)
+    monkeypatch.setattr(
+        "imapd.commands.status.existing_name", lambda *_: (_ for _ in ()).throw(OSError)
+    )
+    session.connection.receive(b"a STATUS INBOX (MESSAGES)\r\nb NOOP\r\n")
+    assert b"".join(pieces) == (
+        b"a NO [SERVERBUG] internal error e1; the log tells more\r\n"
+        b"b OK NOOP completed\r\n"
+    )
+
+
+def test_waiting_in_the_queue_is_no_part_of_a_command(world, session):
+    """Its time counts from when it begins, not from when its octets came."""
+    session.feed(b"a IDLE\r\n")
+    world.runtime.advance(5)
+    session.feed(b"DONE\r\nb NOOP\r\n")
+    told = {facts["command"]: facts["ms"] for _, facts in world.log.events[-2:]}
+    assert told == {"IDLE": 5_000.0, "NOOP": 0.0}
