@@ -60,6 +60,7 @@ class View:
     """A session's numbering of its selected mailbox."""
 
     __slots__ = (
+        "_counted",
         "_held",
         "_owed",
         "_own",
@@ -91,6 +92,8 @@ class View:
         self._told: list[_Told] = []  # by the command that runs
         self._own = 0  # what happened up to this mod-sequence is the client's own
         self._recent: list[tuple[int, int]] = []
+        # Among which UIDs how many of these ranges were counted, and the count.
+        self._counted: tuple[Sequence[int], int, int] = ((), 0, 0)
         self._saved: array[int] = array("I")
         self._claim_recent()
 
@@ -203,14 +206,28 @@ class View:
         return at < len(self._recent) and self._recent[at][0] <= uid
 
     def count_recent(self) -> int:
-        """Count the \\Recent messages of the view."""
-        if not self._recent:
+        """Count the \\Recent messages of the view.
+
+        Where several sessions share what arrives, each has many ranges: those that were
+        counted are not counted again, as long as nothing vanishes.
+        """
+        recent = self._recent
+        if not recent:
             return 0
-        return sum(
-            bisect_right(self._uids, high, 0, self.exists)
-            - bisect_left(self._uids, low, 0, self.exists)
-            for low, high in self._recent
-        )
+        uids, counted, count = self._counted
+        if uids is not self._uids:
+            counted, count = 0, 0
+        last = len(recent) - 1  # which may yet grow
+        if last > counted and recent[last - 1][1] <= self.largest_uid:
+            count += sum(map(self._count_within, recent[counted:last]))
+            self._counted = self._uids, last, count
+            counted = last
+        return count + sum(map(self._count_within, recent[counted:]))
+
+    def _count_within(self, bounds: tuple[int, int]) -> int:
+        low, high = bounds
+        start = bisect_left(self._uids, low, 0, self.exists)
+        return bisect_right(self._uids, high, start, self.exists) - start
 
     def _claim_recent(self) -> None:
         if not self.telling.recent:

@@ -206,6 +206,17 @@ class Block(Flagged):
         """Give (uid, mask, modseq) of all."""
         return zip(self.uids, self.masks(), self.modseqs.values(), strict=True)
 
+    def rows_of(self, pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+        """Give (uid, mask, modseq) of pieces: indexes, from one to behind another.
+
+        Where they are few nothing is read of the others.
+        """
+        if sum([stop - start for start, stop in pieces]) * _FEW < len(self.uids):
+            each = chain.from_iterable(starmap(range, pieces))
+            return [(self.uids[at], self.mask(at), self.modseqs[at]) for at in each]
+        rows = list(self.rows())
+        return [row for start, stop in pieces for row in rows[start:stop]]
+
     def changed(
         self, ranges: Sequence[Range], after: int
     ) -> list[tuple[int, int, int]]:

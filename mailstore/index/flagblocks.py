@@ -87,9 +87,7 @@ def flags(
         if after > 0:
             found += one.changed(among.ranges, after)
             continue
-        rows = list(one.rows())
-        for start, stop in one.pieces(among.ranges):
-            found += rows[start:stop]
+        found += one.rows_of(one.pieces(among.ranges))
     return found
 
 
@@ -171,9 +169,8 @@ def drop(
     found: list[_Flags] = []
     blocks = read(database, mailbox, among)
     for one in blocks:
-        rows, pieces = list(one.rows()), list(one.pieces(among.ranges))
-        for start, stop in pieces:
-            found += rows[start:stop]
+        pieces = one.pieces(among.ranges)
+        found += one.rows_of(pieces)
         one.drop(pieces)
     write(database, mailbox, blocks)
     return found, {one.number: len(one.uids) for one in blocks}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imapd.session.view import View
 from mailstore.service import Account
 from tests.mailstore.stores import Statements
 from tests.support.responses import Fetch, Vanished
@@ -177,3 +179,32 @@ def test_a_removed_message_is_served_with_its_last_mod_sequence(world):
     answer = one.ok(b"UID FETCH 2 (FLAGS)")  # by UID it may be told
     assert answer.of(Vanished) == [Vanished(((2, 2),))]
     assert one.ok(b"UID FETCH 2 (FLAGS)").untagged == ()
+
+
+# -- \Recent
+
+
+def test_what_is_recent_is_counted_once(world, monkeypatch):
+    """Of what arrives each session has a part: ranges, one for nearly each message."""
+    two = [session(world), session(world)]
+    told = re.compile(rb"\* (\d+) RECENT")
+    counted: list[tuple[int, int]] = []
+    count = View._count_within
+
+    def noted(self: View, bounds: tuple[int, int]) -> int:
+        counted.append(bounds)
+        return count(self, bounds)
+
+    monkeypatch.setattr(View, "_count_within", noted)
+    for turn in range(30):
+        one = two[turn % 2]
+        fill(world, 1 + turn % 3)
+        counted.clear()
+        (number,) = told.findall(one.ok(b"NOOP").raw)
+        assert len(counted) <= 2 or turn in {20, 21}
+        recent = one.ok(b"SEARCH RECENT").raw.partition(b"\r\n")[0]
+        assert int(number) == len(recent.split()[2:])
+        if turn == 19:  # what vanishes has all of them counted again
+            one.ok(b"STORE 3:5 +FLAGS.SILENT (\\Deleted)")
+            one.ok(b"EXPUNGE")
+        two[1 - turn % 2].ok(b"NOOP")
