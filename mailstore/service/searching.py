@@ -17,7 +17,7 @@ from mailstore.index.database import Database
 from mailstore.lanes import Future, Pool, Runtime, in_pool
 from mailstore.mime.header import Buffer
 from mailstore.model import MailboxId
-from mailstore.query import Following, Predicate, ThreadIs, leaves
+from mailstore.query import Following, Predicate, ThreadIs, Uids, leaves
 from mailstore.search.evaluate import QUICK, TEXTS, cost, evaluate
 from mailstore.search.evaluate import relevancy as scores_of
 from mailstore.search.indexed import IndexedTexts
@@ -34,6 +34,7 @@ from mailstore.state import MailboxState
 _AT_ONCE = 40_000  # looks at a message's columns, on the event thread
 _AT_ONCE_QUICKLY = 600_000  # by terms that take no time for each message
 _TERM = 500  # looks that a term takes beside those at messages
+_RANGE, _RANGE_QUICKLY = 12, 180  # and those that each range of UIDs takes
 _ELSEWHERE = LOOKUPS.union(TEXTS)  # terms that memory doesn't answer
 _BATCH = 256
 _TRIES = 3  # of a search that waits for the text index in between
@@ -159,10 +160,7 @@ async def search(
     asked = set(map(type, terms))
     if ThreadIs in asked:
         await parts.link()
-    looks = (len(state.uids) + _TERM) * len(terms)
-    if looks <= (_AT_ONCE_QUICKLY if asked <= QUICK else _AT_ONCE) and (
-        asked.isdisjoint(_ELSEWHERE)
-    ):
+    if asked.isdisjoint(_ELSEWHERE) and _is_short(terms, asked, len(state.uids)):
         # It is done before they change. What is found goes on speaking of the UIDs:
         # those of new messages may come to stand behind them, but where some vanish
         # the state takes another array.
@@ -180,6 +178,19 @@ async def search(
                 raise
             if not await indexing.caught_up(lacking, following.cancelled):
                 raise
+
+
+def _is_short(
+    terms: Sequence[Predicate], asked: set[type[Predicate]], messages: int
+) -> bool:
+    """Tell whether terms, ``asked`` by their types, may keep the event thread."""
+    looks = (messages + _TERM) * len(terms)
+    ranges = 0
+    if Uids in asked:
+        ranges = sum([len(term.ranges) for term in terms if isinstance(term, Uids)])
+    if asked <= QUICK:
+        return looks + ranges * _RANGE_QUICKLY <= _AT_ONCE_QUICKLY
+    return looks + ranges * _RANGE <= _AT_ONCE
 
 
 async def _run(parts: SearchParts, work: _Work[T], predicate: Predicate) -> T:

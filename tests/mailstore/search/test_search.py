@@ -270,6 +270,11 @@ def test_big_mailboxes_are_searched_in_a_pool(stage, monkeypatch):
         ([HasSystemFlag(4)] * 2_000, 1),
         ([Size(Compare.LESS, 0), HasSystemFlag(4)], 0),
         ([Size(Compare.LESS, 0)] * 99 + [HasSystemFlag(4)], 1),
+        ([Uids(tuple((uid, uid) for uid in range(5, 8_005, 4)))], 0),
+        ([Uids(tuple((uid, uid) for uid in range(5, 20_005, 4)))], 1),
+        ([Uids(((5, 5), (9, 9))), Uids(((5, 5),) * 5_000)], 1),
+        ([Size(Compare.LESS, 0), Uids(((5, 5),) * 2_000)], 0),
+        ([Size(Compare.LESS, 0), Uids(((5, 5),) * 4_000)], 1),
     ],
 )
 def test_searches_of_many_terms_are_made_in_a_pool(stage, monkeypatch, terms, started):
