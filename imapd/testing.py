@@ -131,7 +131,9 @@ def _running(folder: Path, wanted: _Wanted) -> Iterator[RunningServer]:
         ),
         tls=tls,
         # The least cost: a test does not wait for what guards stolen hashes.
-        auth=AuthSettings(allow_plaintext_without_tls=True, bcrypt_cost=4),
+        auth=AuthSettings(
+            allow_plaintext_without_tls=True, bcrypt_cost=4, scram_iterations=4_096
+        ),
         limits=wanted.limits,
         namespaces=wanted.namespaces,
         server=ServerSettings(workers=1),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.mailstore.sites import site
-from tests.support.memory import memory
+from tests.support.memory import IN_MEMORY, has_room, memory
 from tests.support.server import server
 
 __all__ = ["memory", "server", "site"]
@@ -37,6 +39,18 @@ settings.load_profile("gate" if os.environ.get("CI") else "dev")
 
 BY_HAND = ("mta", "workers", "soak", "perf")
 """Marks of tests that only run when ``-m`` names them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep bytecode; have the default run write to memory, else it waits for disks.
+
+    What is chosen by a mark (kills, MTAs, many workers) has the disk that servers have.
+    """
+    # Each process, and each server that a test starts, would compile everything anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    if not config.getoption("markexpr") and "TMPDIR" not in os.environ and has_room():
+        tempfile.tempdir = IN_MEMORY  # pytest's own folders are made there too
 
 
 def pytest_collection_modifyitems(

@@ -12,14 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("imapd", "mailstore")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """One source file: its dotted name, its text, its tree."""
 
     name: str
     path: Path
     text: str
-    tree: ast.Module
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax tree, read when somebody wants it."""
+        return ast.parse(self.text)
 
     @property
     def place(self) -> str:
@@ -48,25 +52,29 @@ class Import:
 @functools.cache
 def modules(*packages: str) -> tuple[Module, ...]:
     """Read all modules below the packages, by default those that are installed."""
-    paths = [
-        path
-        for package in packages or PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-    ]
-    return tuple(_read(path) for path in sorted(paths))
+    return tuple(_read(path) for path in _paths(packages or PACKAGES))
+
+
+def _paths(packages: tuple[str, ...]) -> list[Path]:
+    return sorted(
+        path for package in packages for path in (ROOT / package).rglob("*.py")
+    )
+
+
+def _name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
 
 
 @functools.cache
 def _read(path: Path) -> Module:
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    text = path.read_text(encoding="utf-8")
-    return Module(name.removesuffix(".__init__"), path, text, ast.parse(text))
+    return Module(_name(path), path, path.read_text(encoding="utf-8"))
 
 
 @functools.cache
 def names() -> frozenset[str]:
     """The names of all modules, those of the tests included."""
-    return frozenset(module.name for module in modules(*PACKAGES, "tests"))
+    return frozenset(map(_name, _paths((*PACKAGES, "tests"))))
 
 
 @functools.cache
@@ -75,8 +83,14 @@ def imports(module: Module) -> tuple[Import, ...]:
     return tuple(_walk(module.tree, typing=False, late=False))
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Give the statements below one: expressions, which are the most, have none."""
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        yield from getattr(node, field, ())
+
+
 def _walk(node: ast.AST, *, typing: bool, late: bool) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
+    for child in _statements(node):
         match child:
             case ast.Import():
                 for alias in child.names:
@@ -85,7 +99,7 @@ def _walk(node: ast.AST, *, typing: bool, late: bool) -> Iterator[Import]:
                 yield from _from(child, typing=typing, late=late)
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 yield from _walk(child, typing=True, late=late)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield from _walk(child, typing=typing, late=True)
             case _:
                 yield from _walk(child, typing=typing, late=late)

@@ -38,7 +38,8 @@ from mailstore.service.options import DeliveryOptions
 from mailstore.service.rights_lists import Change, RightsLists
 from mailstore.service.undelete import Undelete, WantedRemovals
 from mailstore.writer import Job, Outcome, Simple
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 LARGE = 9_000  # octets; here a message of its own file is small, to be quick
 _DAYS = 15 * 86_400

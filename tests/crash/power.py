@@ -151,7 +151,7 @@ def _loaded(database: Database) -> Iterator[str]:
 
 def _goes_on(path: Path, told: Moment, *, lost: bool) -> Iterator[str]:
     """Use the store as if nothing had happened: no number comes twice."""
-    home = Home(path, time=told.time)
+    home = Home(path, time=told.time, fresh=True)
     try:
         database = home.account.lane._database
         modseqs = dict(database.all(_HIGHEST))

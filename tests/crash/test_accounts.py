@@ -75,7 +75,7 @@ def test_a_move_is_whole_or_was_not_whenever_the_power_fails(store, memory):
         for luck in {NOTHING, EVERYTHING, dice.choice(LUCKS)}:
             image.leave(memory / "left", luck, dice)
             with small_files("after the cut"):
-                again = Home(memory / "left")
+                again = Home(memory / "left", fresh=True)
                 found = both(again)
                 again.close()
             assert check(memory / "left").whole

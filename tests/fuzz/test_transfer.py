@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailstore.service import StoreOptions
-from tests.support.session import CHEAP, World
+from tests.support.furnished import CHEAP
+from tests.support.session import World
 from tests.support.transfer import Mta
 
 LAST = (221, 421, 521)

@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from mailstore.blobs import FileSystem
-from mailstore.directory import DirectoryOptions
 from mailstore.index.database import Database
-from mailstore.lanes import InlineRuntime
 from mailstore.model import Arrival
 from mailstore.service import Account, Store, StoreOptions
+from tests.support.furnished import OPTIONS, Clocked, furnish
 
 T = TypeVar("T")
-
-CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
-OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0, reserve=0)
 
 
 class Statements(list[str]):
@@ -38,18 +34,11 @@ class Statements(list[str]):
         self._connection.set_exec_trace(None)
 
 
-class Clocked(InlineRuntime):
-    """Inline, with a clock that a test turns."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-
 class Home:
-    """A store of one account, used without an event loop."""
+    """A store of one account, used without an event loop.
+
+    One that is ``fresh``, or on other ``files``, is made from nothing.
+    """
 
     def __init__(
         self,
@@ -57,11 +46,12 @@ class Home:
         options: StoreOptions = OPTIONS,
         *,
         files: FileSystem | None = None,
-        time: float | None = None,
+        time: float = 1_700_000_000.0,
+        fresh: bool = False,
     ) -> None:
-        self.runtime = Clocked()
-        if time is not None:
-            self.runtime.time = time
+        self.runtime = Clocked(time)
+        if files is None and not fresh:
+            furnish(path, ("ann",), b"secret", directory=options.directory, time=time)
         self.store = Store.open(
             path, self.runtime, options=options, files=files or FileSystem()
         )

@@ -29,11 +29,11 @@ START = 1_800_000_000.0
 class Site:
     """A store with one account, and where its backups go."""
 
-    def __init__(self, path) -> None:
+    def __init__(self, path, *, fresh: bool = False) -> None:
         self.time = START
         self.store = path / "store"
         self.path = path / "backup"
-        self.home = Home(self.store, time=START)
+        self.home = Home(self.store, time=START, fresh=fresh)
 
     def now(self) -> float:
         return self.time
@@ -258,7 +258,7 @@ def test_a_folder_of_something_else_is_not_taken(site, tmp_path):
 
 def test_a_folder_of_another_store_is_not_taken(site, tmp_path):
     site.take()
-    other = Site(tmp_path / "other")
+    other = Site(tmp_path / "other", fresh=True)
     other.path = site.path
     with pytest.raises(Unavailable):
         other.take()

@@ -16,7 +16,7 @@ from mailstore.errors import AlreadyExists, Busy, InvalidName, NotFound
 from mailstore.index import addresses as address_rows
 from mailstore.lanes import InlineRuntime
 from mailstore.model import AccountId
-from tests.mailstore.stores import CHEAP
+from tests.support.furnished import CHEAP
 from tests.support.stepping import SteppingRuntime
 
 RUNTIME = InlineRuntime()

@@ -29,7 +29,7 @@ from mailstore.quotas import QuotaLimits
 from mailstore.service import DeliveryOptions, Store, StoreOptions
 from mailstore.service.delivering import AGAIN_SECONDS, Memory, Wish
 from tests.mailstore.mime.corpus import OWN
-from tests.mailstore.stores import CHEAP, Clocked
+from tests.support.furnished import CHEAP, Clocked
 
 HI = b"Subject: hi\r\nMessage-ID: <1@example.net>\r\n\r\nhi\r\n"
 FIELDS = b"Return-Path: <x>\r\nReceived: from a\r\n\tby b\r\n"

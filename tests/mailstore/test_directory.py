@@ -10,7 +10,7 @@ from mailstore.directory import Directory, lookup_key
 from mailstore.directory.passwords import prepared
 from mailstore.errors import AlreadyExists, InvalidName, NotFound, NotPermitted
 from mailstore.lanes import InlineRuntime
-from tests.mailstore.stores import CHEAP
+from tests.support.furnished import CHEAP
 
 RUNTIME = InlineRuntime()
 

@@ -13,7 +13,8 @@ from mailstore.maintenance.check import check, check_account
 from mailstore.maintenance.presence import account_folders
 from mailstore.maintenance.reclaim import GRACE
 from mailstore.model import Column, FlagChange, FlagOperation
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 BIG = b"Subject: big\r\n\r\n" + b"x" * 2_000_000

@@ -22,7 +22,8 @@ from mailstore.maintenance.salvage import salvage
 from mailstore.model import Column, FlagChange, FlagOperation
 from mailstore.service.undelete import Undelete, WantedRemovals
 from tests.mailstore.damages import ROWS
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))
 REPAIR = Wish(repair=True, server_runs=False)

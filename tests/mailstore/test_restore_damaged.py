@@ -9,7 +9,8 @@ from mailstore.maintenance.check import check
 from mailstore.maintenance.healing import Wish, heal
 from mailstore.maintenance.restore_damaged import damaged, mend
 from tests.mailstore.sites import BIG, Site, message, seen
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_power_cut_while_a_store_is_upgraded_is_harmless(memory):
             image.feed(entry)
         fed = at
         image.leave(memory / "left", dice.choice(LUCKS), dice)
-        home = Home(memory / "left")
+        home = Home(memory / "left", fresh=True)
         assert len(contents(home, "INBOX")) in (3, 4)
         home.close()
         assert check(memory / "left").whole

@@ -114,6 +114,8 @@ class Client:
     ) -> Self:
         """Connect and read the greeting; with ``tls`` from the first octet."""
         connected = socket.create_connection((host, port), timeout)
+        # Else what is sent in two pieces waits 40 ms for the first to be acknowledged.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             connected = tls.wrap_socket(connected, server_hostname=host)
         try:

@@ -9,8 +9,8 @@ Tests run in several processes, and only one server of a machine can have these 
 from __future__ import annotations
 
 import fcntl
+import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,7 @@ PORTS = tuple(listen.address[1] for listen in DEFAULT_LISTEN)
 @contextmanager
 def default_ports() -> Iterator[None]:
     """Have them until the test ends; skip the test if something else listens there."""
-    path = Path(tempfile.gettempdir()) / "imapd-tests-default-ports.lock"
+    path = Path(os.environ.get("TMPDIR", "/tmp")) / "imapd-tests-default-ports.lock"
     with path.open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for port in PORTS:

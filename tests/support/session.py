@@ -24,19 +24,17 @@ from imapd.session.registry import Registry
 from imapd.session.state import Peer
 from mailstore.blobs import FileSystem
 from mailstore.changes import ChangeBus, NoBus
-from mailstore.directory import DirectoryOptions
 from mailstore.model import Arrival
 from mailstore.rights import parse_rights
 from mailstore.service import Store, StoreOptions
 from mailstore.service.rights_lists import Change, RightsLists
+from tests.support.furnished import OPTIONS, furnish
 from tests.support.response_parser import ResponseParser
 from tests.support.responses import Continuation, Response, Status
 from tests.support.stepping import SteppingRuntime
 from tests.support.transport import MemoryTransport
 
 T = TypeVar("T")
-CHEAP = DirectoryOptions(bcrypt_cost=4, scram_iterations=4_096)
-OPTIONS = StoreOptions(directory=CHEAP, free_space_floor=0, reserve=0)
 PASSWORD = b"open sesame"
 
 
@@ -62,7 +60,10 @@ class Droppable(Protocol):
 
 
 class World:
-    """A store, its accounts and its sessions."""
+    """A store, its accounts and its sessions.
+
+    A store that is ``fresh``, or on other ``files``, is made from nothing.
+    """
 
     def __init__(
         self,
@@ -74,9 +75,12 @@ class World:
         elsewhere: Elsewhere | None = None,
         bus: ChangeBus | None = None,
         files: FileSystem | None = None,
+        fresh: bool = False,
     ) -> None:
         self.runtime = SteppingRuntime()
         self.limits = limits or Limits()
+        if files is None and not fresh:
+            furnish(path, names or ("ann",), PASSWORD, directory=options.directory)
         self.store = Store.open(
             path,
             self.runtime,

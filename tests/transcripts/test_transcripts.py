@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,8 @@ def socket_sessions(file: Path) -> Iterator[MakeSession]:
     with imapd.testing.server(
         user=USER, password=PASSWORD, namespaces=namespaces
     ) as server:
-        server.add_account(OTHER, OTHER_PASSWORD)
+        if re.search(r"\bother\b|\{other|\bbob\b", file.read_text("utf-8")):
+            server.add_account(OTHER, OTHER_PASSWORD)
 
         def make_session() -> SocketPeer:
             peers.append(SocketPeer(server.host, server.port))

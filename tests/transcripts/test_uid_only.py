@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.session import OPTIONS, World
+from tests.support.furnished import OPTIONS
+from tests.support.session import World
 from tests.support.transcript import run_transcript
 from tests.support.uid_only import UidOnlyPeer, without_uid_items
 

@@ -20,7 +20,7 @@ from imapd.syntax.secret import Secret
 from mailstore.directory import Directory
 from mailstore.lanes import Pool
 from mailstore.model import AccountId
-from tests.mailstore.stores import CHEAP
+from tests.support.furnished import CHEAP
 from tests.support.stepping import SteppingRuntime
 
 HERE, THERE = "192.0.2.7", "198.51.100.9"

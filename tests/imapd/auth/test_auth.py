@@ -7,7 +7,7 @@ import pytest
 from imapd.auth.throttle import Throttle
 from mailstore.directory import Directory
 from tests.imapd.auth.desk import HERE, THERE, Desk
-from tests.mailstore.stores import CHEAP
+from tests.support.furnished import CHEAP
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from mailstore.directory.passwords import saslprep, scram_form, scram_keys
 from mailstore.index.credentials import PASSWORD, KeyRow
 from mailstore.model import AccountId
 from tests.imapd.auth.desk import BOUND, HERE, Desk
-from tests.mailstore.stores import CHEAP
+from tests.support.furnished import CHEAP
 
 SCRAMS = ("SCRAM-SHA-1", "SCRAM-SHA-256")
 
@@ -321,7 +321,7 @@ def test_app_passwords_prove_too(desk):
 
 def test_keys_are_made_at_login_where_they_are_missing(tmp_path):
     from mailstore.directory import Directory
-    from tests.mailstore.stores import CHEAP
+    from tests.support.furnished import CHEAP
 
     desk = Desk(tmp_path)
     without = Directory(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailstore.service import StoreOptions
-from tests.support.session import CHEAP, World
+from tests.support.furnished import CHEAP
+from tests.support.session import World
 from tests.support.transfer import Mta
 
 PEOPLE = ("ann", "bob", "eve")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.imapd.extensions.objectid_peers import REGISTRY
-from tests.support.session import OPTIONS, Session, World
+from tests.support.furnished import OPTIONS
+from tests.support.session import Session, World
 
 
 @pytest.fixture

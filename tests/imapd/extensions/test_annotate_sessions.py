@@ -10,13 +10,14 @@ from typing import Any
 
 from imapd.extensions.annotate.news import EVENT
 from mailstore.service import Account
+from tests.support.furnished import OPTIONS
 from tests.support.responses import (
     Fetch,
     Response,
     SearchResult,
     SortResult,
 )
-from tests.support.session import OPTIONS, PASSWORD, Answer, Session, World
+from tests.support.session import PASSWORD, Answer, Session, World
 
 Notes = dict[str, dict[str, bytes | None]]
 

@@ -10,8 +10,9 @@ import pytest
 
 from imapd.extensions.appendlimit import FEATURE
 from imapd.session.limits import Limits
+from tests.support.furnished import OPTIONS
 from tests.support.responses import Capabilities, StatusLine
-from tests.support.session import OPTIONS, World
+from tests.support.session import World
 
 LIMIT = 5_000
 

@@ -20,8 +20,9 @@ from imapd.session.faults import Bad
 from imapd.session.url_content import open_own
 from imapd.wire.framing import Literal
 from tests.imapd.commands.peers import parsed, reparsed
+from tests.support.furnished import OPTIONS
 from tests.support.responses import Exists, Fetch, Status
-from tests.support.session import OPTIONS, Session, World
+from tests.support.session import Session, World
 
 HEADER = b"Subject: source\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
 ONE, TWO = b"first part", b"second\r\npart"

@@ -25,9 +25,10 @@ from mailstore.mime.ingest import ingest
 from mailstore.model import AccountId
 from mailstore.service.filing import MailboxLabels
 from mailstore.service.object_ids import ObjectIds
+from tests.support.furnished import OPTIONS
 from tests.support.parsing import parse
 from tests.support.responses import Fetch, SearchResult
-from tests.support.session import OPTIONS, Session, SessionPeer, World
+from tests.support.session import Session, SessionPeer, World
 from tests.support.transcript import run_transcript
 
 REGISTRY = Registry.of([*ALL, FEATURE])

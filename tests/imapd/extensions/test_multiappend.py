@@ -25,8 +25,9 @@ from mailstore.lanes import Future
 from mailstore.model import InternalDate
 from mailstore.service import Access
 from tests.imapd.commands.peers import reparsed
+from tests.support.furnished import OPTIONS
 from tests.support.responses import Exists, Fetch
-from tests.support.session import OPTIONS, Session, World
+from tests.support.session import Session, World
 
 FIRST, SECOND = b"Subject: one\r\n\r\n1\r\n", b"Subject: two\r\n\r\n22\r\n"
 

@@ -13,8 +13,9 @@ from tests.imapd.extensions.objectid_peers import (
     selected,
 )
 from tests.mailstore.stores import Statements
+from tests.support.furnished import OPTIONS
 from tests.support.responses import ListLine, StatusLine
-from tests.support.session import OPTIONS, PASSWORD, Session, SessionPeer, World
+from tests.support.session import PASSWORD, Session, SessionPeer, World
 from tests.support.transcript import run_transcript
 
 

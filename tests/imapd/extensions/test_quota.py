@@ -18,9 +18,10 @@ from imapd.session.faults import Bad
 from mailstore.quotas import QuotaLimits
 from tests.imapd.commands import strategies
 from tests.imapd.commands.peers import parsed, reparsed
+from tests.support.furnished import OPTIONS
 from tests.support.linked_bus import LinkedBus
 from tests.support.responses import Capabilities, Quota, QuotaRoots, Status
-from tests.support.session import OPTIONS, World
+from tests.support.session import World
 
 KIB = b"x" * 1024
 NODES = [

@@ -11,8 +11,9 @@ import pytest
 
 from mailstore.maintenance.healing import Wish, heal_account
 from mailstore.mime.downgrade import downgraded, edits
+from tests.support.furnished import OPTIONS
 from tests.support.responses import Fetch, SearchResult
-from tests.support.session import OPTIONS, Session, World
+from tests.support.session import Session, World
 
 MAIL = (
     "From: José <josé@example.com>\r\nSubject: grüße\r\nMIME-Version: 1.0\r\n"

@@ -21,7 +21,8 @@ from imapd.session.kept_lines import KeptLines
 from imapd.session.plugs import Rendering
 from mailstore.maintenance.healing import Wish, heal_account
 from mailstore.model import Column
-from tests.support.session import OPTIONS, Session, World
+from tests.support.furnished import OPTIONS
+from tests.support.session import Session, World
 
 HEAD = "From: Ann <ann@example.org>\r\nTo: b@example.org\r\nSubject: {}\r\n"
 LIST = b"(UID FLAGS ENVELOPE)"

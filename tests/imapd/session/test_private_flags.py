@@ -11,9 +11,10 @@ from imapd.config import Config
 from imapd.config.sharing import SharingSettings
 from mailstore.model import FLAGGED, SEEN
 from mailstore.service.guests import whose_flags
+from tests.support.furnished import OPTIONS
 from tests.support.linked_bus import LinkedBus
 from tests.support.responses import Exists, Fetch, SearchResult, Status, StatusLine
-from tests.support.session import OPTIONS, World
+from tests.support.session import World
 
 BOX = b'"Other Users/ann/Work"'
 MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"

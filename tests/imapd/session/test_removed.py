@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imapd.syntax.mailbox import ListPattern
+from tests.support.furnished import OPTIONS
 from tests.support.responses import (
     Esearch,
     Exists,
@@ -20,7 +21,7 @@ from tests.support.responses import (
     StatusLine,
     Vanished,
 )
-from tests.support.session import OPTIONS, World
+from tests.support.session import World
 
 SHOWN = replace(OPTIONS, namespaces=replace(OPTIONS.namespaces, deleted="Deleted"))
 BOX = b"Deleted/INBOX"

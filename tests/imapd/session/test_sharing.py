@@ -9,8 +9,9 @@ import pytest
 
 from imapd.session.permissions import permanent_flags
 from mailstore.service.namespaces import Namespaces
+from tests.support.furnished import OPTIONS
 from tests.support.responses import Expunge, Fetch, FlagsLine, ListLine, StatusLine
-from tests.support.session import OPTIONS, World
+from tests.support.session import World
 
 MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"
 BOX = b'"Other Users/ann/Work"'
@@ -117,8 +118,7 @@ def test_ones_own_name_goes_before_a_namespace(world, bob):
     world.close()
     options = dataclasses.replace(OPTIONS, namespaces=Namespaces("", ""))
     before = World(world.store.path, options=options)
-    own = before.session("bob")
-    own.ok(b"CREATE Shared/Team")
+    before.session("bob").ok(b"CREATE Shared/Team")
     before.close()
     after = World(world.store.path, "ann", "bob")
     after.share("Team", "anyone", "lr", owner=None)

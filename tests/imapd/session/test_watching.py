@@ -17,8 +17,9 @@ from mailstore.errors import Unavailable
 from mailstore.model import MailboxEntry
 from mailstore.service import Mailbox, Store
 from tests.mailstore.stores import Statements
+from tests.support.furnished import OPTIONS
 from tests.support.responses import Exists, Recent, Status
-from tests.support.session import OPTIONS, Session, World
+from tests.support.session import Session, World
 
 MESSAGE = b"Subject: x\r\n\r\nbody\r\n"
 

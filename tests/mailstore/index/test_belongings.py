@@ -18,7 +18,8 @@ from mailstore.model import FlagChange, FlagOperation, MailboxId
 from mailstore.quotas import QuotaLimits
 from mailstore.rights import ALL, Grant, parse_rights
 from tests.mailstore.service.test_access import Two
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 REPAIR = Wish(repair=True, server_runs=False)
 SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))

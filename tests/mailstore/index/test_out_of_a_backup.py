@@ -12,7 +12,8 @@ from mailstore.index.restored import Held
 from mailstore.lanes import InlineRuntime
 from mailstore.model import AccountId
 from mailstore.service.arrivals import digest_of
-from tests.mailstore.stores import CHEAP, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import CHEAP
 
 START = 1_800_000_000
 

@@ -46,7 +46,8 @@ from tests.mailstore.search.said import (
     segments,
     with_fish_and_meat,
 )
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 NAMES = ["from", "Subject", "TO", "cc", "bcc", "message-id", "x-odd", "list-id", "é"]
 
@@ -355,11 +356,11 @@ def test_another_version_is_replaced(home, monkeypatch):
 
 def test_one_of_another_index_is_not_believed(tmp_path):
     """index.db came back from a backup: the ids are other messages' now."""
-    first = Home(tmp_path / "a")
+    first = Home(tmp_path / "a", fresh=True)
     first.append("INBOX", *bodies("fish", "meat"))
     fill(first)
     first.close()
-    second = Home(tmp_path / "b")
+    second = Home(tmp_path / "b", fresh=True)
     second.append("INBOX", *bodies("bread", "fish", "cake"))
     for name in FILES:
         old = first.account._folder / name

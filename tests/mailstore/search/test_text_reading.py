@@ -28,7 +28,8 @@ from tests.mailstore.search.said import (
     segments,
     with_fish_and_meat,
 )
-from tests.mailstore.stores import OPTIONS, Home, Statements
+from tests.mailstore.stores import Home, Statements
+from tests.support.furnished import OPTIONS
 
 
 @contextmanager

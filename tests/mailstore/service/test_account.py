@@ -20,7 +20,8 @@ from mailstore.errors import (
 from mailstore.index import mailboxes
 from mailstore.lanes import Pool
 from mailstore.model import Arrival, InternalDate, SpecialUse
-from tests.mailstore.stores import OPTIONS, Home, Statements
+from tests.mailstore.stores import Home, Statements
+from tests.support.furnished import OPTIONS
 
 
 @pytest.fixture
@@ -34,8 +35,10 @@ def entries(home):
     return {entry.name: entry for entry in home.run(home.account.mailboxes())}
 
 
-def test_a_new_account_has_its_mailboxes(home):
+def test_a_new_account_has_its_mailboxes(tmp_path):
+    home = Home(tmp_path, fresh=True)
     found = entries(home)
+    home.close()
     assert next(iter(found)) == "INBOX"
     assert found["Sent"].special_use is SpecialUse.SENT
     assert all(entry.subscribed and entry.selectable for entry in found.values())

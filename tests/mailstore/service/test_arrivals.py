@@ -15,7 +15,8 @@ from mailstore.lanes import InlineFuture, Pool
 from mailstore.model import AnnotationChange, AnnotationName, Arrival, Column
 from mailstore.service import arrivals
 from mailstore.service.arrivals import AppendJob, Terms
-from tests.mailstore.stores import OPTIONS, Clocked, Home, Statements
+from tests.mailstore.stores import Home, Statements
+from tests.support.furnished import OPTIONS, Clocked
 
 
 class Disk(FileSystem):

@@ -26,7 +26,8 @@ from mailstore.model import (
 from mailstore.query import All, Criterion, SortKey
 from mailstore.service import arrivals, names, opened, readers, versions
 from mailstore.service.store import Store
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 ADD = FlagOperation.ADD
 

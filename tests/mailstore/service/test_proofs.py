@@ -12,7 +12,8 @@ from mailstore.errors import Corrupt, Expunged
 from mailstore.maintenance.presence import account_folders
 from mailstore.model import Column, FlagChange, FlagOperation
 from mailstore.service.proofs import Proofs
-from tests.mailstore.stores import OPTIONS, Home, Statements
+from tests.mailstore.stores import Home, Statements
+from tests.support.furnished import OPTIONS
 
 BIG = b"Subject: big\r\n\r\n" + b"x" * 1_200_000
 

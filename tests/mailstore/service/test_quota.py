@@ -20,7 +20,8 @@ from mailstore.service.quota import Quota
 from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.statuses import with_deleted_octets
 from tests.mailstore.index.older import make_older
-from tests.mailstore.stores import OPTIONS, Home, Statements
+from tests.mailstore.stores import Home, Statements
+from tests.support.furnished import OPTIONS
 
 KIB = b"x" * 1024
 DELETE = FlagChange(FlagOperation.ADD, ("\\Deleted",))

@@ -34,7 +34,8 @@ from mailstore.service.options import DAY
 from mailstore.service.removed import RemovedMailbox
 from mailstore.service.rights_lists import Change, RightsLists
 from mailstore.service.undelete import Undelete, WantedRemovals
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 SHOWN = replace(OPTIONS, namespaces=replace(OPTIONS.namespaces, deleted="Deleted"))
 WHEN = InternalDate(1_600_000_000, 60)

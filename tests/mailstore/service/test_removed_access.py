@@ -25,7 +25,7 @@ from mailstore.service.namespaces import Elsewhere, Namespaces
 from mailstore.service.removed import RemovedPermit
 from mailstore.service.rights_lists import Change, RightsLists
 from tests.mailstore.service.test_removed import WHEN, Bin, home, subjects
-from tests.mailstore.stores import OPTIONS
+from tests.support.furnished import OPTIONS
 
 __all__ = ["home"]
 

@@ -15,7 +15,7 @@ from mailstore.service import Store
 from mailstore.service.reserve import Reserve
 from tests.crash.disk import DiskFiles, recorded
 from tests.crash.operations import Bench, small_files
-from tests.mailstore.stores import OPTIONS
+from tests.support.furnished import OPTIONS
 
 SIZE = 20_000
 

@@ -31,7 +31,8 @@ from mailstore.service.readonly import ReadOnlyAccount
 from mailstore.service.rights_lists import Change, RightsLists
 from mailstore.service.undelete import Undelete, WantedRemovals
 from mailstore.writer import Outcome
-from tests.mailstore.stores import OPTIONS, Home
+from tests.mailstore.stores import Home
+from tests.support.furnished import OPTIONS
 
 ADD = FlagOperation.ADD
 EVERYTHING = WantedRemovals()
