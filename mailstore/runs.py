@@ -97,22 +97,34 @@ def scattered(uids: Sequence[int]) -> bool:
     return gaps > _SAMPLE // 4
 
 
-def places(uids: Sequence[int], table: array[int]) -> list[int]:
+def places(uids: Sequence[int], table: array[int], end: int | None = None) -> list[int]:
     """Give where those of ascending UIDs are that an ascending table has.
 
-    For such as are scattered: one look at each that is between them, or one search for
-    each, with nothing of Python around it.
+    With ``end``, that its first numbers have. For such as are scattered: one look at
+    each that is between them, or one search for each, with nothing of Python around it.
     """
-    if not uids:
+    end = len(table) if end is None else end
+    if not uids or not end:
         return []
-    low = bisect_left(table, uids[0])
-    high = bisect_right(table, uids[-1], low)
+    low = bisect_left(table, uids[0], 0, end)
+    high = bisect_right(table, uids[-1], low, end)
     if high - low <= _DENSE * len(uids):
         there = map(set(uids).__contains__, table[low:high])
         return list(compress(range(low, high), there))
-    if high == len(table):  # else each search ends at a UID
-        uids = uids[: bisect_right(uids, table[-1])]
-    found = list(map(bisect_left, repeat(table), uids, repeat(low), repeat(high)))
+    first, last = table[low], table[high - 1]
+    if first != uids[0] or last != uids[-1]:  # else each search ends within the table
+        uids = uids[bisect_left(uids, first) : bisect_right(uids, last)]
+    # Where no UID is missing, each stands as far behind the first as it is above that;
+    # else before there, by no more than are missing.
+    missing = last - first - (high - 1 - low)
+    base = first - low
+    if not missing:
+        return list(map(sub, uids, repeat(base)))
+    from_ = map(max, map(sub, uids, repeat(base + missing)), repeat(low))
+    to = map(sub, uids, repeat(base - 1))
+    found = list(
+        map(bisect_left, repeat(table), uids, from_, map(min, to, repeat(high)))
+    )
     return list(compress(found, map(eq, map(table.__getitem__, found), uids)))
 
 

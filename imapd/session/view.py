@@ -29,11 +29,11 @@ from imapd.session.responses import expunges, vanished
 from imapd.session.telling import Telling
 from imapd.syntax.sequence import NumberSet, SequenceSet
 from imapd.wire.encode import ranges
+from mailstore.runs import places
 from mailstore.service import Mailbox
 
 _SLICE = 256  # messages whose flags are looked at before others have their turn
 _LINES = 4_096  # removals that are told before they have
-_DENSE = 8
 _Told = tuple[Sequence[int], int]  # UIDs and a mod-sequence
 
 
@@ -129,12 +129,7 @@ class View:
         last = first if len(uids) == 1 else self.number(uids[-1])
         if first is not None and last is not None and last - first + 1 == len(uids):
             return list(range(first, last + 1))
-        table, end = self._uids, self.exists
-        if len(uids) > end // _DENSE:  # one look at each is cheaper than searches
-            wanted = set(uids)
-            pairs = enumerate(table[:end], 1)
-            return [number for number, uid in pairs if uid in wanted]
-        return [bisect_left(table, uid, 0, end) + 1 for uid in uids]
+        return [at + 1 for at in places(uids, self._uids, self.exists)]
 
     def names(self, uids: Sequence[int]) -> Sequence[int]:
         """Give what responses name ascending UIDs of the view by."""

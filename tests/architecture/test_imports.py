@@ -20,6 +20,7 @@ MAILSTORE = (
     "mailstore.quotas",
     "mailstore.query",
     "mailstore.found",
+    "mailstore.runs",
     "mailstore.changes",
     "mailstore.lanes",
     "mailstore.service",
