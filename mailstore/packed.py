@@ -20,6 +20,8 @@ WIDTHS = frozenset((0, *_TYPES))
 _WIDTH = 8  # octets of a number as it is given
 _SMALL = (1 << 56) - 1  # numbers up to here stay within 64 bits,
 _NARROW = 4  # whatever so many octets add
+_OCTET = 0xFF
+_FEW = 16
 
 
 class Packed:
@@ -90,15 +92,28 @@ class Packed:
         least, width = value - self.base, self.width
         if least < 0 or not width:
             return range(self.count if least < 0 else 0)
-        column = self._column()
-        highest = max(column)
-        if highest <= least:
-            return ()
         # The highest octet that any has tells of most of them.
-        plane = (highest.bit_length() - 1) // 8
+        plane = width - 1
         octets = self.octets[plane::width]
-        marks = octets.translate(_at_least(least >> 8 * plane))
-        return [at for at in compress(range(self.count), marks) if column[at] > least]
+        while plane and octets.count(0) == self.count:
+            plane -= 1
+            octets = self.octets[plane::width]
+        limit = least + 1 if not plane else least >> 8 * plane
+        if limit > _OCTET:
+            return ()
+        places = _marked(octets.translate(_at_least(limit)))
+        if not plane:
+            return places
+        column = self._column()
+        return [at for at in places if column[at] > least]
+
+    def at(self, places: Sequence[int]) -> list[int]:
+        """Give the numbers at some indexes."""
+        base = self.base
+        if not self.width:
+            return [base] * len(places)
+        column = self._column()
+        return [base + column[at] for at in places]
 
     @property
     def highest(self) -> int:
@@ -153,10 +168,21 @@ def _ones(count: int) -> int:
     return int.from_bytes((b"\x01" + bytes(_WIDTH - 1)) * count, "little")
 
 
+def _marked(marks: bytes | bytearray) -> list[int]:
+    """Give the indexes of ones; few of many are found by C."""
+    if marks.count(1) * _FEW > len(marks):
+        return list(compress(range(len(marks)), marks))
+    found, at = [], marks.find(1)
+    while at >= 0:
+        found.append(at)
+        at = marks.find(1, at + 1)
+    return found
+
+
 @cache
 def _at_least(limit: int) -> bytes:
     """Give a table that marks octets from one on."""
-    return bytes(octet >= limit for octet in range(256))
+    return bytes(limit) + b"\x01" * (256 - limit)
 
 
 def _width(highest: int) -> int:

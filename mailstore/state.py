@@ -308,14 +308,19 @@ class MailboxState(Flagged):
         if len(changed.uids) == 1:  # as clients change flags
             self._change_one(changed, modseq)
             return
-        for start, stop, at in runs(changed.uids, self.uids):
-            end = at + stop - start
-            self.system[start:stop] = changed.system[at:end]
-            self.keywords[start:stop] = changed.keywords[at:end]
-            if changed.modseqs is not None:
-                self.modseqs[start:stop] = changed.modseqs[at:end]
-            else:
-                self.modseqs[start:stop] = array("Q", (modseq,)) * (stop - start)
+        newer = changed.modseqs or array("Q", (modseq,)) * len(changed.uids)
+        each = places(changed.uids, self.uids) if scattered(changed.uids) else ()
+        if each and len(each) == len(changed.uids):
+            system, keywords, modseqs = self.system, self.keywords, self.modseqs
+            rows = zip(each, changed.system, changed.keywords, newer, strict=True)
+            for at, flags, more, number in rows:
+                system[at], keywords[at], modseqs[at] = flags, more, number
+        else:
+            for start, stop, at in runs(changed.uids, self.uids):
+                end = at + stop - start
+                self.system[start:stop] = changed.system[at:end]
+                self.keywords[start:stop] = changed.keywords[at:end]
+                self.modseqs[start:stop] = newer[at:end]
         if self.more or changed.more:
             for uid in changed.uids:
                 self.more.pop(uid, None)

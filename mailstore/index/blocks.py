@@ -217,6 +217,16 @@ class Block(Flagged):
         rows = list(self.rows())
         return [row for start, stop in pieces for row in rows[start:stop]]
 
+    def later(self, after: int, below: int) -> Sequence[int]:
+        """Give the indexes of messages below a UID that changed after a mod-sequence.
+
+        Ascending.
+        """
+        places, uids = self.modseqs.above(after), self.uids
+        if not uids or uids[-1] < below:
+            return places
+        return places[: bisect_left(places, bisect_left(uids, below))]
+
     def changed(
         self, ranges: Sequence[Range], after: int
     ) -> list[tuple[int, int, int]]:

@@ -148,12 +148,24 @@ def masks_of(
     return flagblocks.flags(database, mailbox, Selection(tuple(join(sorted(uids)))))
 
 
-def vanished_since(database: Database, mailbox: MailboxId, modseq: int) -> array[int]:
-    """Give the UIDs that were removed after a mod-sequence, ascending."""
+def uids_below(database: Database, mailbox: MailboxId, uid: int) -> list[int]:
+    """Give the UIDs of a mailbox's messages up to one, ascending."""
+    sql = "SELECT uid FROM entry WHERE mailbox = ? AND uid < ? ORDER BY uid"
+    return [row[0] for row in database.all(sql, (mailbox, uid))]
+
+
+def vanished_since(
+    database: Database, mailbox: MailboxId, modseq: int, most: int | None = None
+) -> array[int]:
+    """Give the UIDs that were removed after a mod-sequence, ascending.
+
+    Of those whose tombstones are there; of more than ``most`` one more than that.
+    """
     rows = database.all(
-        "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox, modseq)
+        "SELECT uid FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?",
+        (mailbox, modseq, -1 if most is None else most + 1),
     )
-    return array("I", sorted(row[0] for row in rows))
+    return array("I", sorted([row[0] for row in rows]))
 
 
 def tombstones(

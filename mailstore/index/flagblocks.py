@@ -7,6 +7,7 @@ the highest of a block, so that who looks for changes reads no block without any
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from contextlib import suppress
 from mailstore.errors import Corrupt
 from mailstore.index.blocks import SHIFT, Block, block_of, bounds
 from mailstore.index.database import Database, Value
-from mailstore.index.records import EntryRow
+from mailstore.index.records import ChangedFlags, EntryRow
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import MailboxId
 from mailstore.ranges import Range, join
@@ -89,6 +90,41 @@ def flags(
             continue
         found += one.rows_of(one.pieces(among.ranges))
     return found
+
+
+def changed(
+    database: Database,
+    mailbox: MailboxId,
+    after: int,
+    below: int,
+    most: int | None = None,
+) -> ChangedFlags | None:
+    """Give the flags of messages below a UID that changed after a mod-sequence.
+
+    None where more than ``most`` blocks have any.
+    """
+    rows = database.all(
+        f"SELECT {COLUMNS} FROM flag_block WHERE mailbox = ? AND block <= ?"
+        " AND modseq > ? ORDER BY block LIMIT ?",
+        (mailbox, below - 1 >> SHIFT, after, -1 if most is None else most + 1),
+    )
+    if most is not None and len(rows) > most:
+        return None
+    uids, keywords, modseqs = list[int](), list[int](), list[int]()
+    system, more = bytearray(), dict[int, int]()
+    for row in rows:
+        one = block(row)
+        places = one.later(after, below)
+        found = list(map(one.uids.__getitem__, places))
+        uids += found
+        system.extend(map(one.system.__getitem__, places))
+        keywords += one.keywords.at(places)
+        modseqs += one.modseqs.at(places)
+        if one.more:
+            more.update({uid: one.more[uid] for uid in found if uid in one.more})
+    return ChangedFlags(
+        array("I", uids), bytes(system), array("Q", keywords), more, array("Q", modseqs)
+    )
 
 
 def masks(

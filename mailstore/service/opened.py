@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
@@ -17,19 +17,14 @@ from typing import Protocol, TypeVar
 from mailstore.errors import NotFound, Unavailable
 from mailstore.index import entries, mailboxes, private
 from mailstore.index.database import Database
-from mailstore.index.private import Mark, Marks, Private
-from mailstore.index.records import (
-    ChangedFlags,
-    Delta,
-    EntryRow,
-    MailboxRow,
-    NewColumns,
-)
+from mailstore.index.private import Private
+from mailstore.index.records import Delta, MailboxRow
 from mailstore.index.removed import removed_id
 from mailstore.lanes import Pool, Runtime, in_pool
 from mailstore.model import AccountId, Edition, MailboxId
 from mailstore.personal_state import PersonalState
 from mailstore.search.table import SortTable
+from mailstore.service.missed import Missed, TooMuch
 from mailstore.service.readers import Readers
 from mailstore.service.versions import Versions
 from mailstore.state import MailboxState
@@ -295,10 +290,10 @@ class OpenMailboxes:
             if state.gone or state.lost:
                 return
             since, uidnext = state.modseq, state.uidnext
-            read = _reading(state.id, since, uidnext, opened.whose)
-            if len(state.uids) <= _AT_ONCE:
-                delta = read(self._readers.event)
-            else:
+            read = Missed(state.id, since, state.uids, uidnext, opened.whose)
+            try:
+                delta = read.at_once(self._readers.event)
+            except TooMuch:
                 delta = await self._in_pool(read)
             if delta is not None and delta.modseq < since and not delta.gone:
                 self._give_up(opened)
@@ -356,76 +351,3 @@ def _load(
             return MailboxState(row, loaded, names)
         marks = private.load(database, mailbox, whose)
         return PersonalState(row, loaded, names, whose, marks)
-
-
-def _reading(
-    mailbox: MailboxId, since: int, uidnext: int, whose: Private | None
-) -> Callable[[Database], Delta | None]:
-    """Make the read that brings a state from ``since`` to the present."""
-
-    def read(database: Database) -> Delta | None:
-        with database.snapshot():
-            highest = mailboxes.highestmodseq(database, mailbox)
-            row = mailboxes.mailbox_numbered(database, mailbox)
-            if row is None:
-                return Delta(mailbox, since, highest or since + 1, gone=True)
-            if highest == since or highest is None:
-                return None
-            changed = entries.masks_since(database, mailbox, since, uidnext)
-            new = entries.entries_from(database, mailbox, uidnext)
-            if whose is not None:
-                seen = _Person(database, mailbox, whose)
-                changed = seen.changed(changed, since, uidnext)
-                new = seen.new(new)
-            return Delta(
-                mailbox,
-                since,
-                highest,
-                row.uidnext,
-                new=new,
-                added=NewColumns.of(new),
-                changed=ChangedFlags.of_several(changed),
-                vanished=entries.vanished_since(database, mailbox, since),
-                keywords=entries.keywords(database, mailbox),
-            )
-
-    return read
-
-
-class _Person:
-    """Reads changes of a mailbox as somebody sees them who has flags for himself."""
-
-    def __init__(self, database: Database, mailbox: MailboxId, whose: Private) -> None:
-        self._database = database
-        self._mailbox = mailbox
-        self._whose = whose
-
-    def changed(
-        self, rows: Sequence[tuple[int, int, int]], since: int, uidnext: int
-    ) -> list[tuple[int, int, int]]:
-        """Give (uid, mask, modseq) of what changed for anybody, or for him alone."""
-        known = {uid for uid, _, _ in rows}
-        own = private.since(self._database, self._mailbox, self._whose, since)
-        more = [uid for uid in own if uid not in known and uid < uidnext]
-        rows = sorted([*rows, *entries.masks_of(self._database, self._mailbox, more)])
-        marks = self._marks([uid for uid, _, _ in rows])
-        return [
-            (uid, *self._seen(mask, modseq, marks.get(uid)))
-            for uid, mask, modseq in rows
-        ]
-
-    def new(self, rows: Sequence[EntryRow]) -> list[EntryRow]:
-        """Give new messages as he sees them."""
-        marks = self._marks([row.uid for row in rows])
-        found = []
-        for row in rows:
-            mask, modseq = self._seen(row.mask, row.modseq, marks.get(row.uid))
-            found.append(row._replace(mask=mask, modseq=modseq))
-        return found
-
-    def _marks(self, uids: Sequence[int]) -> Marks:
-        return private.of(self._database, self._mailbox, self._whose, uids)
-
-    def _seen(self, mask: int, modseq: int, mark: Mark | None) -> tuple[int, int]:
-        highest = modseq if mark is None else max(modseq, mark.modseq)
-        return self._whose.seen(mask, mark), highest

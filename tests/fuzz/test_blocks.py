@@ -38,7 +38,7 @@ from mailstore.index.records import Delta, EntryRow, NewColumns
 from mailstore.index.removal import expunge
 from mailstore.index.selection import Selection
 from mailstore.model import SYSTEM_FLAGS, FlagChange, FlagOperation
-from mailstore.service.opened import _reading
+from mailstore.service.missed import Missed
 from mailstore.state import MailboxState
 from tests.mailstore.index.records import (
     NOW,
@@ -347,9 +347,8 @@ class Blocks(RuleBasedStateMachine):
 
     def _catch_up(self) -> None:
         state: MailboxState = self.state
-        missed = _reading(self.mailbox, state.modseq, state.uidnext, None)(
-            self.database
-        )
+        read = Missed(self.mailbox, state.modseq, state.uids, state.uidnext, None)
+        missed = read(self.database)
         assert missed is None or state.apply(missed)
 
 

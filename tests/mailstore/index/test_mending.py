@@ -6,7 +6,7 @@ from mailstore.index import audit, flagblocks, flagproof, mailboxes, mending
 from mailstore.index.flags import store_flags
 from mailstore.index.selection import EVERYTHING, Selection
 from mailstore.model import FlagChange, FlagOperation
-from mailstore.service.opened import _reading
+from mailstore.service.missed import Missed
 from tests.mailstore.index.records import (
     NOW,
     add,
@@ -50,7 +50,8 @@ def test_a_mailbox_whose_mod_sequence_went_back_is_read_anew(tmp_path):
         assert mending.numbers(database, NOW)
     assert list(audit.numbers(database)) == []
     known = state.modseq
-    missed = _reading(mailbox, state.modseq, state.uidnext, None)(database)
+    read = Missed(mailbox, state.modseq, state.uids, state.uidnext, None)
+    missed = read(database)
     assert missed is not None
     assert state.apply(missed)
     assert contents(state) == contents(state_of(database))

@@ -214,16 +214,6 @@ def test_a_notice_wakes_who_watches(pair):
     assert listed == [True]
 
 
-def test_big_mailboxes_are_read_in_a_pool(pair, monkeypatch):
-    monkeypatch.setattr(opened, "_AT_ONCE", 2)
-    one, two = pair
-    one.append("INBOX", *[b"m%d" % n for n in range(5)])
-    theirs = two.open()
-    one.append("INBOX", b"y")
-    catch_up(two, theirs)
-    assert list(theirs.uids) == [1, 2, 3, 4, 5, 6]
-
-
 def test_unused_mailboxes_leave_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "_KEPT", 1)
     home = Home(tmp_path)
