@@ -1,7 +1,7 @@
 """What a group's jobs do inside their transaction: each by itself, or like ones as one.
 
-Jobs that a lane has taken together and that are of one kind (messages for the same
-mailbox) can be done by one set of statements. When that fails, none of it was done, and
+Jobs that a lane has taken together and that are of one kind (they bring messages) can
+be done by one set of statements. When that fails, none of it was done, and
 each is done by itself: who fails, fails alone. It must not know what a job does.
 """
 

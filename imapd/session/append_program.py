@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from imapd.session.appending import AppendData, AppendDataSpec, AppendOption
@@ -37,6 +38,9 @@ from mailstore.errors import NotFound
 from mailstore.model import Arrival, InternalDate, MailboxId, MessageSink
 
 _WORD = re.compile(rb"~|[A-Za-z][A-Za-z0-9.-]{0,63}")
+_USUAL = re.compile(
+    rb' (?:(\([^()\r\n]{0,100}\)) )?(?:("[ 0-9A-Za-z:+-]{26}") )?(?=\{)'
+)
 _EMPTY = "an empty message cannot be kept"
 
 
@@ -109,6 +113,10 @@ class _MessageHead(NamedTuple):
 
 def _read_head(cursor: Cursor, registry: Registry) -> _MessageHead:
     """Read up to the data. Raises `Malformed`."""
+    usual = _USUAL.match(cursor.text, cursor.at)
+    if usual is not None and (known := _usual_head(*usual.groups())) is not None:
+        cursor.at = usual.end()
+        return known
     cursor.sp()
     flags: tuple[str, ...] = ()
     if cursor.peek() == b"(":
@@ -132,6 +140,29 @@ def _read_head(cursor: Cursor, registry: Registry) -> _MessageHead:
         options.append(option.parse(cursor, registry))
         cursor.sp()
     return _MessageHead(flags, date, tuple(options), None)
+
+
+@lru_cache(maxsize=512)
+def _usual_head(flags: bytes | None, date: bytes | None) -> _MessageHead | None:
+    """Read a head with nothing but flags and a date; None: they are malformed.
+
+    Each is read twice, before its octets come and when all are here, and clients
+    send few different ones.
+    """
+    found: tuple[str, ...] = ()
+    when: InternalDate | None = None
+    try:
+        if flags is not None:
+            cursor = Cursor(flags)
+            found = parse_flag_list(cursor)
+            cursor.end()
+        if date is not None:
+            cursor = Cursor(date)
+            when = InternalDate(*parse_date_time(cursor))
+            cursor.end()
+    except Malformed:
+        return None
+    return _MessageHead(found, when, (), None)
 
 
 def parse_messages(cursor: Cursor, registry: Registry) -> tuple[NewMessage, ...]:
@@ -278,19 +309,19 @@ async def arrivals_of(
     made: list[Arrival] = []
     try:
         for message in messages:
-            arrival = await message.data.arrive(context, mailbox)
-            made.append(_with_head(arrival, message))
+            data, flags, date = message.data, message.flags, message.date
+            if isinstance(data, PlainData):
+                arrival = Arrival(content_of(data.message), flags, date)
+            else:
+                arrival = await data.arrive(context, mailbox)
+                arrival = arrival._replace(flags=flags, internaldate=date)
+            for option in message.options:
+                arrival = option.enrich(arrival)
+            made.append(arrival)
     except BaseException:
         forget(made)
         raise
     return tuple(made)
-
-
-def _with_head(arrival: Arrival, message: NewMessage) -> Arrival:
-    arrival = arrival.with_head(message.flags, message.date)
-    for option in message.options:
-        arrival = option.enrich(arrival)
-    return arrival
 
 
 def forget(arrivals: Sequence[Arrival]) -> None:

@@ -54,6 +54,18 @@ def _ask(files: FileSystem, path: Path, at: int, size: int) -> None:
 class BlobWriter:
     """Takes bytes; `mailstore.model.MessageSink`. Used by one thread at a time."""
 
+    # As most messages have them.
+    _begun = 0  # octets that the disk was told of
+    _size = 0
+    _fault: StoreError | None = None
+    _ended = False
+    _nul = False
+    outline: Outline | None = None  # of a spooled message
+    _fd: int | None = None
+    _keeps = False  # its descriptor is one of the `KEPT`
+    _reopened = False
+    _path: Path | None = None
+
     def __init__(
         self,
         files: FileSystem,
@@ -70,17 +82,7 @@ class BlobWriter:
         self._parts: list[bytes] = []
         self._digest = hashlib.sha256()
         self._start = start
-        self._begun = 0  # octets that the disk was told of
-        self._size = 0
-        self._fault: StoreError | None = None
-        self._ended = False
-        self._nul = False
-        self.outline: Outline | None = None  # of a spooled message
-        self._fd: int | None = None
         self._keep = keep  # its file will be the store's
-        self._keeps = False  # its descriptor is one of the `KEPT`
-        self._reopened = False
-        self._path: Path | None = None
 
     @property
     def size(self) -> int:
@@ -240,6 +242,8 @@ class BlobWriter:
         """Forget the bytes and remove the file. Safe to call twice."""
         self._ended = True
         self._parts.clear()
+        if self._path is None:
+            return  # it was in memory alone, or its file is the store's now
         self._let_go()
         fd, path, self._fd, self._path = self._fd, self._path, None, None
         if fd is not None:

@@ -6,7 +6,7 @@ inserts: the order of commits is the order of UIDs (RFC 3501 §2.3.1.1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -35,6 +35,13 @@ _HIGHEST = (
 _LAST_BLOCK = f" (SELECT b.rowid {_OF_FIRST}), (SELECT octets {_OF_FIRST}), {_HIGHEST}"
 
 
+_STORED = MessageRecord._fields[:11]  # those that are columns of its row
+_INSERT_MESSAGE = (
+    f"INSERT INTO message (id, {', '.join(_STORED)}, thread)"
+    f" VALUES (?, {'?, ' * len(_STORED)}?)"
+)
+
+
 class NewMessage(NamedTuple):
     """A message whose bytes are durable already."""
 
@@ -58,13 +65,44 @@ def append(
     Raises `NotFound`, also for a name without a mailbox, and `TooMany`.
     """
     mailbox, first = _reserve(database, name, len(messages))
+    _insert_messages(database, first, [message.record for message in messages])
+    return _enter(database, mailbox, first, messages, now)
+
+
+def append_to_several(
+    database: Database, wanted: Mapping[str, Sequence[NewMessage]], now: int
+) -> dict[str, Arrived]:
+    """Add messages to mailboxes, by name: with fewer statements than one by one.
+
+    Raises as `append` does.
+    """
+    if len(wanted) == 1:
+        return {name: append(database, name, new, now) for name, new in wanted.items()}
+    targets = {name: open_target(database, name) for name in wanted}
+    records = [message.record for new in wanted.values() for message in new]
+    first = _take_ids(database, len(records))
+    _insert_messages(database, first, records)
+    arrived: dict[str, Arrived] = {}
+    for name, new in wanted.items():
+        arrived[name] = _enter(database, targets[name], first, new, now)
+        first += len(new)
+    return arrived
+
+
+def _enter(
+    database: Database,
+    mailbox: MailboxId,
+    first: int,
+    messages: Sequence[NewMessage],
+    now: int,
+) -> Arrived:
+    """Put messages into a mailbox that have ids, from the first on."""
     masks: dict[tuple[str, ...], int] = {}
     known: tuple[str, ...] | None = None
     for message in messages:
         if message.flags not in masks:
             mask, made = mask_of(database, mailbox, message.flags)
             masks[message.flags], known = mask, made or known
-    _insert_messages(database, first, [message.record for message in messages])
     rows = [
         EntryRow(
             0,
@@ -108,6 +146,15 @@ def _reserve(database: Database, name: str, count: int) -> tuple[MailboxId, int]
     )
     last, *found = row or (0, None, None)
     return _target((found[0], found[1])), int(last) - count + 1
+
+
+def _take_ids(database: Database, count: int) -> int:
+    """Take ids for messages; gives the first."""
+    row = database.one(
+        "UPDATE account SET last_message = last_message + ? RETURNING last_message",
+        (count,),
+    )
+    return (int(row[0]) if row else 0) - count + 1
 
 
 def add_entries(
@@ -242,42 +289,23 @@ def _insert_entries(
 def _insert_messages(
     database: Database, first: int, records: Sequence[MessageRecord]
 ) -> None:
+    numbered = list(enumerate(records, first))
     linked = [
         Linked.of(id_, record.sort.message_id, record.sort.references)
-        for id_, record in enumerate(records, first)
+        for id_, record in numbered
     ]
     threads = assign(database, linked)
     database.many(
-        "INSERT INTO message (id, blob, size, digest, sent, sent_zone, message_id,"
-        " envelope, bodystructure, header, parts, preview,"
-        " thread) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                id_,
-                record.blob,
-                record.size,
-                record.digest,
-                record.sent,
-                record.sent_zone,
-                record.message_id,
-                record.envelope,
-                record.bodystructure,
-                record.header,
-                record.parts,
-                record.preview,
-                thread,
-            )
-            for id_, (record, thread) in enumerate(
-                zip(records, threads, strict=True), first
-            )
-        ),
+        _INSERT_MESSAGE,
+        [
+            (id_, *record[:11], thread)  # `_STORED`
+            for (id_, record), thread in zip(numbered, threads, strict=True)
+        ],
     )
-    sortkeys.insert(
-        database, [(id_, record.sort) for id_, record in enumerate(records, first)]
-    )
+    sortkeys.insert(database, [(id_, record.sort) for id_, record in numbered])
     others = [
         (id_, record.surrogate)
-        for id_, record in enumerate(records, first)
+        for id_, record in numbered
         if record.surrogate is not None
     ]
     if others:

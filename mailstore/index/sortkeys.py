@@ -25,30 +25,15 @@ COLUMNS = {
     "references": "refs",
 }
 """The column of each field of `SortFields`."""
+_FIELDS = ", ".join([COLUMNS[field] for field in SortFields._fields])
 
 
 def insert(database: Database, rows: Iterable[tuple[int, SortFields]]) -> None:
     """Add the values of messages; those that have some keep them."""
     database.many(
-        "INSERT INTO sortkey (message, sent, reply, message_id, subject, from_, to_,"
-        " cc, display_from, display_to, refs)"
+        f"INSERT INTO sortkey (message, {_FIELDS})"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message) DO NOTHING",
-        (
-            (
-                message,
-                values.sent,
-                int(values.reply),
-                values.message_id,
-                values.subject,
-                values.from_,
-                values.to_,
-                values.cc,
-                values.display_from,
-                values.display_to,
-                values.references,
-            )
-            for message, values in rows
-        ),
+        [(message, *values) for message, values in rows],
     )
 
 

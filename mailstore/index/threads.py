@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailstore.index.database import Database
@@ -39,24 +39,22 @@ class Linked(NamedTuple):
         return cls(message, own, found)
 
     @property
-    def ids(self) -> Iterator[int]:
+    def ids(self) -> Sequence[int]:
         """All Message-IDs, its own first."""
-        if self.own is not None:
-            yield self.own
-        yield from self.references
+        return self.references if self.own is None else (self.own, *self.references)
 
 
 def assign(database: Database, messages: Sequence[Linked]) -> list[int]:
     """Find the threads of new messages, in their order, and remember their links."""
-    wanted = {id_ for message in messages for id_ in message.ids}
-    known = _known(database, wanted)
+    ids = [message.ids for message in messages]
+    known = _known(database, set().union(*ids))
     new: dict[int, int] = {}
     threads: list[int] = []
-    for message in messages:
-        found = (known.get(id_) for id_ in message.ids)
-        thread = next((one for one in found if one is not None), message.message)
+    for message, linked in zip(messages, ids, strict=True):
+        found = [known[id_] for id_ in linked if id_ in known]
+        thread = found[0] if found else message.message
         threads.append(thread)
-        for id_ in message.ids:
+        for id_ in linked:
             if id_ not in known:
                 known[id_] = new[id_] = thread
     if new:

@@ -277,7 +277,7 @@ class MailRestore:
                     done.lost.append((uids[0], str(error)))
                     return
                 # Rather without them than not at all.
-                arrivals = [replace(arrivals[0], annotations=())]
+                arrivals = [arrivals[0]._replace(annotations=())]
             for uid, arrival in zip(uids, arrivals, strict=True):  # which of them
                 await self._store(done, [uid], [arrival])
         else:

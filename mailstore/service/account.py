@@ -35,7 +35,7 @@ from mailstore.model import (
 )
 from mailstore.running import Rules
 from mailstore.service.acls import FULL, Acls, Guard, Permit, unguarded
-from mailstore.service.annotations import bounds_of, check_sizes
+from mailstore.service.annotations import check_sizes
 from mailstore.service.arrivals import AppendJob, Terms
 from mailstore.service.indexing import ARRIVAL_WAIT, Indexing
 from mailstore.service.late import LateFacts
@@ -360,12 +360,12 @@ class Account:
             self._runtime.now(),
             self.options.max_message,
             instead_of=instead_of,
-            annotating=(me or self.annotator, bounds_of(self.options)),
+            annotating=(me or self.annotator, self.options),
             terms=terms or Terms(bounded=bounded),
         )
         arrived = await self.lane.submit(job)
         delta = arrived.delta
-        uids = tuple(row.uid for row in delta.new)
+        uids = tuple([row.uid for row in delta.new])
         return Appended(delta.mailbox, arrived.uidvalidity, uids, delta.modseq)
 
     async def digests(self, name: str) -> Counter[bytes]:

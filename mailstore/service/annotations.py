@@ -46,7 +46,7 @@ _OCTETS = 262_144  # of values that are read at once
 def check_sizes(changes: Sequence[AnnotationChange], options: StoreOptions) -> None:
     """Refuse a value that is too long. Raises `AnnotationTooBig`."""
     most = options.annotation_octets
-    if any(len(change.value or b"") > most for change in changes):
+    if changes and any(len(change.value or b"") > most for change in changes):
         raise AnnotationTooBig(f"an annotation can have {most} octets")
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mailstore.blobs import BlobStore, BlobWriter, StoredBlob
 from mailstore.changes import who_acts
 from mailstore.errors import Expunged, InvalidContent, TooBig
 from mailstore.index import annotate, leaving, private
-from mailstore.index.annotate import Bounds
-from mailstore.index.arrival import Arrived, NewMessage, append
+from mailstore.index.arrival import Arrived, NewMessage, append, append_to_several
 from mailstore.index.database import Database
 from mailstore.index.private import Private
 from mailstore.index.records import Delta, MessageRecord, Surrogate
@@ -26,7 +24,8 @@ from mailstore.mime.ingest import Ingested, ingest
 from mailstore.mime.outline import Outline
 from mailstore.model import Arrival, How, InternalDate, MailboxId
 from mailstore.running import Joinable
-from mailstore.service.annotations import check_parts, parts_of
+from mailstore.service.annotations import bounds_of, check_parts, parts_of
+from mailstore.service.options import StoreOptions
 from mailstore.writer import Outcome
 
 _MOST_OPEN = 16  # messages that are held open until they are looked at
@@ -36,8 +35,7 @@ def _all_names(_: Database, __: str) -> None:
     """Refuse no name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """On what terms messages are stored.
 
     ``guard`` refuses, inside the transaction, a name that isn't meant any more;
@@ -81,16 +79,17 @@ class AppendJob(Joinable):
         most: int,
         *,
         instead_of: tuple[MailboxId, int] | None = None,
-        annotating: tuple[str, Bounds] | None = None,
+        annotating: tuple[str, StoreOptions] | None = None,
         terms: Terms = ANY_TERMS,
     ) -> None:
         self.bounded = terms.bounded
         self._instead_of = instead_of
         self._by = who_acts() if instead_of is not None else None
-        self._annotating = annotating  # by whom, and how much
+        self._annotating = annotating  # by whom, and how much by which options
         self.terms = terms
-        self._name = name
+        self.name = name
         self._arrivals = arrivals
+        self._more = any(one.annotations or one.private for one in arrivals)
         self._now = int(now)
         self._most = most  # octets that a message may have
         self._opened = ExitStack()  # what those have open that are added
@@ -100,18 +99,21 @@ class AppendJob(Joinable):
     def prepare(self, blobs: BlobStore) -> bool:
         """Add the messages to the blobs."""
         for arrival in self._arrivals:
-            if _has_nul(arrival):
+            content = _content(arrival)
+            # RFC 3501 §4.3.1: CHAR8
+            if not (arrival.binary or arrival.encode_nul) and _holds_nul(content):
                 raise InvalidContent
-            if _size(arrival) > self._most:
+            if _size(content) > self._most:
                 raise TooBig
+        now = InternalDate(self._now)
         with self._opened as opened:
             for given in self._arrivals:
                 if len(self._added) == _MOST_OPEN:
                     self.look()
-                arrival = _encode_nul(given, blobs)
+                arrival = _encode_nul(given, blobs) if given.encode_nul else given
                 content = _content(arrival)
                 data = _in_memory(content) or opened.enter_context(_buffer(content))
-                date = arrival.internaldate or InternalDate(self._now)
+                date = arrival.internaldate or now
                 stored = blobs.add(content, date)
                 outline = _outline(content)
                 self._added.append(_Added(arrival, date, stored, data, outline, blobs))
@@ -123,7 +125,8 @@ class AppendJob(Joinable):
         with self._opened:
             for one in self._added:
                 seen, other = look_at(one.data, one.blobs, one.outline)
-                check_parts(parts_of(one.arrival.annotations), seen.parts)
+                if one.arrival.annotations:
+                    check_parts(parts_of(one.arrival.annotations), seen.parts)
                 flags = one.arrival.flags
                 if self.terms.whose is not None:
                     flags = self.terms.whose.shared(flags)
@@ -136,35 +139,40 @@ class AppendJob(Joinable):
         terms = self.terms
         if self._instead_of is not None or terms.token or terms.whose is not None:
             return None
-        more = [one for one in self._arrivals if one.annotations or one.private]
-        if more or not self.new:
+        if self._more or not self.new:
             return None
-        return self._name, self.bounded, self._now
+        return self.bounded, self._now
 
     def run_with(
         self, others: Sequence[AppendJob], database: Database
     ) -> list[Outcome[Arrived]]:
-        """Insert the rows of several jobs; the first outcome has what all have done."""
+        """Insert the rows of several jobs.
+
+        The first outcome of those for a mailbox has what all of these have done.
+        """
         jobs = (self, *others)
+        new: dict[str, list[NewMessage]] = {}
         for job in jobs:
-            job.terms.guard(database, self._name)
-        new = [one for job in jobs for one in job.new]
-        arrived = append(database, self._name, new, self._now)
+            job.terms.guard(database, job.name)
+            new.setdefault(job.name, []).extend(job.new)
+        arrived = append_to_several(database, new, self._now)
+        taken = dict.fromkeys(new, 0)
         outcomes: list[Outcome[Arrived]] = []
-        at = 0
         for job in jobs:
-            rows = arrived.delta.new[at : at + len(job.new)]
-            at += len(rows)
-            own = arrived._replace(delta=arrived.delta._replace(new=rows))
-            outcomes.append(Outcome(own, [] if outcomes else [arrived.delta]))
+            at, whole = taken[job.name], arrived[job.name]
+            taken[job.name] = end = at + len(job.new)
+            own = whole._replace(
+                delta=whole.delta._replace(new=whole.delta.new[at:end])
+            )
+            outcomes.append(Outcome(own, [] if at else [whole.delta]))
         return outcomes
 
     def run(self, database: Database) -> Outcome[Arrived]:
         """Insert the rows."""
-        self.terms.guard(database, self._name)
+        self.terms.guard(database, self.name)
         if self.terms.token:
             leaving.note_arrival(database, self.terms.token, self._now)
-        arrived = append(database, self._name, self.new, self._now)
+        arrived = append(database, self.name, self.new, self._now)
         deltas = [arrived.delta]
         self._annotate(database, arrived.delta)
         deltas += self._mark(database, arrived.delta)
@@ -187,6 +195,8 @@ class AppendJob(Joinable):
     def _mark(self, database: Database, delta: Delta) -> list[Delta]:
         """Give the new messages the flags that are somebody's alone."""
         whose = self.terms.whose
+        if whose is None and not self._more:
+            return []
         flags: dict[str, dict[int, int]] = {}
         for row, arrival in zip(delta.new, self._arrivals, strict=True):
             theirs = dict(arrival.private)
@@ -199,13 +209,16 @@ class AppendJob(Joinable):
 
     def _annotate(self, database: Database, delta: Delta) -> None:
         """Give the new messages the annotations that came with them."""
+        if self._annotating is None or not self._more:
+            return
         given = {
             row.uid: arrival.annotations
             for row, arrival in zip(delta.new, self._arrivals, strict=True)
             if arrival.annotations
         }
-        if given and self._annotating is not None:
-            me, bounds = self._annotating
+        if given:
+            me, options = self._annotating
+            bounds = bounds_of(options)
             annotate.add(database, delta.mailbox, me, given, delta.modseq, bounds)
 
 
@@ -231,32 +244,23 @@ def _outline(content: bytes | BlobWriter) -> Outline | None:
     return None if isinstance(content, bytes) else content.outline
 
 
-def _size(arrival: Arrival) -> int:
-    content = _content(arrival)
+def _size(content: bytes | BlobWriter) -> int:
     return len(content) if isinstance(content, bytes) else content.size
 
 
-def _has_nul(arrival: Arrival) -> bool:
-    """Tell whether a NUL keeps the message out (RFC 3501 §4.3.1: CHAR8)."""
-    if arrival.binary or arrival.encode_nul:
-        return False
-    return _holds_nul(arrival)
-
-
-def _holds_nul(arrival: Arrival) -> bool:
-    content = _content(arrival)
+def _holds_nul(content: bytes | BlobWriter) -> bool:
     return 0 in content if isinstance(content, bytes) else content.has_nul
 
 
 def _encode_nul(arrival: Arrival, blobs: BlobStore) -> Arrival:
-    """Put parts with NULs into base64, if that is wanted.
+    """Put parts with NULs into base64.
 
     Raises `UnknownEncoding` where that is not possible.
     """
-    if not (arrival.encode_nul and _holds_nul(arrival)):
-        return arrival
     content = _content(arrival)
-    size = _size(arrival)
+    if not _holds_nul(content):
+        return arrival
+    size = _size(content)
     made = blobs.writer(size + size // 2)
     try:
         with _buffer(content) as data:
@@ -266,7 +270,7 @@ def _encode_nul(arrival: Arrival, blobs: BlobStore) -> Arrival:
     except BaseException:
         made.abort()
         raise
-    return replace(arrival, content=made)
+    return arrival._replace(content=made)
 
 
 def look(

@@ -40,16 +40,16 @@ class Namespaces:
     def split(self, name: str) -> Elsewhere | None:
         """Tell whose a name is; None: one's own, as far as the name goes."""
         first, delimiter, rest = name.partition(DELIMITER)
-        if first == self.shared and first:
+        if not first or first not in (self.shared, self.deleted, self.other_users):
+            return None
+        if first == self.shared:
             return Elsewhere(None, rest)
-        if first == self.deleted and first:
+        if first == self.deleted:
             return Elsewhere(None, _local(rest), removed=True)
-        if first == self.other_users and first and delimiter:
+        if delimiter:
             owner, _, local = rest.partition(DELIMITER)
             return Elsewhere(owner, _local(local))
-        if first == self.other_users and first:
-            return Elsewhere("", "")
-        return None
+        return Elsewhere("", "")
 
     def of_person(self, owner: str, name: str = "") -> str:
         """Give what others call a person's mailbox."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailstore.index.private import Private
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from mailstore.service.account import Account
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where messages go to: a mailbox by the name that its owner gave it."""
 
     account: Account
@@ -52,7 +51,7 @@ class Target:
             notes = tuple([one for one in notes if one.name.private])
         if (flags, notes) == (arrival.flags, arrival.annotations):
             return arrival
-        return replace(arrival, flags=flags, annotations=notes)
+        return arrival._replace(flags=flags, annotations=notes)
 
     @property
     def annotates(self) -> bool:

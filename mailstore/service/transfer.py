@@ -279,7 +279,7 @@ def _read(source: Source, into: Account, me: str) -> tuple[list[int], list[Arriv
             uids.append(row.uid)
             arrival = _arrival(account, into, row, taken.keywords, octets)
             notes = taken.notes.get(row.uid, ())
-            arrivals.append(replace_(arrival, annotations=notes))
+            arrivals.append(arrival._replace(annotations=notes))
             octets += row.size
     except BaseException:
         _forget(arrivals)

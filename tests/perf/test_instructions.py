@@ -91,8 +91,8 @@ def test_messages_that_come(bench):
     """Also what is done on other threads."""
     message = HEAD % 7 + b"text\r\n" * 300
     one = b" (\\Seen) {%d+}\r\n%b" % (len(message), message)
-    assert cost(bench, b"APPEND box07" + one) < 15_200
-    assert cost(bench, b"APPEND box07" + one * 50) / 50 < 6_900
+    assert cost(bench, b"APPEND box07" + one) < 14_600
+    assert cost(bench, b"APPEND box07" + one * 50) / 50 < 6_000
 
 
 def test_changes_of_flags(bench):

@@ -15,7 +15,7 @@ it is told those.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from imapd.extensions.annotate.news import note_own
 from imapd.extensions.annotate.syntax import parse_changes, unparse_changes
@@ -63,7 +63,7 @@ class AppendAnnotation(_Annotate):
 
     def enrich(self, arrival: Arrival) -> Arrival:
         """Give the message with them."""
-        return replace(arrival, annotations=(*arrival.annotations, *self.changes))
+        return arrival._replace(annotations=(*arrival.annotations, *self.changes))
 
 
 def parse_store_item(cursor: Cursor) -> StoreAnnotation:

@@ -29,7 +29,7 @@ class Marked:
         return b"MARK " + self.word
 
     def enrich(self, arrival: Arrival) -> Arrival:
-        return replace(arrival, flags=(*arrival.flags, self.word.decode()))
+        return arrival._replace(flags=(*arrival.flags, self.word.decode()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mailstore.blobs import FileSystem
-from mailstore.errors import NoSuchPart, Unavailable
+from mailstore.errors import NoSuchPart, NotFound, Unavailable
 from mailstore.group import Group, Waiting
 from mailstore.lanes import InlineFuture, Pool
 from mailstore.model import AnnotationChange, AnnotationName, Arrival, Column
@@ -156,8 +156,8 @@ def test_a_message_that_was_not_synced_is_let_go(home, disk):
     assert subjects(home) == [b"number 0", b"number 2"]
 
 
-def test_messages_that_many_bring_to_a_mailbox_are_inserted_at_once(home):
-    """Of one group; each learns its own UIDs, and memory hears of one change."""
+def test_messages_that_many_bring_are_inserted_at_once(home):
+    """Of one group; each learns its own UIDs, memory of one change of each mailbox."""
     lane = home.account.lane
     heard: list[Any] = []
     plain = lane._deliver
@@ -178,7 +178,8 @@ def test_messages_that_many_bring_to_a_mailbox_are_inserted_at_once(home):
         lane._attempt(lane._prepare, group)
         lane._attempt(lane._change, group)
     lane._finish(group)
-    assert len([sql for sql in statements if sql.startswith("UPDATE account")]) == 3
+    # Ids for all messages are taken at once, as all of their rows are inserted.
+    assert len([sql for sql in statements if sql.startswith("UPDATE account")]) == 1
     got = [one.outcome.value.delta for one in group.waiting if one.outcome]
     assert [[row.uid for row in delta.new] for delta in got] == [
         [2, 3],
@@ -186,14 +187,35 @@ def test_messages_that_many_bring_to_a_mailbox_are_inserted_at_once(home):
         [4, 5],
         [6, 7],
     ]
-    assert [len(outcome.deltas) for outcome in heard] == [1, 1, 1, 0]
+    assert [len(outcome.deltas) for outcome in heard] == [1, 1, 0, 0]
     assert subjects(home) == [b"number %d" % n for n in range(7)]
+    assert home.run(home.account.digests("Sent")).total() == 1
+
+
+def test_of_many_who_bring_messages_one_fails_alone(home):
+    """The other mailbox is gone by then: nothing of the common attempt is left."""
+    lane = home.account.lane
+    jobs = [
+        AppendJob(name, [Arrival(message(n))], 7, 10_000)
+        for n, name in enumerate(("INBOX", "Sent", "nowhere", "INBOX"), 1)
+    ]
+    group = Group([Waiting(job, InlineFuture()) for job in jobs])
+    lane._attempt(lane._prepare, group)
+    lane._attempt(lane._change, group)
+    lane._finish(group)
+    assert [type(one.error) for one in group.waiting] == [
+        type(None),
+        type(None),
+        NotFound,
+        type(None),
+    ]
+    assert subjects(home) == [b"number 0", b"number 1", b"number 4"]
+    assert home.run(home.account.digests("Sent")).total() == 1
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        AppendJob("nowhere", [Arrival(message(9))], 7, 10_000),
         AppendJob("INBOX", [Arrival(message(9))], 8, 10_000),
         AppendJob(
             "INBOX", [Arrival(message(9))], 7, 10_000, terms=Terms(bounded=False)
