@@ -30,6 +30,7 @@ from mailstore.blobs.segment import (
     RECORD_SIZE,
     file_head,
     has_mark,
+    message_of,
     read_head,
     record,
     records,
@@ -228,6 +229,18 @@ class Packs:
             raise Corrupt(detail=f"{ref} has another length")
         crc = found.head_crc, found.crc
         return BlobReader(file, found.content, found.size, crc, found.mark)
+
+    def octets(self, ref: str) -> bytes:
+        """Give a message as a whole, by one call of the system; it is not verified.
+
+        Raises as `open`.
+        """
+        number, start, length = _parse(ref)
+        file = self._segment(number)
+        try:
+            return message_of(os.pread(file.fd, length, start))
+        except OSError as error:
+            raise Unavailable(detail=str(error)) from error
 
     def verified(self, ref: str) -> tuple[Known, bytes]:
         """Read a message as a whole, and compare it with its checksum.

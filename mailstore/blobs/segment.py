@@ -24,6 +24,7 @@ from mailstore.model import InternalDate
 HEAD = struct.Struct("<4sI")
 _RECORD = struct.Struct("<4sBBhIIq32s")
 _CRC = struct.Struct("<I")
+_FRONT = struct.Struct("<4sBBhII")  # of a record
 RECORD_SIZE = _RECORD.size + _CRC.size
 _FILE_MAGIC, _MAGIC, _VERSION = b"IMPK", b"IMRC", 1
 _WINDOW = 2**20
@@ -97,6 +98,23 @@ def read_head(fd: int, start: int) -> Record:
     return Record(
         start, length, size, date, digest, zlib.crc32(head[: _RECORD.size]), crc, head
     )
+
+
+def message_of(octets: bytes) -> bytes:
+    """Give the message of a record, of which these are all octets. Raises `Corrupt`.
+
+    What `read_head` refuses it refuses too.
+    """
+    try:
+        magic, version, codec, zone, length, size = _FRONT.unpack_from(octets)
+        InternalDate(0, zone)
+    except (struct.error, ValueError) as error:
+        raise Corrupt(detail=f"no record: {error}") from error
+    if (magic, version, codec) != (_MAGIC, _VERSION, 0) or (
+        not length == size == len(octets) - RECORD_SIZE
+    ):
+        raise Corrupt(detail="no record of this length")
+    return octets[RECORD_SIZE:]
 
 
 def has_mark(fd: int, start: int, mark: bytes) -> bool:

@@ -110,6 +110,13 @@ class BlobStore:
         """
         return self._engine(ref).open(ref, mark)
 
+    def octets(self, ref: str) -> bytes | None:
+        """Give a message as a whole; None: it is in a file of its own, to be opened.
+
+        Raises as `open`.
+        """
+        return self.packs.octets(ref) if self.in_pack(ref) else None
+
     def in_pack(self, ref: str) -> bool:
         """Tell whether a reference is one of the packs."""
         return isinstance(ref, str) and ref.startswith("pack:")

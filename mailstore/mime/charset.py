@@ -98,6 +98,7 @@ def is_transparent(codec: str) -> bool:
     return codec in _TRANSPARENT or _SINGLE.fullmatch(codec) is not None
 
 
+@lru_cache(maxsize=64)
 def octet_meanings(codec: str) -> str | None:
     """Give the characters of all octets, where each octet is one; else None."""
     if _SINGLE.fullmatch(codec) is None:

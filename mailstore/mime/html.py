@@ -24,9 +24,9 @@ _TAG = re.compile(
     r"|title|section|article|center)\b)|[/!?a-z])[^<>]*+>",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(
-    r"&(?:#[0-9]++|#x[0-9a-f]++|[^\s<>&;#]{1,32}+);?", re.IGNORECASE
-)
+_REFERENCE_PATTERN = r"&(?:#[0-9]++|#x[0-9a-f]++|[^\s<>&;#]{1,32}+);?"
+_REFERENCE = re.compile(_REFERENCE_PATTERN, re.IGNORECASE)
+_REFERENCE_OCTETS = re.compile(_REFERENCE_PATTERN.encode(), re.IGNORECASE)
 _REFERENCE_END = re.compile("[;>]")  # in a tag it must not be cut off
 _MAX_TAG = 4_096  # what is longer and goes on in the next piece is text
 _MAX_REFERENCE = 40
@@ -105,6 +105,9 @@ def unescape(reference: str) -> str:
 _short = lru_cache(maxsize=1_024)(unescape)  # few are used, and those often
 
 
-def references(source: str) -> set[str]:
-    """Give the different character references of a page, and what looks like some."""
-    return set(_REFERENCE.findall(source)) if "&" in source else set()
+def references(source: bytes) -> set[bytes]:
+    """Give the different character references of a page, and what looks like some.
+
+    They are ASCII, in any charset whose ASCII stands for itself.
+    """
+    return set(_REFERENCE_OCTETS.findall(source))

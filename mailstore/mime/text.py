@@ -16,9 +16,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import islice
-from typing import Protocol
 
-from mailstore.mime.charset import codec_for, decoder
+from mailstore.mime.charset import decoder
 from mailstore.mime.folding import fold, folded
 from mailstore.mime.header import (
     Buffer,
@@ -31,16 +30,10 @@ from mailstore.mime.header import (
 from mailstore.mime.html import HtmlText
 from mailstore.mime.scanner import Part
 from mailstore.mime.textual import Textual, TextualPart, charset_of, name_of
-from mailstore.mime.transfer import PIECE, decoded, decoded_whole
+from mailstore.mime.transfer import decoded
 
 SEPARATOR = "\x00"  # stands between texts; no IMAP string can have it
 _REPLACEMENT = "\ufffd"
-
-
-class Skim(Protocol):
-    """Tells whether a text is wanted, by its octets and the codec for its charset."""
-
-    def __call__(self, octets: bytes, codec: str, *, is_page: bool) -> bool: ...
 
 
 _MAX_HEADER = 10 << 20
@@ -111,43 +104,29 @@ def _value(header: bytes, field: Span) -> str:
     return field_text(header[field.value : field.end])
 
 
-def body_texts(
-    data: Buffer, root: Part | Textual, skim: Skim | None = None
-) -> Iterator[str]:
+def body_texts(data: Buffer, root: Part | Textual) -> Iterator[str]:
     """Give the searchable text of a message's body in pieces of at most 1 MiB or so.
 
     Joined they are the whole text, `SEPARATOR` between what is not one text: a match
     may reach over pieces, but never over a separator. There is at least one piece.
-    The text of a part is left out when ``skim`` says so of it.
     """
     nodes: Sequence[Part | TextualPart] = root.walk()
     for at, node in enumerate(nodes):
         if at:
-            name = _name(data, node)
+            name = part_name(data, node)
             if name:
                 yield name
                 yield SEPARATOR
         if node.type == b"text":
-            yield from part_texts(data, node, skim)
+            yield from part_texts(data, node)
         yield SEPARATOR
 
 
-def part_texts(
-    data: Buffer, part: Part | TextualPart, skim: Skim | None = None
-) -> Iterator[str]:
-    """Give the decoded text of a text/* part, in pieces that can be folded alone.
-
-    Of what ``skim`` says no to it gives none. Long parts are not skimmed.
-    """
+def part_texts(data: Buffer, part: Part | TextualPart) -> Iterator[str]:
+    """Give the decoded text of a text/* part, in pieces that can be folded alone."""
     charset = _charset(part)
     is_page = part.subtype == b"html"
-    if skim is None or part.end - part.body > PIECE:
-        pieces: Iterable[bytes] = decoded(data, part.body, part.end, part.encoding)
-    else:
-        whole = decoded_whole(data, part.body, part.end, part.encoding)
-        if not skim(whole, codec_for(charset), is_page=is_page):
-            return
-        pieces = (whole,)
+    pieces = decoded(data, part.body, part.end, part.encoding)
     source = decoder(charset)
     page = HtmlText() if is_page else None
     text = ""
@@ -188,8 +167,11 @@ def _charset(part: Part | TextualPart) -> str | None:
     return charset_of(part.params)
 
 
-def _name(data: Buffer, part: Part | TextualPart) -> str:
-    """Give an embedded message's header, or a part's file name."""
+def part_name(data: Buffer, part: Part | TextualPart) -> str:
+    """Give an embedded message's header, or a part's file name.
+
+    It belongs to the text of a body that the part is in, and is no part of its own.
+    """
     if part.fields:
         stop = min(part.body, part.header + _MAX_HEADER)
         return all_header_text(bytes(data[part.header : stop]))

@@ -10,9 +10,11 @@ What it gives is to `mailstore.mime.text` the same as what `scan` gives. Example
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from mailstore.mime.charset import codec_for
 from mailstore.mime.content import Pairs, disposition
 from mailstore.mime.header import (
     Buffer,
@@ -85,29 +87,47 @@ class Textual(NamedTuple):
 
 def textual(packed: bytes, data: Buffer) -> Textual | None:
     """Give a message whose structure is kept; None: it must be scanned."""
+    found = kept_records(packed, len(data))
+    return None if found is None else textual_of(data, found)
+
+
+def textual_of(data: Buffer, found: Sequence[Record]) -> Textual:
+    """Give a message by its parts."""
+    return Textual([textual_part(data, found, at) for at in range(len(found))])
+
+
+def kept_records(packed: bytes, size: int) -> list[Record] | None:
+    """Give the parts of a message of some octets; None: it must be scanned."""
     found = records(packed)
     if found is None:
         return None
-    size = len(data)
-    parts = []
-    is_embedded = False
-    for at, record in enumerate(found):
-        header, body = record.header, record.body
-        if not header <= body <= record.end <= size or body - header > _MOST_HEADER:
+    for header, body, end, *_ in found:
+        if not header <= body <= end <= size or body - header > _MOST_HEADER:
             return None
-        said = _NOTHING
-        fields: tuple[Field, ...] = ()
-        if is_embedded:
-            found_fields = wanted_fields(data, header, body, MESSAGE, _MOST_FIELDS)
-            said, fields = _said(found_fields), tuple(found_fields)
-        elif at and body - header <= _SHORT and record.media.startswith(b"text/"):
-            said = _short(bytes(data[header:body]))
-        elif at or record.media.startswith(b"text/"):
-            # Of the message itself a search wants its charset alone.
-            said = _said(wanted_fields(data, header, body, _NAMES, _MOST_FIELDS))
-        parts.append(_part(record, said, fields))
-        is_embedded = record.is_message
-    return Textual(parts)
+    return found
+
+
+def textual_part(data: Buffer, found: Sequence[Record], at: int) -> TextualPart:
+    """Give one part of a message."""
+    record = found[at]
+    header, body = record.header, record.body
+    said = _NOTHING
+    fields: tuple[Field, ...] = ()
+    if at and found[at - 1].is_message:
+        found_fields = wanted_fields(data, header, body, MESSAGE, _MOST_FIELDS)
+        said, fields = _said(found_fields), tuple(found_fields)
+    elif at or record.media.startswith(b"text/"):
+        # Of the message itself a search wants its charset alone.
+        said = _said(wanted_fields(data, header, body, _NAMES, _MOST_FIELDS))
+    return _part(record, said, fields)
+
+
+def codec_said(header: bytes, media: bytes) -> str:
+    """Give the codec of a text's charset, as its header says; UTF-8 where it doesn't.
+
+    ``media`` is what the part was taken for.
+    """
+    return _short(header, media) if len(header) <= _SHORT else _codec(header, media)
 
 
 def charset_of(params: Pairs) -> str | None:
@@ -126,10 +146,7 @@ def name_of(params: Pairs, where: tuple[bytes, Pairs] | None) -> str:
 
 def _part(record: Record, said: Said, fields: tuple[Field, ...]) -> TextualPart:
     kind, _, subtype = record.media.partition(b"/")
-    _, params, where, charset, name = said
-    if said.media != (kind, subtype):
-        # The scanner took it for something else: this does not count.
-        params, charset, name = (), None, name_of((), where)
+    params, charset, name = _counting(said, record.media)
     return TextualPart(
         record.header,
         record.body,
@@ -138,11 +155,19 @@ def _part(record: Record, said: Said, fields: tuple[Field, ...]) -> TextualPart:
         subtype,
         params,
         record.encoding,
-        where,
+        said.disposition,
         fields,
         charset,
         name,
     )
+
+
+def _counting(said: Said, media: bytes) -> tuple[Pairs, str | None, str]:
+    """Give parameters, charset and name of a part."""
+    if said.media is None or b"/".join(said.media) != media:
+        # The scanner took it for something else: this does not count.
+        return (), None, name_of((), said.disposition)
+    return said.params, said.charset, said.name
 
 
 def _said(fields: list[Field]) -> Said:
@@ -157,6 +182,9 @@ def _said(fields: list[Field]) -> Said:
     )
 
 
-@lru_cache(maxsize=512)
-def _short(header: bytes) -> Said:
-    return _said(wanted_fields(header, 0, len(header), _NAMES, _MOST_FIELDS))
+def _codec(header: bytes, media: bytes) -> str:
+    said = _said(wanted_fields(header, 0, len(header), _NAMES, _MOST_FIELDS))
+    return codec_for(_counting(said, media)[1])
+
+
+_short = lru_cache(maxsize=512)(_codec)  # many parts have the same

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailstore.mime.folding import decode, encode, folded
-from mailstore.mime.text import SEPARATOR, Skim
+from mailstore.mime.text import SEPARATOR
 from mailstore.search.roles import Roles
 from mailstore.search.skimming import Skimmer
 
@@ -30,8 +30,8 @@ class Finder:
         self._roles = Roles(decode(self._wanted))
         self._parted = SEPARATOR not in needle
         skimmer = Skimmer(needle)
-        self.skim: Skim | None = skimmer.may_be_in if skimmer.is_any else None
-        """Tells whether a text need be read; for `body_texts`."""
+        self.skimmer = skimmer if skimmer.is_any and self._parted else None
+        """Tells which texts need not be read; None: it would be none."""
 
     def within(self, pieces: Iterable[str]) -> bool:
         """Tell whether a text has the string; pieces are cut as `body_texts` does.

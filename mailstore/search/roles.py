@@ -44,6 +44,8 @@ class Roles(dict[str, Role]):
         plain = [one for one in new if one.isascii()]
         if not any(one in self._wanted for one in plain):
             return _NONE
+        if len(plain) == len(new) and not _overlap(new, self._wanted):
+            return _NONE
         last = len(plain) == 1 and len(new) > 1 and new[0] == plain[0]
         if last and not self._wanted.endswith(plain[0]):
             return _NONE
@@ -57,3 +59,11 @@ class Roles(dict[str, Role]):
             [char for char, role in roles if not role.new and char in self]
         )
         return [(char, role) for char, role in roles if role.new]
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether two texts that stand over each other have the same there."""
+    if one in other or other in one:
+        return True
+    cuts = range(1, min(len(one), len(other)))
+    return any(one.endswith(other[:cut]) or other.endswith(one[:cut]) for cut in cuts)

@@ -16,7 +16,7 @@ from mailstore.errors import Corrupt, NotFound
 from mailstore.mime.folding import fold
 from mailstore.mime.header import Buffer, unfold, values
 from mailstore.mime.packed import PackedFields
-from mailstore.mime.scanner import scan
+from mailstore.mime.scanner import Part, scan
 from mailstore.mime.text import (
     all_header_text,
     body_texts,
@@ -24,7 +24,7 @@ from mailstore.mime.text import (
     field_text,
     header_text,
 )
-from mailstore.mime.textual import textual
+from mailstore.mime.textual import kept_records, textual_of
 from mailstore.query import (
     BodyContains,
     Collation,
@@ -32,6 +32,7 @@ from mailstore.query import (
     SentOn,
     TextContains,
 )
+from mailstore.search.bodies import BodySearch
 from mailstore.search.finding import Finder
 from mailstore.search.planes import matches
 
@@ -91,10 +92,14 @@ class TextTest:
         self._form: Callable[[str], str] = fold
         self._needle = ""
         self._finder: Finder | None = None  # of what is looked for as folded
+        self._bodies: BodySearch | None = None
         if not isinstance(term, SentOn):
             self._form = FORMS[term.collation]
             self._needle = self._form(term.needle)
-            self._finder = Finder(term.needle) if self._form is fold else None
+            if self._form is fold:
+                self._finder = finder = Finder(term.needle)
+                if finder.skimmer is not None:
+                    self._bodies = BodySearch(finder, finder.skimmer)
         self._lined = b""  # the needle, where it is in no header whose lines lack it
         self._name = b""
         self._plain = b""  # the needle, where octets can be compared
@@ -200,13 +205,18 @@ class TextTest:
     def _in_content(self, message: MessageText) -> bool:
         try:
             with self._texts.content(message.blob) as data:
-                root = textual(message.parts, data) or scan(data)
+                found = kept_records(message.parts, len(data))
+                root = scan(data) if found is None else found[0]
                 if isinstance(self._term, TextContains) and self._in_header(
                     bytes(data[root.header : root.body])
                 ):
                     return True
-                skim = None if self._finder is None else self._finder.skim
-                return self._within(body_texts(data, root, skim))
+                if isinstance(root, Part):
+                    return self._within(body_texts(data, root))
+                assert found is not None
+                if self._bodies is not None:
+                    return self._bodies.has(data, found, message.header)
+                return self._within(body_texts(data, textual_of(data, found)))
         except (NotFound, Corrupt):
             return False
 

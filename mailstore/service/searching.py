@@ -89,6 +89,9 @@ class _StoredTexts:
 
     def content(self, blob: str) -> AbstractContextManager[Buffer]:
         """Open a message's bytes."""
+        octets = self._blobs.octets(blob)
+        if octets is not None:
+            return nullcontext(octets)
         reader = self._blobs.open(blob)
         octets = reader.octets()
         return reader.buffer() if octets is None else nullcontext(octets)

@@ -17,7 +17,7 @@ def test_a_client_that_leaves_ends_its_search(tmp_path, monkeypatch):
     session = world.session(mailbox=b"INBOX")
     (account,) = world.store._accounts.values()
     opened = []
-    start, read = world.runtime.start, account.blobs.open
+    start, read = world.runtime.start, account.blobs.octets
 
     def leave_first(pool, work):
         session.drop()
@@ -29,7 +29,7 @@ def test_a_client_that_leaves_ends_its_search(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(world.runtime, "start", leave_first)
-        patch.setattr(account.blobs, "open", note)
+        patch.setattr(account.blobs, "octets", note)
         session.connection.receive(b"a SEARCH OR BODY x BODY y\r\n")
     assert opened == []
     assert world.session(mailbox=b"INBOX").ok(b"SEARCH BODY body").untagged

@@ -72,6 +72,7 @@ def test_what_was_verified_is_read_from_where_it_is(tmp_path):
         assert found is not None
         assert bytes(found) == data[start : start + length]
     assert blobs.packs.read(known, 1, len(data)) is None
+    assert blobs.octets(ref) == data
     other, _ = blobs.packs.verified(after)
     for start in (0, 5_000):
         wrong = known._replace(mark=other.mark)
@@ -271,6 +272,11 @@ def test_a_reference_to_the_middle_of_a_record_is_refused(tmp_path):
     for at, size in ((int(start) + 1, length), (int(start), int(length) - 1)):
         with pytest.raises(Corrupt):
             blobs.open(f"pack:{number}:{at}:{size}")
+        with pytest.raises(Corrupt):
+            blobs.octets(f"pack:{number}:{at}:{size}")
+    with pytest.raises(NotFound):
+        blobs.octets("pack:7:8:100")
+    assert blobs.octets("large:x") is None
     blobs.close()
 
 

@@ -145,3 +145,11 @@ def test_western_text_is_windows_1252(data: bytes):
     assert decode_charset(data, "iso-8859-1") == text
     pieces = decoder("windows-1252")
     assert pieces.decode(data) + pieces.decode(b"", final=True) == text
+
+
+def test_a_codec_is_a_name_of_its_own():
+    for name in charset_module._CODECS:
+        codec = text_codec(name)
+        assert codec is not None
+        again = text_codec(codec)
+        assert again == codec or {again, codec} <= charset_module.UTF_8

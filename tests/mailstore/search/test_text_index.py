@@ -182,13 +182,13 @@ def test_it_opens_no_message(stage, monkeypatch):
     home, mailbox, _ = stage
     wanted = found(home, mailbox, TextContains("lunch"))
     opened = []
-    read = home.account.blobs.open
+    read = home.account.blobs.octets
 
     def note(ref):
         opened.append(ref)
         return read(ref)
 
-    monkeypatch.setattr(home.account.blobs, "open", note)
+    monkeypatch.setattr(home.account.blobs, "octets", note)
     assert found(home, mailbox, TextContains("lunch")) == wanted
     # But for the one whose header is too long to be kept.
     assert len(opened) == 1
