@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from imapd.session.context import Context
 from imapd.session.memo import Memo
 from imapd.session.plugs import (
+    CheckedItem,
     Converted,
     Derived,
     FetchEnvironment,
@@ -79,12 +80,17 @@ class Plan:
     segments: tuple[Segment, ...] = field(init=False, repr=False, compare=False)
     common: bool = field(init=False, repr=False, compare=False)
     """Whether it is the same in every session."""
+    plain: bool = field(init=False, repr=False, compare=False)
+    """Whether it changes nothing, and looks at nothing before it answers."""
 
     def __post_init__(self) -> None:
         """Work out once what each command of these items needs."""
         large = any(rendering.large for rendering in self.renderings)
         quick = self.columns <= ROW_COLUMNS and not large
         object.__setattr__(self, "quick", quick)
+        checked = any(isinstance(item, CheckedItem) for item in self.items)
+        plain = not (self.sets_seen or large or checked)
+        object.__setattr__(self, "plain", plain)
         few = len(self.items) <= _FEW
         common = few and all(rendering.common for rendering in self.renderings)
         object.__setattr__(self, "common", common)
@@ -188,6 +194,18 @@ class Plan:
         for place, column in enumerate(columns):
             pieces[2 * place + 1 :: width] = column
         return b"".join(pieces)
+
+    def one(self, batch: Batch, name: int) -> list[Piece]:
+        """Make the answer for a batch of one message, in pieces."""
+        row: list[Any] = [name]
+        for rendering in self.renderings:
+            row += rendering.values(batch)
+        made: list[Piece] = []
+        for template, places, blob in self.segments:
+            made.append(template % tuple([row[place] for place in places]))
+            if blob:
+                made.append(row[blob])
+        return made
 
     def values(self, batch: Batch) -> list[Iterable[object]]:
         """Give the values of each rendering; those that may read blobs as a list."""

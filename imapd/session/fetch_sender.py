@@ -50,6 +50,17 @@ class Sender:
         self._written = 0
         self.failure: StoreError | None = None
 
+    def send_at_once(self, message: Sequence[Piece]) -> bool:
+        """Send a small message's answer if all of it is at hand; False: it is not."""
+        ready = _at_hand(self._context.selected.mailbox.octets, message)
+        if ready is None:
+            return False
+        size = sum(map(len, ready))
+        if size > CHUNK:
+            return False
+        self._context.reply.write_all(ready, size)
+        return True
+
     async def send_all(
         self, plan: Plan, batch: Batch, names: Sequence[int]
     ) -> frozenset[int]:

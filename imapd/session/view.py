@@ -126,7 +126,9 @@ class View:
         if not uids:
             return []
         first = self.number(uids[0])
-        last = first if len(uids) == 1 else self.number(uids[-1])
+        if len(uids) == 1 and first is not None:
+            return [first]
+        last = self.number(uids[-1])
         if first is not None and last is not None and last - first + 1 == len(uids):
             return list(range(first, last + 1))
         return [at + 1 for at in places(uids, self._uids, self.exists)]
@@ -145,6 +147,12 @@ class View:
         if numbers.saved:
             return self.saved
         by_number = isinstance(numbers, SequenceSet)
+        if len(numbers.ranges) == 1:  # one message, as clients read and change them
+            ((low, high),) = numbers.ranges
+            if 0 < low == high:
+                number = low if by_number else self.number(low)
+                if number is not None and number <= self.exists:
+                    return self._uids[number - 1 : number]
         largest = self.exists if by_number else self.largest_uid
         found: array[int] = array("I")
         for low, high in numbers.resolve(largest):

@@ -62,26 +62,27 @@ def batches(
     if len(uids) == 1:
         one = _single(reader, state, uids[0], columns, late.ahead)
         if one is not None:
-            return _Once(one if surrogates is None else surrogates.put_into(one))
+            return Ready(one if surrogates is None else surrogates.put_into(one))
     return _batches(reader, state, since, uids, columns, late, surrogates=surrogates)
 
 
-class _Once:
-    """One batch that is here already."""
+class Ready:
+    """One batch that is here already: ``batch``, for who doesn't want to wait."""
 
-    __slots__ = ("_batch",)
+    __slots__ = ("_given", "batch")
 
     def __init__(self, batch: Batch) -> None:
-        self._batch: Batch | None = batch
+        self.batch = batch
+        self._given = False
 
-    def __aiter__(self) -> _Once:
+    def __aiter__(self) -> Ready:
         return self
 
     async def __anext__(self) -> Batch:
-        batch, self._batch = self._batch, None
-        if batch is None:
+        if self._given:
             raise StopAsyncIteration
-        return batch
+        self._given = True
+        return self.batch
 
 
 async def _batches(
@@ -153,12 +154,12 @@ class _Shape(NamedTuple):
 
 @lru_cache(256)
 def _shape(columns: frozenset[Column]) -> _Shape | None:
-    """Give where columns come from. None: there are others, or none of a row."""
+    """Give where columns come from. None: there are others."""
     of_row = [column for column in columns if column in _TEXT]
-    if not of_row or not columns <= _OF_ONE:
+    if not columns <= _OF_ONE:
         return None
     names = tuple([_TEXT[column] for column in of_row])
-    ahead = set(names) <= set(RowsAhead.names)
+    ahead = bool(names) and set(names) <= set(RowsAhead.names)
     if ahead:
         names = RowsAhead.names
     places = tuple([(column, names.index(_TEXT[column]) + 1) for column in of_row])
@@ -177,9 +178,10 @@ def _single(
     if shape is None or at is None:
         return None
     message = state.messages[at]
+    row: tuple[Any, ...] | None = ()
     if shape.ahead:
         row = ahead.row(state.messages, at)
-    else:
+    elif shape.names:
         row = next(entries.texts(reader, (message,), shape.names), None)
     if row is None:
         return None

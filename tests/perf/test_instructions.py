@@ -51,9 +51,9 @@ def test_pipelined_commands(bench):
 
 
 def test_octets_of_one_message_after_the_other(bench):
-    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 4_300
+    assert cost(bench, b"FETCH 7 BODY.PEEK[]") < 2_950
     one_by_one = [b"UID FETCH %d BODY.PEEK[]" % uid for uid in range(1, 11)]
-    assert cost(bench, *one_by_one) < 3_700
+    assert cost(bench, *one_by_one) < 2_650
 
 
 def test_octets_of_many_messages(bench):

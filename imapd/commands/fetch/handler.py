@@ -16,7 +16,7 @@ as long as the store has it, else the end is ``OK [EXPUNGEISSUED]`` (RFC 2180 §
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from imapd.commands.fetch.items import macro
@@ -43,6 +43,7 @@ from imapd.syntax.sequence import NumberSet, UidSet
 from imapd.wire.cursor import Cursor
 from mailstore.errors import StoreError
 from mailstore.model import SEEN, FlagChange, FlagOperation
+from mailstore.service.fetching import Ready
 
 _SEEN = FlagChange(FlagOperation.ADD, ("\\Seen",))
 _SHORT = 512  # octets of items that are worth remembering
@@ -110,20 +111,53 @@ def unparse(node: Fetch) -> bytes:
     return b"%b %b" % (written, unparse_parameters(node.modifiers))
 
 
-async def run(context: Context, node: Fetch) -> Completed:
+_DONE = {
+    False: Completed("FETCH completed"),
+    True: Completed("UID FETCH completed"),
+}
+
+
+def run(context: Context, node: Fetch) -> Completed | Awaitable[Completed]:
     """Answer with one FETCH response a message, then set \\Seen where it is due.
 
     Raises `Bad` for a number beyond the mailbox or modifiers that cannot be met,
     `No` when there are too many items or when a message was damaged: then it is the
     only one that got no answer.
     """
-    by_uid = isinstance(node.messages, UidSet)
-    most = context.services.limits().fetch_items
-    if len(node.items) > most:
-        raise No(f"a FETCH may have {most} items at most", "LIMIT")
-    view, mailbox = context.selected.view, context.selected.mailbox
-    uids, code = cut(context, await _messages(context, node))
-    environment = Environment(context, mailbox, view)
+    limits, selected = context.services.limits(), context.selected
+    if len(node.items) > limits.fetch_items:
+        raise No(f"a FETCH may have {limits.fetch_items} items at most", "LIMIT")
+    environment = Environment(context, selected.mailbox, selected.view)
+    if node.modifiers:
+        return _run_modified(environment, node)
+    uids = selected.view.resolve(node.messages)
+    if len(uids) == 1 and _told_at_once(environment, node, uids):
+        return _DONE[isinstance(node.messages, UidSet)]
+    return _run(environment, node, uids)
+
+
+def _told_at_once(environment: Environment, node: Fetch, uids: Sequence[int]) -> bool:
+    """Answer for one message of which all is at hand, as clients read their mail.
+
+    False: it takes more than that, and nothing was answered.
+    """
+    plan = _plan(node, environment)
+    if not plan.plain:
+        return False
+    batches = plan.batches(environment, uids)
+    if not isinstance(batches, Ready):
+        return False
+    (name,) = environment.view.names(uids)
+    return Sender(environment.context).send_at_once(plan.one(batches.batch, name))
+
+
+async def _run_modified(environment: Environment, node: Fetch) -> Completed:
+    return await _run(environment, node, await _narrowed(environment.context, node))
+
+
+async def _run(environment: Environment, node: Fetch, uids: Sequence[int]) -> Completed:
+    context, by_uid = environment.context, isinstance(node.messages, UidSet)
+    uids, code = cut(context, uids)
     for item in node.items:
         if isinstance(item, CheckedItem):
             await item.check(environment, uids)
@@ -141,8 +175,7 @@ async def run(context: Context, node: Fetch) -> Completed:
     if found < len(uids):
         gone = Completed("some of the messages no longer exist", "EXPUNGEISSUED")
         return with_code(context, gone, code)
-    done = Completed("UID FETCH completed" if by_uid else "FETCH completed")
-    return with_code(context, done, code)
+    return with_code(context, _DONE[by_uid], code)
 
 
 async def _send(
@@ -159,11 +192,9 @@ async def _send(
     return found, unseen
 
 
-async def _messages(context: Context, node: Fetch) -> Sequence[int]:
-    """Give the UIDs of the messages that are asked for. Raises `Bad`."""
+async def _narrowed(context: Context, node: Fetch) -> Sequence[int]:
+    """Give the UIDs of the messages that modifiers leave. Raises `Bad`."""
     uids: Sequence[int] = context.selected.view.resolve(node.messages)
-    if not node.modifiers:
-        return uids
     request = FetchRequest(node.messages, node.modifiers)
     modifiers = in_order(node.modifiers, context.registry.fetch_modifiers)
     for modifier in modifiers:

@@ -48,6 +48,36 @@ def test_nothing_is_made_that_could_wait(world, session, monkeypatch):
     assert made == []
 
 
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (b"FETCH 1 BODY.PEEK[TEXT]", b"* 1 FETCH (BODY[TEXT] {3}\r\nx\r\n)\r\n"),
+        (b"FETCH 1 (RFC822.SIZE)", b"* 1 FETCH (RFC822.SIZE 19)\r\n"),
+        (b"UID FETCH 1 BODY.PEEK[7]", b"* 1 FETCH (UID 1 BODY[7] NIL)\r\n"),
+        (b"FETCH 2 BODY.PEEK[]", None),
+    ],
+)
+def test_one_message_that_is_at_hand_waits_for_nothing(
+    world, session, monkeypatch, command, answer
+):
+    session.ok(b"FETCH 1 BODY.PEEK[]")
+    pieces = sending(session, monkeypatch)
+    monkeypatch.setattr(world.runtime, "future", None)
+    session.connection.receive(b"a " + command + b"\r\n")
+    sent = b"".join(pieces)
+    if answer is None:
+        assert sent.startswith(b"a BAD ")
+    else:
+        assert sent.startswith(answer + b"a OK ")
+
+
+def test_a_message_that_gets_seen_by_it_is_told_so(session):
+    """What is changed is changed in the session's own context."""
+    answer = session.ok(b"FETCH 1 BODY[TEXT]").raw
+    assert b"* 1 FETCH (BODY[TEXT] {3}\r\nx\r\n)\r\n" in answer
+    assert b"* 1 FETCH (FLAGS (\\Seen \\Recent))\r\n" in answer
+
+
 def test_what_comes_while_an_answer_is_sent_is_answered_too(session, monkeypatch):
     """A transport may bring octets while it takes others: TLS does, and DEFLATE."""
     pieces: list[bytes] = []
