@@ -115,13 +115,14 @@ def test_what_was_sent_before_the_signal_is_kept(tmp_path: Path):
             client.literal_plus = True
             tags = [client.send("APPEND INBOX {}", MESSAGE) for _ in range(50)]
             client.wait(tags[0])
-            assert server.stop() == 0
+            server.process.send_signal(signal.SIGTERM)
             told = 1
             try:
                 for tag in tags[1:]:
                     told += client.wait(tag).kind == "OK"
             except Disconnected:
                 pass
+        assert server.wait() == 0
         server.start()
         with server.client() as client:
             assert told <= client.exists() <= 50

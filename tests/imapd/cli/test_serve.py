@@ -101,10 +101,11 @@ class Server:
         except (ConnectionError, ssl.SSLError):
             return b""  # refused: too many connections, for now
 
-    def end(
-        self, number: signal.Signals = signal.SIGTERM, *, logs: bool = False
-    ) -> int:
-        self.process.send_signal(number)
+    def end(self, *, logs: bool = False) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(logs=logs)
+
+    def wait(self, *, logs: bool = False) -> int:
         out, error = self.process.communicate(timeout=40)
         self.said += out.splitlines()
         # The log goes there unless a file is configured; nothing else may.
@@ -177,11 +178,12 @@ def serve(home: Path) -> Iterator[Any]:
 def test_a_signal_says_bye_to_everybody_and_ends_clean(serve, workers, number):
     server = serve("--workers", workers)
     clients = [server.raw() for _ in range(8)]
-    assert server.end(number) == 0
+    server.process.send_signal(number)
     for client in clients:
         assert client.readline() == b"* BYE [UNAVAILABLE] the server is stopping\r\n"
         assert client.read() == b""
         client.close()
+    assert server.wait() == 0
     assert len([line for line in server.said if line.startswith("ready ")]) == 1
 
 
