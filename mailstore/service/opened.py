@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
-from mailstore.errors import NotFound, Unavailable
+from mailstore.errors import NotFound, StoreError, Unavailable
 from mailstore.index import entries, mailboxes, private
 from mailstore.index.database import Database
 from mailstore.index.private import Private
@@ -61,6 +61,7 @@ class Opened:
     seen_version: int = -1
     reading: bool = False  # what others have committed, by a notice
     noticed: bool = False  # again, meanwhile
+    failed: bool = False  # could not be read, as was reported
     sorting: SortTable = field(default_factory=SortTable)
     keeper: Keeper | None = None
 
@@ -216,7 +217,7 @@ class OpenMailboxes:
             if opened.state.follow(delta):
                 self._wake(opened.state)
             elif opened.told:
-                self._runtime.spawn(self.catch_up(opened))
+                self._runtime.spawn(self._unasked(opened, self.catch_up))
         if delta.vanished or delta.gone:
             self._lost(delta.mailbox)
 
@@ -224,7 +225,7 @@ class OpenMailboxes:
         """Hear that another process has committed something."""
         for opened in self.all_of(mailbox):
             if opened.state.watchers:
-                self._runtime.spawn(self.heed(opened))
+                self._runtime.spawn(self._unasked(opened, self.heed))
         self._lost(mailbox)
 
     def _lost(self, mailbox: MailboxId) -> None:
@@ -235,7 +236,24 @@ class OpenMailboxes:
                 self._runtime.later(0, partial(self._begin_look, opened))
 
     def _begin_look(self, opened: Opened) -> None:
-        self._runtime.spawn(self._look_again(opened))
+        self._runtime.spawn(self._unasked(opened, self._look_again))
+
+    async def _unasked(
+        self, opened: Opened, work: Callable[[Opened], Awaitable[None]]
+    ) -> None:
+        """Do what no command waits for; what fails again and again is raised once.
+
+        Each notice of a mailbox with a damaged index would be reported. Who runs a
+        command there is told what is wrong.
+        """
+        try:
+            await work(opened)
+        except StoreError:
+            if opened.failed:
+                return
+            opened.failed = True
+            raise
+        opened.failed = False
 
     async def _look_again(self, opened: Opened) -> None:
         with contextlib.suppress(Unavailable):

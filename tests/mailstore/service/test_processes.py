@@ -12,6 +12,7 @@ import pytest
 
 from mailstore.boot import boot_id
 from mailstore.changes import NoBus
+from mailstore.errors import Corrupt
 from mailstore.index import audit
 from mailstore.maintenance.check import check
 from mailstore.model import (
@@ -25,6 +26,7 @@ from mailstore.model import (
 )
 from mailstore.query import All, Criterion, SortKey
 from mailstore.service import arrivals, names, opened, readers, versions
+from mailstore.service.missed import Missed
 from mailstore.service.store import Store
 from tests.mailstore.stores import Home
 from tests.support.furnished import OPTIONS
@@ -388,3 +390,30 @@ def test_an_index_that_went_back_is_loaded_anew(pair, tmp_path):
         home.run(again.close())
     assert woken
     end()
+
+
+def test_what_a_notice_cannot_read_is_reported_once(pair, monkeypatch):
+    """Somebody idles in a mailbox with a damaged index, and others bring mail."""
+    one, two = pair
+    theirs = two.open()
+    woken: list[bool] = []
+    end = theirs.watch(lambda: woken.append(True))
+    for _ in range(2):
+        with monkeypatch.context() as damaged:
+            damaged.setattr(Missed, "at_once", unreadable)
+            one.append("INBOX", b"a")
+            with pytest.raises(Corrupt):
+                two.account.noticed(theirs.id)
+            two.account.noticed(theirs.id)
+            with pytest.raises(Corrupt):
+                catch_up(two, theirs)
+            two.account.noticed(theirs.id)
+        assert woken == []
+        two.account.noticed(theirs.id)
+        assert woken.pop()
+    end()
+    two.run(theirs.close())
+
+
+def unreadable(*_: object) -> None:
+    raise Corrupt
