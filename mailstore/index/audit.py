@@ -294,6 +294,7 @@ def digests(database: Database) -> set[bytes]:
 
 EVERYTHING: Sequence[Callable[[Database], Iterable[str]]] = (
     values.contradictions,
+    values.of_removed,
     identities,
     counters,
     flagproof.contradictions,

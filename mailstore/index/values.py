@@ -1,7 +1,8 @@
 """Values in rows of messages that no program has written: damage, told and mended.
 
 SQLite proves nothing of its pages, and a column takes any value. What here stands in a
-row of ``entry`` is shown to clients, or names the message (RFC 3501 §2.3.1.1, §2.3.3).
+row of ``entry`` is shown to clients, or names the message (RFC 3501 §2.3.1.1, §2.3.3);
+so is what stands in that of a removed message, in ``expunged`` and ``vanished``.
 A size is compared with that of the message (`mailstore.index.audit.references`).
 """
 
@@ -32,6 +33,11 @@ _SOUND = {
     "zone": _DATED.format("zone", -_ZONE, _ZONE),
     "save date": _DATED.format("saved", _EARLIEST, _LATEST),
 }
+_REMOVED = _SOUND | {"save date": f"(saved IS NULL OR {_SOUND['save date']})"}
+_RANGED = (
+    "typeof(low) = 'integer' AND typeof(high) = 'integer'"
+    " AND low BETWEEN 1 AND high AND high <= 4294967294"
+)
 _STORED = (
     "typeof(blob) = 'text' AND typeof(size) = 'integer' AND size >= 0"
     " AND typeof(digest) = 'blob' AND length(digest) = 32"
@@ -65,11 +71,35 @@ def contradictions(database: Database) -> list[str]:
     return found + [f"message {one}: its row has what can't be" for (one,) in rows]
 
 
+def of_removed(database: Database) -> list[str]:
+    """Tell of removed messages with a UID, a date or a zone that can't be."""
+    rows = database.all(
+        f"SELECT mailbox, uid FROM expunged WHERE NOT ({_PLACED}) LIMIT {_MOST}"
+    )
+    found = [f"mailbox {m}: UID {uid} was removed, which can't be" for m, uid in rows]
+    for name, sound in _REMOVED.items():
+        rows = database.all(
+            f"SELECT mailbox, uid FROM expunged WHERE NOT ({sound}) LIMIT {_MOST}"
+        )
+        found += [
+            f"mailbox {m}: the removed UID {uid} has a {name} that can't be"
+            for m, uid in rows
+        ]
+    rows = database.all(
+        f"SELECT mailbox, low, high FROM vanished WHERE NOT ({_RANGED}) LIMIT {_MOST}"
+    )
+    return found + [
+        f"mailbox {mailbox}: UIDs {low} to {high} were removed, which can't be"
+        for mailbox, low, high in rows
+    ]
+
+
 def mend(database: Database) -> list[str]:
     """Take the values that can't be from elsewhere; tells what was done.
 
     A date is what the copy of the row says, if there is one, else that of the message.
-    What has no place is in no mailbox any more: the caller gives it one.
+    What has no place is in no mailbox any more, and not removed from any: the caller
+    gives it one.
     """
     rows = database.all(
         f"DELETE FROM entry WHERE NOT ({_PLACED}) RETURNING mailbox, uid, message"
@@ -90,7 +120,44 @@ def mend(database: Database) -> list[str]:
         f" WHERE NOT ({_SOUND['save date']}) RETURNING mailbox, uid"
     )
     told += [f"mailbox {m}: the save date of UID {u} was lost" for m, u in rows]
-    return told
+    return told + _mend_removed(database)
+
+
+def _mend_removed(database: Database) -> list[str]:
+    rows = database.all(
+        f"DELETE FROM expunged WHERE NOT ({_PLACED}) RETURNING mailbox, uid, message"
+    )
+    lost = {row[0] for row in rows}
+    told = [
+        f"mailbox {mailbox}: message {message} was removed with UID {uid}, which"
+        " can't be"
+        for mailbox, uid, message in rows
+    ]
+    rows = database.all(
+        f"DELETE FROM vanished WHERE NOT ({_RANGED}) RETURNING mailbox, low, high"
+    )
+    lost.update(row[0] for row in rows)
+    told += [f"mailbox {m}: UIDs {a} to {b} did not vanish" for m, a, b in rows]
+    for mailbox in lost:
+        # Who comes back is told all UIDs that are missing: which went is not known.
+        database.execute(
+            "UPDATE mailbox SET forgotten = highestmodseq WHERE id = ?", (mailbox,)
+        )
+    dates = f"{_REMOVED['date']} AND {_REMOVED['zone']}"
+    rows = database.all(
+        "UPDATE expunged SET (internaldate, zone) = (coalesce((SELECT sent FROM"
+        " message WHERE id = expunged.message), 0), coalesce((SELECT sent_zone FROM"
+        " message WHERE id = expunged.message), 0))"
+        f" WHERE NOT ({dates}) RETURNING mailbox, uid"
+    )
+    told += [f"mailbox {m}: the date of the removed UID {u} was lost" for m, u in rows]
+    rows = database.all(
+        f"UPDATE expunged SET saved = NULL WHERE NOT ({_REMOVED['save date']})"
+        " RETURNING mailbox, uid"
+    )
+    return told + [
+        f"mailbox {m}: the save date of the removed UID {u} was lost" for m, u in rows
+    ]
 
 
 def _mend_dates(

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from mailstore.index import audit, mending, seals, values
+from mailstore.index import (
+    audit,
+    mailboxes,
+    mending,
+    seals,
+    upkeep,
+    values,
+    vanished,
+)
 from mailstore.index.blocks import SIZE
+from mailstore.index.removal import expunge
+from mailstore.index.selection import Selection
 from tests.mailstore.index.records import NOW, add, mailbox_id, new_index
 
 
@@ -27,7 +37,7 @@ def date_of(database, uid):
 
 
 def test_what_programs_write_is_no_damage(database):
-    assert values.contradictions(database) == []
+    assert values.contradictions(database) == values.of_removed(database) == []
     with database.transaction():
         assert values.mend(database) == []
 
@@ -86,3 +96,72 @@ def test_a_message_without_a_place_is_in_no_mailbox(database):
         delta = mending.give_home(database, [3], NOW, 100)
     assert delta is not None
     assert delta.mailbox == mailbox_id(database, mending.RECOVERED)
+
+
+@pytest.fixture
+def removed(database):
+    """Give the index with UID 3 removed, and UID 5 so long ago that it has no row."""
+    mailbox = mailbox_id(database)
+    with database.transaction():
+        for uid, when in ((3, NOW), (5, NOW - 9)):
+            only = Selection(((uid, uid),))
+            expunge(database, mailbox, only, when, deleted_only=False)
+        upkeep.purge(database, NOW - 1, NOW)
+    assert vanished.vanished_ranges(database, mailbox, 1) == [(3, 3), (5, 5)]
+    assert mended(database) == []
+    return database
+
+
+def mended(database):
+    with database.transaction():
+        told = [text for mend in mending.BEFORE_BYTES for text in mend(database, NOW)]
+        told += mending.counters(database, NOW)
+    assert values.of_removed(database) == []
+    return told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "expunged SET uid = 'x'",
+        "expunged SET uid = 1 << 40",
+        "vanished SET high = 1 << 40",
+        "vanished SET low = 'x'",
+        "vanished SET low = 9",
+    ],
+)
+def test_a_removal_that_cannot_be_is_forgotten(removed, change):
+    mailbox = mailbox_id(removed)
+    before = mailboxes.mailbox_named(removed, "INBOX")
+    with removed.transaction():
+        removed.execute(f"UPDATE {change}")
+    (text,) = values.of_removed(removed)
+    assert "removed, which can't be" in text
+    for look in audit.EVERYTHING:
+        assert list(look(removed)) is not None  # and nothing else fails for it
+    (told,) = mended(removed)
+    assert told.startswith(f"mailbox {mailbox}: ")
+    after = mailboxes.mailbox_named(removed, "INBOX")
+    assert after.uidnext == before.uidnext  # UIDs are left to be given
+    # Who comes back is told all that is missing (RFC 7162 §3.2.6).
+    assert vanished.vanished_ranges(removed, mailbox, before.highestmodseq - 1) is None
+    assert vanished.vanished_ranges(removed, mailbox, before.highestmodseq) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "value"),
+    [
+        ("zone = 'x'", "zone", -60),
+        ("internaldate = 300000000000", "internaldate", 7),
+        ("saved = 'never'", "saved", None),
+    ],
+)
+def test_a_removed_message_has_dates_that_can_be(removed, change, column, value):
+    with removed.transaction():
+        removed.execute("UPDATE message SET sent = 7, sent_zone = -60")
+        removed.execute(f"UPDATE expunged SET {change}")
+    (text,) = values.of_removed(removed)
+    assert "the removed UID 3 has a" in text
+    (told,) = mended(removed)
+    assert "date of the removed UID 3 was lost" in told
+    assert removed.one(f"SELECT {column} FROM expunged") == (value,)
