@@ -14,6 +14,8 @@ import enum
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context as Variables
+from contextvars import copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -78,16 +80,18 @@ class Runtime(Protocol):
         """Run ``call`` on the event thread after ``seconds``."""
         ...
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, Any], variables: Variables | None = None
+    ) -> None:
         """Run a coroutine on the event thread beside the caller; errors are logged.
 
-        It has a copy of the caller's context variables: what it sets is its own.
+        Its context variables are ``variables``, or a copy of the caller's: what it sets
+        is its own.
         """
         ...
 
-    @property
     def turn(self) -> int:
-        """The same number as long as the event thread hasn't looked outside.
+        """Give the same number as long as the event thread hasn't looked outside.
 
         What a client or another process did that an answer may depend on was heard
         of in an earlier turn, or will be in a later one.
@@ -131,6 +135,34 @@ async def give_way(runtime: Runtime) -> None:
     await future
 
 
+class _Begun:
+    """A coroutine that has run until it waited for something."""
+
+    __slots__ = ("_future", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, None], future: Future[Any]) -> None:
+        self._work = work
+        self._future = future
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        if not self._future.done():
+            yield self._future
+        yield from self._work.__await__()
+
+
+def begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+    """Run a coroutine until it waits for something; gives what is to be awaited then.
+
+    None if it has ended, as what waits for nothing does: nobody need be woken for it.
+    Raises what it raises. It runs with the context variables of the caller.
+    """
+    try:
+        future = work.send(None)
+    except StopIteration:
+        return None
+    return _Begun(work, future)
+
+
 _turns = itertools.count()
 
 
@@ -172,9 +204,8 @@ class _NoTimer:
 class InlineRuntime:
     """Runs everything in the caller's thread, at once; timers never fire."""
 
-    @property
     def turn(self) -> int:
-        """Always another: there is no event loop that could say that none began."""
+        """Give another, always: no event loop could say that none began."""
         return next(_turns)
 
     def future(self) -> Future[Any]:
@@ -193,9 +224,11 @@ class InlineRuntime:
         """Drop the call: nothing waits in a program without an event loop."""
         return _NoTimer()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, Any], variables: Variables | None = None
+    ) -> None:
         """Run the coroutine to its end."""
-        self.run(work)
+        (copy_context() if variables is None else variables).run(self.run, work)
 
     def now(self) -> float:
         """Wall clock, in seconds since the epoch."""

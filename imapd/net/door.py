@@ -292,6 +292,8 @@ class SocketProtocol(Protocol, abc.ABC):
             secure=self._door.tls == "implicit"
             or (self._proxied is not None and self._proxied.tls),
         )
+        if self._tls is None:
+            self._taker = self._talk.receive  # without a detour, from here on
         self._talk.start()
 
     def _new_tls(self) -> TlsLayer:

@@ -61,6 +61,8 @@ class ImapProtocol(SocketProtocol):
     def _new_inflater(self) -> Inflater:
         output, connection = self._output, self._connection
         assert connection is not None
+        if self._tls is None:
+            self._taker = self.decrypted
         self._inflater = Inflater(
             self._door.services.runtime,
             super().decrypted,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextvars import Context as Variables
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from imapd.net.loop import Call, Loop
@@ -98,7 +100,7 @@ class LoopFuture(Generic[T]):
 class _Driven:
     """A coroutine, from one future that it waits for to the next.
 
-    It has a copy of the spawner's context variables.
+    It has the context variables that it is given, or a copy of the spawner's.
     """
 
     __slots__ = ("_advance", "_context", "_ended")
@@ -107,8 +109,9 @@ class _Driven:
         self,
         coroutine: Coroutine[Any, Any, Any],
         ended: Callable[[BaseException | None], None],
+        variables: Variables | None,
     ) -> None:
-        self._context = copy_context()
+        self._context = copy_context() if variables is None else variables
         self._ended = ended
         self._advance = coroutine.send
 
@@ -157,10 +160,10 @@ class TwistedRuntime:
         # Asked several times for each command: no call of ours lies around them.
         self.monotonic = monotonic
         self.now = wall
+        self.turn: Callable[[], int] = partial(getattr, loop, "turn")
         self.future: Callable[[], Future[Any]] = LoopFuture
         self._delivered: deque[Callable[[], None]] = deque()
         self._scheduled = False
-        self._calls = 0
         self._running = 0
         self._pools = {
             pool: Threads(count, pool.value) for pool, count in threads.items()
@@ -191,7 +194,7 @@ class TwistedRuntime:
         until = self.monotonic() + _TURN
         while self._delivered:
             call = self._delivered.popleft()
-            self._calls += 1
+            self._loop.turn += 1  # others may have done something
             try:
                 call()
             except Exception as error:  # noqa: BLE001 - the next call must run
@@ -206,15 +209,17 @@ class TwistedRuntime:
         """Run ``call`` on the event thread after ``seconds``."""
 
         def run() -> None:
-            self._calls += 1
+            self._loop.turn += 1
             call()
 
         return _Later(self._loop.callLater(max(0.0, seconds), run))
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, Any], variables: Variables | None = None
+    ) -> None:
         """Run a coroutine beside the caller; errors are reported."""
         self._running += 1
-        _Driven(work, self._ended)()
+        _Driven(work, self._ended, variables)()
 
     def _ended(self, error: BaseException | None) -> None:
         self._running -= 1
@@ -225,11 +230,6 @@ class TwistedRuntime:
     def running(self) -> int:
         """How many spawned coroutines have not ended."""
         return self._running
-
-    @property
-    def turn(self) -> int:
-        """Another number whenever others may have done something."""
-        return self._loop.turn + self._calls
 
     def close(self) -> None:
         """Let the threads finish what they were given, then end them."""

@@ -41,7 +41,8 @@ class Call(Protocol):
 class Loop(Protocol):
     """The part of a reactor that imapd uses.
 
-    ``turn`` is another number whenever something has come from outside.
+    ``turn`` is another number whenever something has come from outside; who calls what
+    has come raises it.
     """
 
     turn: int

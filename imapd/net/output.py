@@ -60,13 +60,14 @@ class Socket:
         """Send bytes now, or leave them to Twisted."""
         if self._gone:
             return
-        if not self.held and len(data) <= CHUNK:
+        size = len(data)
+        if not self.held and size <= CHUNK:
             sent = self._tcp.writeSomeData(data)
+            if sent == size:
+                return
             # An error is for Twisted to find again, and to act on.
             if isinstance(sent, int) and sent > 0:
                 data = data[sent:]
-            if not data:
-                return
         self.held = True
         self._tcp.write(data)
         self._tcp.producerPaused = True  # have Twisted tell when all has been sent

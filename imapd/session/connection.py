@@ -8,8 +8,10 @@ the framer are the queue of pipelined commands; reading pauses when it is long.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from contextvars import copy_context
 from functools import partial
+from typing import Any
 
 from imapd.session.context import Context, Services
 from imapd.session.dispatch import command_name, run_frame
@@ -25,7 +27,7 @@ from imapd.session.watching import Moment, tell
 from imapd.wire.framing import Frame, Framer, LiteralAnnounced, Poison
 from mailstore.changes import acting
 from mailstore.errors import StoreError
-from mailstore.lanes import Future, Timer, give_way
+from mailstore.lanes import Future, Timer, begin, give_way
 
 _numbers = itertools.count(1)
 
@@ -49,6 +51,7 @@ class Connection:
         self._more: Future[None] | None = None
         self._rests = False  # it is the next command that is waited for
         self._begun: Awaitable[None] | None = None  # by who found `_rests`, to await
+        self._variables = copy_context()  # of all that is done for the session
         self._signalled = False
         self._gone = False
         self._ending = False
@@ -103,7 +106,7 @@ class Connection:
             protocol="imap",
         )
         self._watch_time()
-        self._services.runtime.spawn(self._live())
+        self._services.runtime.spawn(self._live(), self._variables)
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the client."""
@@ -134,9 +137,10 @@ class Connection:
         turns.enter(self._active)
         self._rests = False  # who comes in between is heard afterwards
         try:
-            self._begun = self._go_through()
+            self._begun = self._variables.run(self._go_through)
             awake = self._signalled or self._paused or self._gone or self._ending
-            if awake or self._begun is not None:
+            watches = self.session.watch is not None  # which has things told at rest
+            if awake or watches or self._begun is not None:
                 more.succeed(None)
             else:
                 self._more, self._rests = more, True
@@ -231,8 +235,10 @@ class Connection:
             # as that was not taken from it.
             while not (self._gone or self._ending):
                 waits = self._go_through()
-                await (self._rest() if waits is None else waits)
-                self._turns.now = self._services.runtime.monotonic()
+                if waits is None:
+                    await self._rest()
+                else:
+                    await waits
         except Bye as bye:
             self._say_bye(bye)
         except ConnectionGone:
@@ -247,18 +253,21 @@ class Connection:
     def _go_through(self) -> Awaitable[None] | None:
         """Answer what is here; gives what has to be awaited first, None without more.
 
-        Most commands wait for nothing, and have no coroutine.
+        Most commands wait for nothing, and many have no coroutine.
         """
         while not (self._gone or self._ending):
             event = self._framer.next()
             if event is None:
                 return None
-            if isinstance(event, LiteralAnnounced):
-                return self._take_literal(event)
-            waits = self._answer(event)
-            if waits is not None:
-                return waits
-            if not self._framer.buffered:
+            if isinstance(event, Frame):
+                work = self._answer(event)
+            else:
+                work = self._take_literal(event)
+            if work is not None:
+                waits = begin(work)
+                if waits is not None:
+                    return waits
+            if self._framer.resting:
                 return None
             if self._turns.over():
                 return self._turns.share()
@@ -268,7 +277,7 @@ class Connection:
         """Give back what the session held."""
         session = self.session
         try:
-            await self._give_account_back()
+            await self._context.give_account_back()
         finally:
             self._services.log.event(
                 "disconnect",
@@ -278,24 +287,11 @@ class Connection:
                 octets=self.reply.octets,
             )
 
-    async def _give_account_back(self) -> None:
-        session = self.session
-        account, session.account = session.account, None
-        watch, session.watch = session.watch, None
-        if watch is not None:
-            watch.end()
-        try:
-            await self._context.deselect()
-        finally:
-            if account is not None:
-                self._services.admission.logout(account.id, session.peer.address)
-                await account.close()
-
     async def _log_out(self) -> None:
         """Make a stranger of who is there; the connection goes on (RFC 8437 §3)."""
         user = self.session.user
         try:
-            await self._give_account_back()
+            await self._context.give_account_back()
         finally:
             # Whatever fails there: nothing of one login is left to the next.
             self.session.forget()
@@ -305,12 +301,12 @@ class Connection:
 
     async def _rest(self) -> None:
         """Wait for what the client sends next. Raises `ConnectionGone`."""
-        self._turns.begin()
         watches = self.session.watch is not None
         if watches and self._framer.resting:
             self._resume_reading()
             await self._tell_between()
             if self._framer.buffered:
+                self._turns.begin(self._services.runtime.monotonic())
                 return
         try:
             await self._wait(rests=not watches)
@@ -318,6 +314,7 @@ class Connection:
             begun, self._begun = self._begun, None
             if begun is not None:
                 await begun
+        self._turns.begin(self._services.runtime.monotonic())
 
     async def _tell_between(self) -> None:
         """Tell what the client has asked for, while it sends nothing (RFC 5465)."""
@@ -350,8 +347,8 @@ class Connection:
         if more is not None:
             self._turns.go_on(more)
 
-    def _answer(self, frame: Frame) -> Awaitable[None] | None:
-        """Answer a command, or give what is to be awaited for that."""
+    def _answer(self, frame: Frame) -> Coroutine[Any, Any, None] | None:
+        """Answer a command, or give what does so."""
         self._context.arriving = None
         if not frame.text and frame.poison is None:
             return None  # an empty line; some clients send one after a literal
@@ -375,7 +372,7 @@ class Connection:
         finally:
             self._running = None
         self._answered(frame, outcome, began, octets)
-        if self._framer.buffered and self._turns.over():
+        if self._turns.over() and self._framer.buffered:
             await self._turns.share()
 
     def _answered(self, frame: Frame, outcome: str, began: float, octets: int) -> None:
@@ -438,6 +435,7 @@ class Connection:
             self._refuse(fault)
         else:
             self._framer.accept(sink)
+            self._turns.now = self._services.runtime.monotonic()
             self._transport.expect(event.size - self._framer.buffered)
             if event.synchronizing:
                 self.reply.continuation(b"OK")

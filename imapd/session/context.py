@@ -212,6 +212,20 @@ class Context:
         if selected is not None:
             await selected.mailbox.close()
 
+    async def give_account_back(self) -> None:
+        """Leave the account and what is selected of it; nobody is logged in then."""
+        session = self.session
+        account, session.account = session.account, None
+        watch, session.watch = session.watch, None
+        if watch is not None:
+            watch.end()
+        try:
+            await self.deselect()
+        finally:
+            if account is not None:
+                self.services.admission.logout(account.id, session.peer.address)
+                await account.close()
+
 
 class Working:
     """One wait of a command for the store; see `Context.at_work`."""

@@ -8,11 +8,12 @@ have to hide what the client counts on.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapd.session.faults import Bye
 from imapd.session.responses import flag_names, status
 from mailstore.model import DELETED, SEEN, SYSTEM_FLAGS
+from mailstore.rights import Right
 from mailstore.service import Mailbox
 
 if TYPE_CHECKING:
@@ -37,10 +38,18 @@ def _kept(settable: int, keywords: tuple[str, ...], full: bool) -> tuple[str, ..
     return tuple(found)
 
 
+class _Told(NamedTuple):
+    """Which flags are kept, as it was told last, and why."""
+
+    mailbox: Mailbox
+    rights: Right
+    settable: int
+
+
 def tell_flags_kept(context: Context, mailbox: Mailbox) -> tuple[bytes, bytes]:
     """Render FLAGS and PERMANENTFLAGS, without ``* ``, and remember what is told."""
     settable = mailbox.settable
-    context.session.notes[_NOTE] = (mailbox, settable)
+    context.session.notes[_NOTE] = _Told(mailbox, mailbox.rights(), settable)
     language = context.session.telling.language
     return _flags_kept(settable, mailbox.keywords, mailbox.keywords_full, language)
 
@@ -60,11 +69,18 @@ def _flags_kept(
 def keep_to_rights(context: Context, selected: Selected) -> None:
     """Look whether rights are as they were told. Raises `Bye`."""
     mailbox = selected.mailbox
+    told = context.session.notes.get(_NOTE)
+    if not isinstance(told, _Told) or told.mailbox is not mailbox:
+        told = None
+    elif told.rights is mailbox.rights() and not mailbox.lost:
+        return  # as when it was opened, or told of last: it could be read then
     if not mailbox.gone and not mailbox.readable:
         if mailbox.lost:
             raise Bye("the index of this mailbox was replaced", "UNAVAILABLE")
         raise Bye("you may no longer read this mailbox")
-    told = context.session.notes.get(_NOTE)
-    if told is None or told == (mailbox, mailbox.settable):
+    if told is None:
         return
-    context.reply.untagged(*tell_flags_kept(context, mailbox))
+    if told.settable != mailbox.settable:
+        context.reply.untagged(*tell_flags_kept(context, mailbox))
+    else:
+        context.session.notes[_NOTE] = told._replace(rights=mailbox.rights())

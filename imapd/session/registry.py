@@ -84,7 +84,7 @@ class CommandSpec:
     ``UID FETCH``. ``parse`` begins behind the name (at the space, if any) and reads
     to the end of the command; ``unparse`` gives what stands behind the tag. ``run`` may
     be a plain function where nothing has to be waited for, or give what to await only
-    when something has; until then it must change nothing that is stored.
+    when something has.
     ``literal_policy`` is asked before a literal is accepted: it gives a sink, or
     None to keep the literal in memory, or raises a fault that refuses it.
     """

@@ -29,18 +29,19 @@ class Turns:
         self._within = False  # `go_on` is on the stack: it sends what is gathered
         self._left = COMMANDS
         self._until = 0.0
-        self._looked = 0  # octets that were handed over when `crowded` was looked at
+        self._looked = 0  # octets that were handed over when it was not `crowded`
         self.now = 0.0
         """What the clock showed before the command that runs."""
 
-    def begin(self) -> None:
-        """The client is waited for: what it sends next begins a turn."""
+    def begin(self, now: float) -> None:
+        """What the client was waited for has come: a turn begins."""
+        self.now = now
+        self._until = now + SECONDS
         self._left = COMMANDS
 
     def enter(self, now: float) -> None:
         """Begin a turn, and gather answers until `leave`: it is a call, no more."""
-        self.now = now
-        self._left = COMMANDS
+        self.begin(now)
         self._within = True
 
     def leave(self) -> None:
@@ -58,8 +59,6 @@ class Turns:
 
     def answer(self, *, more: bool) -> None:
         """Begin with one command; ``more`` has come behind it, whole or in part."""
-        if self._left == COMMANDS:
-            self._until = self.now + SECONDS
         self._left -= 1
         # Who goes on by itself, as behind a thread's work, has nobody to send for it.
         self._reply.gathers = more and self._within
@@ -76,15 +75,17 @@ class Turns:
         handed = self._reply.handed_over
         if handed == self._looked:
             return False  # who was not crowded then can't be now
+        if self._reply.crowded:
+            return True
         self._looked = handed
-        return self._reply.crowded
+        return False
 
     async def share(self) -> None:
         """Let others have the loop, as the turn is `over`. Raises `ConnectionGone`."""
         if self._reply.crowded:
             await self._reply.room()
-        self._left = COMMANDS
         self._reply.release()
         future: Future[None] = self._runtime.future()
         self._runtime.deliver(lambda: self.go_on(future))
         await future
+        self.begin(self._runtime.monotonic())

@@ -35,7 +35,6 @@ _ANNOUNCED = re.compile(rb"(~?)\{([0-9]*)(\+?)\}\Z")
 _CUT_ANNOUNCEMENT = re.compile(rb"[0-9]{20}\+\}")
 _KEPT_OF_A_LONG_LINE = 64
 _MAX_DIGITS = 19
-_CR, _BRACE = b"\r}"
 
 
 class LiteralSink(Protocol):
@@ -221,17 +220,17 @@ class Framer:
         if not self._begun:
             buffer = self._buffer
             at = buffer.find(b"\n", self._scanned)
-            if at < 0 and len(buffer) <= self.limits.line:
+            if at >= 0:
+                text = bytes(buffer[:at]).removesuffix(b"\r")
+                if len(text) <= self.limits.line and not text.endswith(b"}"):
+                    # It is not too long and announces no literal: a whole command.
+                    del buffer[: at + 1]
+                    self._scanned = 0
+                    return Frame(text)
+                self._scanned = at
+            elif len(buffer) <= self.limits.line:
                 self._scanned = len(buffer)
                 return None
-            end = at - 1 if at > 0 and buffer[at - 1] == _CR else at
-            if 0 <= end <= self.limits.line and not (end and buffer[end - 1] == _BRACE):
-                # It is not too long and announces no literal: a whole command.
-                text = bytes(buffer[:end])
-                del buffer[: at + 1]
-                self._scanned = 0
-                return Frame(text)
-            self._scanned = max(at, 0)
             self._begun = True
         if self._announced is not None:
             return self._announced

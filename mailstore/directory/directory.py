@@ -87,7 +87,7 @@ class Directory:
     ) -> None:
         self._runtime = runtime
         self._options = options or DirectoryOptions()
-        self._database = DirectoryDatabase(path, lambda: runtime.turn)
+        self._database = DirectoryDatabase(path, runtime.turn)
         self._waiting = 0
         self._dummy = ""  # made when the first password is checked
         self.app_passwords = AppPasswords(self._database)

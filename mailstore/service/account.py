@@ -90,7 +90,7 @@ class Account:
         )
         self.lane = self._open_lane()
         self.lane.recover()
-        self.readers = Readers(folder / "index.db", partial(getattr, runtime, "turn"))
+        self.readers = Readers(folder / "index.db", runtime.turn)
         self.versions = versions = Versions(self.readers)
         self.acls = Acls(runtime, self.readers, versions)
         self.late = LateFacts(runtime, self.readers, self.blobs, self.lane)

@@ -93,6 +93,8 @@ class Mailbox:
         self._state = opened.state
         self._place = place or Place(account, opened.state.id)
         self._permit = self._place.permit
+        self.rights = self._permit.rights
+        """Gives what the caller may do here, at this moment."""
         self._me = self._place.me or account.annotator
         self.name = name
         self.readonly = readonly or changes_nothing(self._permit.rights())

@@ -29,7 +29,6 @@ class Counting(SteppingRuntime):
         super().__init__()
         self.turns = 0
 
-    @property
     def turn(self) -> int:
         return self.turns
 

@@ -38,14 +38,14 @@ def cost(bench: Bench, *commands: bytes) -> float:
 
 
 def test_a_command_alone(bench):
-    assert cost(bench, b"NOOP") < 1_340
-    assert cost(bench, b"STATUS box07" + ITEMS) < 1_900
-    assert cost(bench, b"SELECT INBOX") < 4_000
-    assert cost(bench, b"UID SEARCH UNSEEN") < 3_700
+    assert cost(bench, b"NOOP") < 1_250
+    assert cost(bench, b"STATUS box07" + ITEMS) < 1_840
+    assert cost(bench, b"SELECT INBOX") < 3_620
+    assert cost(bench, b"UID SEARCH UNSEEN") < 3_200
 
 
 def test_pipelined_commands(bench):
-    assert cost(bench, *[b"NOOP"] * 100) < 1_060
+    assert cost(bench, *[b"NOOP"] * 100) < 960
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
     assert cost(bench, *polled) < 1_560
 

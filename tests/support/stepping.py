@@ -83,8 +83,10 @@ class SteppingRuntime(InlineRuntime):
     def monotonic(self) -> float:
         return self.time
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        context = copy_context()
+    def spawn(
+        self, work: Coroutine[Any, Any, Any], variables: Context | None = None
+    ) -> None:
+        context = copy_context() if variables is None else variables
         self._soon(lambda: context.run(self._step, work, context))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -114,6 +116,10 @@ class SteppingRuntime(InlineRuntime):
             if timer.live:
                 self._soon(call)
         self.time = end
+
+    def event(self, call: Callable[[], None]) -> None:
+        """Make a call as a loop does: what becomes due meanwhile waits for its end."""
+        self._soon(call)
 
     def _soon(self, call: Callable[[], None]) -> None:
         self._ready.append(call)

@@ -7,7 +7,7 @@ import pytest
 from imapd.extensions.inprogress import tell
 from mailstore.query import Following
 from tests.support.responses import Esearch, Status
-from tests.support.session import World
+from tests.support.session import Answer, World
 
 
 @pytest.fixture
@@ -46,7 +46,10 @@ def told(untagged: tuple[Any, ...]) -> list[object]:
 def test_a_long_search_is_told_now_and_then(world, monkeypatch):
     ann = world.session(mailbox=b"INBOX")
     slowly(world, monkeypatch, (9, 1, 9), (2, 2, 9), (1, 3, 9), (10, 5, 9), (3, 9, 9))
-    answer = ann.ok(b"SEARCH RETURN (COUNT) TEXT a")
+    answers: list[Answer] = []
+    search = b"SEARCH RETURN (COUNT) TEXT a"
+    world.runtime.event(lambda: answers.append(ann.ok(search)))
+    (answer,) = answers
     tag = answer.status.tag
     assert told(answer.untagged) == [(tag, 2, 9), (tag, 5, 9)]
     assert answer.of(Esearch)[0]["COUNT"] == 1

@@ -21,6 +21,10 @@ class ClockLoop(Clock):
         """Always another: a test may do anything between two lines."""
         return next(self._turns)
 
+    @turn.setter
+    def turn(self, _: int) -> None:
+        pass
+
     def callFromThread(self, call: Any) -> None:
         self.callLater(0, call)
 

@@ -28,7 +28,7 @@ def sending(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def test_nothing_is_made_that_could_wait(world, session, monkeypatch):
-    """Neither a future nor a coroutine: the session goes on resting."""
+    """No future, as nobody is woken: the session goes on resting."""
     pieces = sending(session, monkeypatch)
     made: list[object] = []
     plain = world.runtime.future
@@ -45,6 +45,10 @@ def test_nothing_is_made_that_could_wait(world, session, monkeypatch):
         b"a OK NOOP completed\r\n" + status,
         b"c OK NOOP completed\r\n",
     ]
+    session.connection.receive(
+        b"d FETCH 1 FLAGS\r\ne SEARCH SEEN\r\nf SELECT INBOX\r\n"
+    )
+    assert b"\r\nf OK " in pieces[-1]
     assert made == []
 
 
@@ -76,6 +80,15 @@ def test_a_message_that_gets_seen_by_it_is_told_so(session):
     answer = session.ok(b"FETCH 1 BODY[TEXT]").raw
     assert b"* 1 FETCH (BODY[TEXT] {3}\r\nx\r\n)\r\n" in answer
     assert b"* 1 FETCH (FLAGS (\\Seen \\Recent))\r\n" in answer
+
+
+def test_who_has_begun_to_watch_is_told_at_rest(world, session, monkeypatch):
+    """NOTIFY waits for nothing either (RFC 5465 §3.1)."""
+    pieces = sending(session, monkeypatch)
+    watched = b"(selected (MessageNew MessageExpunge))"
+    session.connection.receive(b"a NOTIFY SET " + watched + b"\r\n")
+    world.deliver(b"Subject: two\r\n\r\nx\r\n")
+    assert b"".join(pieces).endswith(b"* 2 EXISTS\r\n* 2 RECENT\r\n")
 
 
 def test_what_comes_while_an_answer_is_sent_is_answered_too(session, monkeypatch):
