@@ -59,8 +59,11 @@ class _References(dict[bytes, bool]):
     def __missing__(self, octets: bytes) -> bool:
         reference = octets.decode("latin-1")
         text = unescape(reference)
-        # What is none stays as it stands.
-        gives = text != reference and any(one in self._word for one in fold(text))
+        # What is none stays as it stands. Numbers of some controls are nothing at all:
+        # what is around them is side by side.
+        gives = text != reference and (
+            not text or any(one in self._word for one in fold(text))
+        )
         if len(self) < _MOST_REFERENCES:
             self[octets] = gives
         return gives

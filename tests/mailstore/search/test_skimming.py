@@ -20,7 +20,7 @@ _SOURCES = st.lists(
          "</script>", "&am", "amp;", "&amp;", "&", ";", "&#97", "&#x62;", "&Auml;", "#",
          "&notab;", "&ab;", "a", "b", "A", "ab", "c", " ", "\n", "é", "á", "ａ", "ﬁ",
          "\u0301", "\x00", "</style>", "ª", "º", "ß", "s", "™", "t", "m", "o", "ê",
-         "&ordf;", "&trade"]
+         "&ordf;", "&trade", "&#1;", "&#x7F", "&#xfdd0;"]
     ),
     max_size=12,
 ).map("".join)  # fmt: skip
@@ -69,6 +69,7 @@ def check_skim(octets: bytes, charset: str | None, needle: str, *, is_page: bool
 @example("ab<p>", "ab\n", True, "utf-8")
 @example("b<b>á", "ba", True, "utf-8")
 @example("c<b>b</b>á", "cba", True, "utf-8")
+@example("a&#127;b", "ab", True, "utf-8")  # is nothing
 def test_no_text_is_left_out_that_has_it(source, needle, is_page, charset):
     check_skim(source.encode(charset, "ignore"), charset, needle, is_page=is_page)
 
