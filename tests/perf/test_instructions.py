@@ -97,9 +97,9 @@ def test_messages_that_come(bench):
 
 def test_changes_of_flags(bench):
     one = [b"STORE 7 +FLAGS (\\Seen)", b"STORE 7 -FLAGS (\\Seen)"]
-    assert cost(bench, *one) < 5_500
+    assert cost(bench, *one) < 5_200
     quiet = [b"STORE 7 +FLAGS.SILENT (\\Seen)", b"STORE 7 -FLAGS.SILENT (\\Seen)"]
-    assert cost(bench, *quiet) < 5_150
+    assert cost(bench, *quiet) < 4_850
 
 
 def test_lists_of_messages(bench):
