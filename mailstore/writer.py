@@ -364,6 +364,8 @@ class Lane:
             except Exception as error:  # noqa: BLE001 - it belongs to this job's caller
                 one.error = error
         if not group.with_blobs:
+            if any(one.error is not None for one in group.waiting):
+                self._blobs.rollback()  # what they had added until they failed
             return
         looking = Beside(self._runtime, group.look)
         try:

@@ -22,6 +22,7 @@ from mailstore.errors import Corrupt, NotFound, StoreError
 from mailstore.model import InternalDate
 
 _TOGETHER = 256
+MOST_OPEN = 64  # files that are open until they are durable
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,24 @@ class Files:
         self._folder = folder
         self._files = files
         self._folders = folders
-        self._pending: list[_Pending] = []
+        self._pending: list[_Pending] = []  # open, and not durable
+        self._named: list[Path] = []  # durable, but not yet what `sync` has promised
+        self._fault: StoreError | None = None  # that some of them met
         self._spread = ""  # the folder that is filled now
         self._left = 0  # messages that it still gets
         self._ref = re.compile(rf"{name}:([0-9a-f]{{32}}):(\d{{1,12}})")
 
     def add(self, content: BlobWriter, date: InternalDate) -> str:
-        """Take over the spooled file."""
+        """Take over the spooled file.
+
+        Where very many come together those before it are made durable now, so that few
+        are open at once; of a fault `sync` tells, which is about all.
+        """
+        if len(self._pending) >= MOST_OPEN and self._fault is None:
+            try:
+                self._settle()
+            except StoreError as error:
+                self._fault = error
         size = content.size
         fd, spooled = content.take_file()
         name = self._new_name()
@@ -68,39 +80,51 @@ class Files:
 
     def sync(self) -> None:
         """Sync the bytes, then give the names, then sync those."""
-        if not self._pending:
-            return
-        folders: set[Path] = set()
         try:
-            for one in self._pending:
-                self._files.sync(one.fd)
-                reached(CrashPoint.FILE_SYNCED)
-            for one in self._pending:
-                self._folders.need(one.target.parent)
-                self._files.rename(one.spooled, one.target)
-                # Not before: in the spool another process takes what is old for left.
-                self._files.set_date(one.fd, one.epoch)
-                folders.add(one.target.parent)
-                reached(CrashPoint.FILE_NAMED)
-            for folder in sorted(folders):
-                self._files.sync_folder(folder)
+            if self._fault is not None:
+                raise self._fault
+            self._settle()
         except StoreError:
             self.rollback()
             raise
+        self._named.clear()
+
+    def _settle(self) -> None:
+        """Make what is pending durable, and close it."""
+        if not self._pending:
+            return
+        folders: set[Path] = set()
+        for one in self._pending:
+            self._files.sync(one.fd)
+            reached(CrashPoint.FILE_SYNCED)
+        for one in self._pending:
+            self._folders.need(one.target.parent)
+            self._files.rename(one.spooled, one.target)
+            # Not before: in the spool another process takes what is old for left.
+            self._files.set_date(one.fd, one.epoch)
+            folders.add(one.target.parent)
+            reached(CrashPoint.FILE_NAMED)
+        for folder in sorted(folders):
+            self._files.sync_folder(folder)
         for one in self._pending:
             self._files.close(one.fd)
+        self._named += [one.target for one in self._pending]
         self._pending.clear()
 
     def rollback(self) -> None:
         """Remove what was added."""
+        self._fault = None
+        gone = self._named
         for one in self._pending:
             self._files.close(one.fd)
-            for path in (one.spooled, one.target):
-                try:
-                    self._files.unlink(path)
-                except StoreError:
-                    continue  # an orphan: the collector removes it
+            gone += one.spooled, one.target
+        for path in gone:
+            try:
+                self._files.unlink(path)
+            except StoreError:
+                continue  # an orphan: the collector removes it
         self._pending.clear()
+        self._named.clear()
 
     def open(self, ref: str, mark: bytes | None = None) -> BlobReader:  # noqa: ARG002
         """Open a file; its length must be what the reference says."""

@@ -156,6 +156,26 @@ def test_a_message_that_was_not_synced_is_let_go(home, disk):
     assert subjects(home) == [b"number 0", b"number 2"]
 
 
+def test_what_a_command_had_added_until_it_failed_is_cut_off(home, monkeypatch):
+    blobs = home.account.blobs
+    added: list[Any] = []
+    plain = blobs.add
+
+    def add(content, date):
+        if added:
+            raise Unavailable
+        added.append(plain(content, date))
+        return added[-1]
+
+    monkeypatch.setattr(blobs, "add", add)
+    with pytest.raises(Unavailable):
+        home.run(home.account.append("INBOX", [Arrival(message(n)) for n in (1, 2)]))
+    monkeypatch.undo()
+    assert added[0].ref not in {entry.ref for entry in blobs.entries()}
+    home.append("INBOX", message(3))
+    assert subjects(home) == [b"number 0", b"number 3"]
+
+
 def test_messages_that_many_bring_are_inserted_at_once(home):
     """Of one group; each learns its own UIDs, memory of one change of each mailbox."""
     lane = home.account.lane
