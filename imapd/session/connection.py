@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from imapd.session.context import Context, Services
-from imapd.session.dispatch import command_name, run_frame
+from imapd.session.dispatch import command_name, defect, run_frame
 from imapd.session.facts import SessionFacts
 from imapd.session.faults import Bye, ConnectionGone, Fault, fault_of
 from imapd.session.frames import frame_limits, literal_sink, plain_line
@@ -156,9 +156,8 @@ class Connection:
 
     def shutdown(self, text: str = "the server is stopping") -> None:
         """Say BYE and close, as the server wishes to end (RFC 3501 §7.1.5)."""
-        if self._gone or self._ending:
-            return
-        self._say_bye(Bye(text, "UNAVAILABLE"))
+        if not self._gone and not self._ending:
+            self._say_bye(Bye(text, "UNAVAILABLE"))
 
     def give_up(self, text: str) -> None:
         """Say BYE: what the client sends cannot be read any more."""
@@ -243,6 +242,8 @@ class Connection:
             self._say_bye(bye)
         except ConnectionGone:
             pass
+        except Exception as error:  # noqa: BLE001 - no socket may stay behind
+            self._say_bye(Bye(defect(self._context, error)))
         finally:
             self._ending = True
             if self._timer is not None:
@@ -327,7 +328,7 @@ class Connection:
         except StoreError as error:
             log.event("store", error=str(error), id=self.session.id)
         except Exception as error:  # noqa: BLE001 - the session survives every defect
-            log.failure(error, id=self.session.id, user=self.session.user)
+            defect(context, error)
         self.reply.flush()
 
     async def _wait(self, *, rests: bool = False) -> None:

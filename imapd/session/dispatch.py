@@ -214,10 +214,16 @@ def _fault(context: Context, frame: Frame, error: Exception) -> Fault:
         if error.detail:
             services.log.event("store", error=str(error), id=session.id)
         return fault_of(error)
-    mark = services.log.failure(
-        error, id=session.id, user=session.user, command=command_name(frame.text)
+    return No(defect(context, error, command_name(frame.text)), "SERVERBUG")
+
+
+def defect(context: Context, error: Exception, command: str = "") -> str:
+    """Log what nobody has foreseen; gives what its client is told."""
+    session = context.session
+    mark = context.services.log.failure(
+        error, id=session.id, user=session.user, command=command
     )
-    return No(f"internal error {mark}; the log tells more", "SERVERBUG")
+    return f"internal error {mark}; the log tells more"
 
 
 def _understand(context: Context, frame: Frame, end: int) -> tuple[CommandSpec, Any]:

@@ -153,7 +153,10 @@ class Sender:
                 return False
             try:
                 await self._send_pieces(readers, pieces)
-            except StoreError as error:
+            except ConnectionGone:
+                raise
+            except Exception as error:
+                # Whatever it is: no answer may come where octets were promised.
                 self._log(error)
                 self._context.end()
                 raise ConnectionGone from error
@@ -236,11 +239,14 @@ class Sender:
         runtime = self._context.services.runtime
         return await in_pool(runtime, Pool.READ, lambda: _read_whole(readers, piece))
 
-    def _log(self, error: StoreError) -> None:
+    def _log(self, error: Exception) -> None:
         if isinstance(error, UnknownEncoding):
             return  # the message is as it was sent: nothing is wrong here
-        session = self._context.session
-        self._context.services.log.event("store", error=str(error), id=session.id)
+        session, log = self._context.session, self._context.services.log
+        if isinstance(error, StoreError):
+            log.event("store", error=str(error), id=session.id)
+        else:
+            log.failure(error, id=session.id, user=session.user)
 
 
 def parts_of(batch: Batch) -> Iterator[Batch]:

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from imapd.session import fetch_sender
 from imapd.session.faults import ConnectionGone
 from imapd.session.limits import Limits
 from imapd.session.reply import CHUNK
@@ -330,6 +331,28 @@ def test_a_literal_that_breaks_off_ends_the_connection():
     head = b"* 1 FETCH (BODY[] {%d}\r\n" % len(message)
     assert peer.ended
     assert b"".join(peer.wire.writes) == head + message[:CHUNK]
+
+
+def test_a_defect_within_a_literal_ends_the_connection_too(monkeypatch):
+    """A tagged NO would be read as octets of the message."""
+    message = PLAIN + b"x" * 3 * CHUNK
+    peer = Peer(world(message))
+    read = fetch_sender._read
+
+    def fail(readers, piece, start, count):
+        if start:
+            raise ZeroDivisionError
+        return read(readers, piece, start, count)
+
+    monkeypatch.setattr(fetch_sender, "_read", fail)
+    failures = []
+    monkeypatch.setattr(peer.log, "failure", lambda error, **_: failures.append(error))
+    with pytest.raises(ConnectionGone):
+        peer.send(b"FETCH 1 BODY.PEEK[]")
+    head = b"* 1 FETCH (BODY[] {%d}\r\n" % len(message)
+    assert peer.ended
+    assert b"".join(peer.wire.writes) == head + message[:CHUNK]
+    assert list(map(type, failures)) == [ZeroDivisionError]
 
 
 def test_seen_is_not_set_on_a_damaged_message_only():

@@ -151,6 +151,41 @@ def test_a_defect_of_what_is_answered_at_once_is_an_answer(world, session, monke
     )
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "imapd.session.view.View.tell",
+        "imapd.session.dispatch.quiet",
+        "imapd.session.dispatch.response_text",
+        "imapd.session.connection.literal_sink",
+    ],
+)
+def test_a_defect_behind_a_command_leaves_no_socket_open(
+    world, session, monkeypatch, where
+):
+    """What the client knows then nobody can say: it begins anew."""
+    logged: list[BaseException] = []
+
+    def failure(error: BaseException, **_: object) -> str:
+        logged.append(error)
+        return "e1"
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    world.deliver(b"Subject: two\r\n\r\nx\r\n")
+    monkeypatch.setattr(world.log, "failure", failure, raising=False)
+    monkeypatch.setattr(where, fail)
+    session.raw = b""
+    session.connection.receive(b"a CREATE {3+}\r\nbox\r\nb CREATE {3+}\r\nbox\r\n")
+    assert session.raw.splitlines()[-1] == (
+        b"* BYE internal error e1; the log tells more"
+    )
+    assert session.closed
+    assert list(map(type, logged)) == [ZeroDivisionError]
+    assert world.log.events[-1][0] == "disconnect"
+
+
 def test_waiting_in_the_queue_is_no_part_of_a_command(world, session):
     """Its time counts from when it begins, not from when its octets came."""
     session.feed(b"a IDLE\r\n")
