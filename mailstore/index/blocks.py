@@ -420,6 +420,8 @@ def change_one(
     flags, at = _HEADER.size, (uid & SIZE - 1) - place
     if gaps:
         flags += 2 * count
+        if len(octets) < flags:
+            return None
         at = _place(octets[_HEADER.size : flags], uid & SIZE - 1)
     modseqs = flags + count
     keywords = modseqs + count * wide
@@ -464,10 +466,9 @@ def _places(first: int, octets: bytes) -> array[int]:
     places.frombytes(octets[: len(octets) & ~1])
     if byteorder != "little":
         places.byteswap()
-    uids = array("I", map(first.__add__, places))
     if not all(map(lt, places, places[1:])) or not places or places[-1] >= SIZE:
         raise ValueError("it has UIDs that can't be")
-    return uids
+    return array("I", map(first.__add__, places))
 
 
 def _end(bounds: Range) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailstore.index.blocks import LAST as LAST_BLOCK
 from mailstore.index.blocks import SIZE, Block, block_of, bounds, change_one
 from mailstore.packed import Packed
 
@@ -214,3 +217,21 @@ def test_nothing_is_changed_in_what_is_no_row(change):
     row = block.octets()
     assert change_one(row, FIRST, 0, 8, 5) is not None
     assert change_one(change(row), FIRST, 0, 8, 5) is None
+
+
+def test_nothing_is_changed_in_what_is_a_part_of_a_row():
+    block = Block.new(NUMBER)
+    block.add([FIRST, FIRST + 2, FIRST + 5], [1, 2, 3], [3, 4, 5])
+    row = block.octets()
+    assert change_one(row, FIRST, 0, 8, 6) is not None
+    for size in range(len(row)):
+        assert change_one(row[:size], FIRST, 0, 8, 6) is None
+
+
+def test_the_last_block_has_no_uids_behind_the_last():
+    block = Block.new(LAST_BLOCK)
+    block.add([bounds(LAST_BLOCK)[1] - 2, bounds(LAST_BLOCK)[1]], [1, 2], [3, 4])
+    row, places = block.octets(), struct.calcsize("<HHBBBxQQ")
+    assert Block.read(LAST_BLOCK, row).octets() == row
+    with pytest.raises(ValueError, match="UIDs"):
+        Block.read(LAST_BLOCK, row[: places + 2] + b"\xff\xff" + row[places + 4 :])
