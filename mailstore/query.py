@@ -321,13 +321,11 @@ class Following(NamedTuple):
 
 def leaves(predicate: Predicate) -> list[Predicate]:
     """Give the terms that are no lists of others, in their order."""
-    match predicate:
-        case Not(term):
-            return leaves(term)
-        case And(terms) | Or(terms):
-            return [leaf for term in terms for leaf in leaves(term)]
-        case _:
-            return [predicate]
+    while isinstance(predicate, Not):
+        predicate = predicate.term
+    if isinstance(predicate, (And, Or)):
+        return [leaf for term in predicate.terms for leaf in leaves(term)]
+    return [predicate]
 
 
 def kinds(predicate: Predicate) -> set[type[Predicate]]:

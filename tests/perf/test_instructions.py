@@ -41,7 +41,7 @@ def test_a_command_alone(bench):
     assert cost(bench, b"NOOP") < 1_250
     assert cost(bench, b"STATUS box07" + ITEMS) < 1_840
     assert cost(bench, b"SELECT INBOX") < 3_620
-    assert cost(bench, b"UID SEARCH UNSEEN") < 3_200
+    assert cost(bench, b"UID SEARCH UNSEEN") < 3_150
 
 
 def test_pipelined_commands(bench):
