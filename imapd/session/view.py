@@ -238,7 +238,8 @@ class View:
         low, high = self.mailbox.claim_recent()
         if low > high:
             return
-        if self._recent and self._recent[-1][1] + 1 == low:
+        if self._recent and low <= self._recent[-1][1] + 1:
+            # Who only reads takes none: what he was given before comes again.
             self._recent[-1] = (self._recent[-1][0], high)
         else:
             self._recent.append((low, high))

@@ -12,7 +12,7 @@ import pytest
 from imapd.session.view import View
 from mailstore.service import Account
 from tests.mailstore.stores import Statements
-from tests.support.responses import Fetch, Vanished
+from tests.support.responses import Fetch, Recent, Vanished
 from tests.support.session import Session, World
 
 
@@ -208,3 +208,17 @@ def test_what_is_recent_is_counted_once(world, monkeypatch):
             one.ok(b"STORE 3:5 +FLAGS.SILENT (\\Deleted)")
             one.ok(b"EXPUNGE")
         two[1 - turn % 2].ok(b"NOOP")
+
+
+def test_what_a_reader_was_told_of_is_recent_once(world):
+    """EXAMINE takes no \\Recent from others (RFC 3501 §6.3.2): it is given it again."""
+    reader = world.session()
+    told = [reader.ok(b"EXAMINE INBOX").of(Recent)]
+    for _ in range(3):
+        fill(world, 2)
+        told.append(reader.ok(b"NOOP").of(Recent))
+    assert told == [[Recent(0)], [Recent(2)], [Recent(4)], [Recent(6)]]
+    session(world)
+    fill(world, 1)
+    assert reader.ok(b"NOOP").of(Recent) == [Recent(7)]
+    assert reader.ok(b"SEARCH RECENT").raw.startswith(b"* SEARCH 1 2 3 4 5 6 7\r\n")
