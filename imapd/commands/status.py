@@ -17,11 +17,19 @@ import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 from imapd.session.context import Context
 from imapd.session.names import existing_name, likely_names, uses_utf8
 from imapd.session.plugs import StatusItemSpec
-from imapd.session.registry import CommandSpec, Completed, Feature, Registry, States
+from imapd.session.registry import (
+    LONGEST_UNDERSTOOD,
+    CommandSpec,
+    Completed,
+    Feature,
+    Registry,
+    States,
+)
 from imapd.session.status_items import (
     StatusItems,
     known_items,
@@ -37,7 +45,10 @@ _NAME = rb' (?:"([ !#-\[\]-~]*)"|(%b))' % abnf.astring_atom.pattern
 _USUAL = re.compile(_NAME + _ITEMS)  # read at once: a client asks of all mailboxes
 _OCTETS = 128  # of a command that is looked for ahead: longer ones are few
 _AHEAD = re.compile(
-    rb'^[^ \r\n]{1,64} STATUS (?:"([^"\\\r\n]+)"|(%b)) \(' % abnf.astring_atom.pattern,
+    rb"^[^ \r\n]{1,64}( (?i:STATUS)%b)\r?\n" % _USUAL.pattern, re.MULTILINE
+)
+_UTF8_AHEAD = re.compile(
+    rb'^[^ \r\n]{1,64} STATUS "([^"\\\r\n]*[\x80-\xff][^"\\\r\n]*)" \(',
     re.MULTILINE | re.IGNORECASE,
 )
 
@@ -102,21 +113,37 @@ async def _count(context: Context, name: str, items: StatusItems) -> Completed:
 
 
 def _names_ahead(context: Context, most: int) -> list[str]:
-    """Guess which mailboxes are asked for next, by the commands that are here."""
+    """Guess which mailboxes are asked for next, by the commands that are here.
+
+    Those commands are understood at once: what their texts mean depends on no other.
+    """
     if not context.input.buffered:
         return []
     octets = context.input.peek(most * _OCTETS)
-    written = [quoted or atom for quoted, atom in _AHEAD.findall(octets)]
+    registry, telling = context.registry, context.session.telling
+    spec = registry.commands[_NAME_OF_COMMAND]
+    understood, written = registry.understood, list[bytes]()
+    for text, quoted, atom, listed in _AHEAD.findall(octets)[:most]:
+        name = quoted or atom
+        written.append(name)
+        key = text, telling.utf8, telling.charsets
+        if key not in understood and len(text) <= LONGEST_UNDERSTOOD:
+            items = known_items(registry, listed)
+            if items is not None:
+                understood.keep(key, (spec, Status(name, items)))
+    if telling.utf8:
+        written += _UTF8_AHEAD.findall(octets)
     return likely_names(context, written[:most])
 
 
+_NAME_OF_COMMAND = "STATUS"
 _RFC = "RFC 3501 §6.3.10"
 FEATURE = Feature(
     name="STATUS",
     rfc=("3501",),
     commands=(
         CommandSpec(
-            name="STATUS",
+            name=_NAME_OF_COMMAND,
             parse=parse,
             unparse=unparse,
             run=run,
@@ -125,12 +152,10 @@ FEATURE = Feature(
         ),
     ),
     status_items=(
-        StatusItemSpec("MESSAGES", lambda status: status.messages, _RFC),
-        StatusItemSpec(
-            "RECENT", lambda status: status.recent, _RFC, counts_recent=True
-        ),
-        StatusItemSpec("UIDNEXT", lambda status: status.uidnext, _RFC),
-        StatusItemSpec("UIDVALIDITY", lambda status: status.uidvalidity, _RFC),
-        StatusItemSpec("UNSEEN", lambda status: status.unseen, _RFC),
+        StatusItemSpec("MESSAGES", attrgetter("messages"), _RFC),
+        StatusItemSpec("RECENT", attrgetter("recent"), _RFC, counts_recent=True),
+        StatusItemSpec("UIDNEXT", attrgetter("uidnext"), _RFC),
+        StatusItemSpec("UIDVALIDITY", attrgetter("uidvalidity"), _RFC),
+        StatusItemSpec("UNSEEN", attrgetter("unseen"), _RFC),
     ),
 )

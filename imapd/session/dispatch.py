@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 from imapd.session.context import Context
 from imapd.session.faults import Bad, Bye, ConnectionGone, Fault, No, fault_of
-from imapd.session.registry import CommandSpec, Completed, Registry, States
+from imapd.session.registry import (
+    LONGEST_UNDERSTOOD,
+    CommandSpec,
+    Completed,
+    Registry,
+    States,
+)
 from imapd.session.responses import may_be_kept, response_text
 from imapd.session.watching import Moment, catch_up, quiet, tell
 from imapd.wire import abnf
@@ -27,7 +33,6 @@ _A_TAG = rb"%b{1,255}(?![^ ])" % abnf.tag.pattern.removesuffix(b"+")
 _TAG = re.compile(_A_TAG)
 # Behind one space a name, with UID before it or not.
 _HEAD = re.compile(rb"(%b)(?: ((?:[Uu][Ii][Dd] )?%b))?" % (_A_TAG, _WORD))
-_LONGEST_REMEMBERED = 256
 _NOWHERE = (0, 0)
 
 _WRONG_STATE = {
@@ -266,7 +271,7 @@ def _read(
         utf8=utf8,
         charsets=charsets,
     )
-    if len(text) <= _LONGEST_REMEMBERED and not (frame.literals or spec.secret):
+    if len(text) <= LONGEST_UNDERSTOOD and not (frame.literals or spec.secret):
         registry.understood.keep(key, (spec, node))
     return spec, node
 

@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from imapd.session.state import SessionState
 
 
+LONGEST_UNDERSTOOD = 256
+"""Octets behind the tag of a command that `Registry.understood` may have."""
+
+
 class States(enum.Flag):
     """The states in which a command is allowed (RFC 3501 §3)."""
 

@@ -19,6 +19,8 @@ class InvalidUtf7(ValueError):
 
 def encode(text: str) -> bytes:
     """Encode a name. Raises `InvalidUtf7` on lone surrogates."""
+    if text.isascii() and text.isprintable() and "&" not in text:
+        return text.encode("ascii")  # it stands for itself
 
     def shift(found: re.Match[str]) -> str:
         try:

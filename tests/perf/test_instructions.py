@@ -25,14 +25,17 @@ def bench(tmp_path, monkeypatch) -> Iterator[Bench]:
         yield made
 
 
-def cost(bench: Bench, *commands: bytes) -> float:
-    """Count the instructions of one of pipelined commands."""
-    wire = b"".join([b"x%d %b\r\n" % one for one in enumerate(commands)])
+def cost(bench: Bench, *commands: bytes, others: tuple[bytes, ...] = ()) -> float:
+    """Count the instructions of one of pipelined commands; ``others`` go before."""
+    wires = [
+        b"".join([b"x%d %b\r\n" % one for one in enumerate(some)])
+        for some in (others or commands, commands)
+    ]
     bench.session.write = lambda data: None  # type: ignore[method-assign]
 
     def say() -> None:
         bench.runtime.turns += 1
-        bench.session.connection.receive(wire)
+        bench.session.connection.receive(wires.pop(0))
 
     return instructions(say) / len(commands)
 
@@ -48,6 +51,13 @@ def test_pipelined_commands(bench):
     assert cost(bench, *[b"NOOP"] * 100) < 960
     polled = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
     assert cost(bench, *polled) < 1_560
+
+
+def test_mailboxes_that_are_asked_for_the_first_time(bench):
+    """Their commands are understood, and their rows are read, all at once."""
+    asked = [b"STATUS box%02d%b" % (number, ITEMS) for number in range(NAMES)]
+    half = NAMES // 2
+    assert cost(bench, *asked[half:], others=tuple(asked[:half])) < 2_150
 
 
 def test_octets_of_one_message_after_the_other(bench):

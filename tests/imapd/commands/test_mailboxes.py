@@ -213,6 +213,46 @@ def test_status(world, ann):
         ann.bad(command)
 
 
+def test_status_of_many_sent_at_once_is_as_one_by_one(world):
+    """Commands are understood ahead; what is no such command there changes nothing."""
+    ann = world.session()
+    ann.ok(b'CREATE "two words"')
+    ann.ok(b"CREATE Entw&APw-rfe")
+    commands = [
+        b"STATUS INBOX (MESSAGES)",
+        b"status inbox (messages UIDNEXT)",
+        b'STATUS "inbox" (MESSAGES)',
+        b'STATUS "" (MESSAGES)',
+        b'STATUS "two words" (UNSEEN)',
+        b'STATUS "two\\words" (UNSEEN)',
+        b"STATUS Entw&APw-rfe (UNSEEN)",
+        'STATUS "Entwürfe" (UNSEEN)'.encode(),
+        b"STATUS nowhere (MESSAGES)",
+        b"STATUS Sent ()",
+        b"STATUS Sent (SIZES)",
+        b"STATUS Sent (MESSAGES) ",
+        b"STATUS  Sent (MESSAGES)",
+        b"STATUS Drafts (MESSAGES RECENT)",
+        b"STATUS {4+}\r\nJunk (MESSAGES)",
+        b"STATUS Trash (MESSAGES)\r\n\r\nu NOOP",
+        b"STATUS %b (MESSAGES)" % (b"x" * 260),
+        b"NOOP",
+    ]
+    wire = [b"x%d %b\r\n" % one for one in enumerate(commands)]
+    for first in (b"NOOP", b"ENABLE UTF8=ACCEPT"):
+        world.deliver(b"x")  # so that counters have to be read
+        together, single = world.session(), world.session()
+        for session in (together, single):
+            session.ok(first)
+            session.raw = b""
+        together.connection.receive(b"".join(wire))
+        ann.ok(b"SUBSCRIBE Sent")
+        world.services.registry.understood.clear()
+        for command in wire:
+            single.connection.receive(command)
+        assert together.raw == single.raw
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
