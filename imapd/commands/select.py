@@ -94,7 +94,10 @@ async def run(context: Context, node: Select) -> Completed:
         context.reply.untagged(
             context.status(b"OK", "the other mailbox is closed", "CLOSED")
         )
-    name, written = await _name(context, node, parameters)
+    if parameters:
+        name, written = await _name(context, node, parameters)
+    else:
+        name, written = existing_name(context, node.mailbox), node.mailbox
     mailbox = await _opened(context, name, readonly=node.readonly)
     view = View(mailbox, context.session.telling)
     selected = Selected(mailbox, view, written)
@@ -137,7 +140,9 @@ async def _opened(context: Context, name: str, *, readonly: bool) -> Mailbox:
 async def _tell(context: Context, selected: Selected) -> None:
     lines = [_state(context, selected)]
     for respond in context.registry.select_responses:
-        response = await respond(context, selected)
+        response = respond(context, selected)
+        if response is not None and not isinstance(response, bytes):
+            response = await response
         if response is not None:
             lines.append(response)
     context.reply.untagged(*lines)

@@ -174,7 +174,7 @@ def _enable(session: SessionState) -> None:
     session.telling.modseqs = True
 
 
-async def _highestmodseq(context: Context, selected: Selected) -> bytes:
+def _highestmodseq(context: Context, selected: Selected) -> bytes:
     """Tell up to where the client is told everything by this SELECT (§3.1.2.1).
 
     To everybody, as other servers do: a client learns by it that it may ask for more.

@@ -17,6 +17,8 @@ that it removes stay: they are IMAP4rev1's.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from imapd.session.context import Context
 from imapd.session.listing import list_response, name_attributes
 from imapd.session.registry import Capability, Enabling, Feature
@@ -37,13 +39,19 @@ def enable(session: SessionState) -> None:
     telling.old_names = True  # §6.3.9.7
 
 
-async def name_selected(context: Context, selected: Selected) -> bytes | None:
+def name_selected(
+    context: Context, selected: Selected
+) -> Awaitable[bytes | None] | None:
     """Tell the name of the mailbox that was selected (§6.3.2).
 
     Who wrote it in another way, as ``inbox``, is told that too (§6.3.9.7).
     """
     if _NAME.upper() not in context.session.enabled:
         return None
+    return _name_line(context, selected)
+
+
+async def _name_line(context: Context, selected: Selected) -> bytes:
     name = selected.mailbox.name
     entries = await context.account.mailboxes()
     entry = next((one for one in entries if one.name == name), None)

@@ -221,7 +221,7 @@ async def run_resetkey(context: Context, node: ResetKey) -> Completed:
     return Completed("the mailbox has another key", f"URLMECH {_INTERNAL}")
 
 
-async def tell_mechanisms(context: Context, _: Selected) -> bytes | None:
+def tell_mechanisms(context: Context, _: Selected) -> bytes:
     """Tell the mechanisms of the mailbox that was selected (RFC 4467 §9)."""
     return context.status(b"OK", "mechanisms that sign URLs", f"URLMECH {_INTERNAL}")
 

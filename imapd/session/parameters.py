@@ -157,10 +157,13 @@ class SelectParameterSpec(_Spec[SelectParameter]):
     """A parameter of SELECT: name and grammar; ``parse`` begins behind the name."""
 
 
-SelectResponse = Callable[["Context", "Selected"], Awaitable[bytes | None]]
+SelectResponse = Callable[
+    ["Context", "Selected"], bytes | Awaitable[bytes | None] | None
+]
 """Gives a response of SELECT and EXAMINE beside those of RFC 3501 §6.3.1.
 
-Without ``* `` and line end; None when there is none in this session.
+Without ``* `` and line end; None when there is none in this session. What has to wait
+for something is given to be awaited.
 """
 
 

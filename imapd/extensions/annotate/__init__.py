@@ -38,7 +38,7 @@ from mailstore.query import SortKey
 __all__ = ["FEATURE"]
 
 
-async def _support(context: Context, selected: Selected) -> bytes:
+def _support(context: Context, selected: Selected) -> bytes:
     """Say how far annotations are supported here (§4.1)."""
     if selected.mailbox.readonly:
         return status(b"OK", "annotations can be read", "ANNOTATIONS READ-ONLY")

@@ -37,7 +37,7 @@ from mailstore.model import MailboxId
 __all__ = ["EMAILID", "FEATURE", "PLUS", "THREADID", "ObjectIdKey"]
 
 
-async def _selected(context: Context, selected: Selected) -> bytes | None:
+def _selected(context: Context, selected: Selected) -> bytes | None:
     """Give the response of SELECT and EXAMINE (RFC 8474 §4.2)."""
     if is_active(context):
         return None

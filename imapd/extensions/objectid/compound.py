@@ -50,7 +50,7 @@ def compound(**ids: str | None) -> str:
 # -- mailboxes
 
 
-async def selected_code(context: Context, selected: Selected) -> bytes | None:
+def selected_code(context: Context, selected: Selected) -> bytes | None:
     """Give the response of SELECT and EXAMINE."""
     if not is_active(context):
         return None
