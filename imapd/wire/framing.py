@@ -33,6 +33,7 @@ _ANNOUNCED = re.compile(rb"(~?)\{([0-9]*)(\+?)\}\Z")
 # What is left of a non-synchronizing announcement whose brace was dropped with the
 # rest of an overlong line.
 _CUT_ANNOUNCEMENT = re.compile(rb"[0-9]{20}\+\}")
+_ANNOUNCING = (b"}", b"}\r")  # what such a line ends with
 _KEPT_OF_A_LONG_LINE = 64
 _MAX_DIGITS = 19
 
@@ -221,12 +222,13 @@ class Framer:
             buffer = self._buffer
             at = buffer.find(b"\n", self._scanned)
             if at >= 0:
-                text = bytes(buffer[:at]).removesuffix(b"\r")
-                if len(text) <= self.limits.line and not text.endswith(b"}"):
-                    # It is not too long and announces no literal: a whole command.
-                    del buffer[: at + 1]
-                    self._scanned = 0
-                    return Frame(text)
+                # One that announces a literal is not copied to find that out.
+                if not buffer.endswith(_ANNOUNCING, 0, at):
+                    text = bytes(buffer[:at]).removesuffix(b"\r")
+                    if len(text) <= self.limits.line:  # a whole command
+                        del buffer[: at + 1]
+                        self._scanned = 0
+                        return Frame(text)
                 self._scanned = at
             elif len(buffer) <= self.limits.line:
                 self._scanned = len(buffer)
