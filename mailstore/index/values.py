@@ -38,6 +38,11 @@ _RANGED = (
     "typeof(low) = 'integer' AND typeof(high) = 'integer'"
     " AND low BETWEEN 1 AND high AND high <= 4294967294"
 )
+_SENT = (
+    f"CASE WHEN {_DATED.format('sent', _EARLIEST, _LATEST)} THEN sent ELSE 0 END",
+    f"CASE WHEN {_DATED.format('sent_zone', -_ZONE, _ZONE)} THEN sent_zone ELSE 0 END",
+)
+"""Of a message's row, when it was sent and in which zone; that may be damaged too."""
 _STORED = (
     "typeof(blob) = 'text' AND typeof(size) = 'integer' AND size >= 0"
     " AND typeof(digest) = 'blob' AND length(digest) = 32"
@@ -145,8 +150,8 @@ def _mend_removed(database: Database) -> list[str]:
         )
     dates = f"{_REMOVED['date']} AND {_REMOVED['zone']}"
     rows = database.all(
-        "UPDATE expunged SET (internaldate, zone) = (coalesce((SELECT sent FROM"
-        " message WHERE id = expunged.message), 0), coalesce((SELECT sent_zone FROM"
+        f"UPDATE expunged SET (internaldate, zone) = (coalesce((SELECT {_SENT[0]} FROM"
+        f" message WHERE id = expunged.message), 0), coalesce((SELECT {_SENT[1]} FROM"
         " message WHERE id = expunged.message), 0))"
         f" WHERE NOT ({dates}) RETURNING mailbox, uid"
     )
@@ -168,8 +173,8 @@ def _mend_dates(
     for uid in uids:
         date, zone = known.get(uid, (None, None))
         database.execute(
-            "UPDATE entry SET (internaldate, zone) = (SELECT coalesce(?, sent, 0),"
-            " coalesce(?, sent_zone, 0) FROM message WHERE id = entry.message)"
+            f"UPDATE entry SET (internaldate, zone) = (SELECT coalesce(?, {_SENT[0]}),"
+            f" coalesce(?, {_SENT[1]}) FROM message WHERE id = entry.message)"
             " WHERE mailbox = ? AND uid = ? AND EXISTS"
             " (SELECT 1 FROM message WHERE id = entry.message)",
             (date, zone, mailbox, uid),

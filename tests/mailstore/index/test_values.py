@@ -85,6 +85,19 @@ def test_else_it_is_that_of_the_message(database):
     assert date_of(database, uid) == (7, -60)
 
 
+SPOILT_DATE = "sent = 'x', sent_zone = 99999"
+
+
+def test_that_of_the_message_may_be_one_that_cannot_be(database):
+    uid = SIZE + 3
+    spoil(database, "internaldate = 'x'", uid)
+    with database.transaction():
+        database.execute(f"UPDATE message SET {SPOILT_DATE}")
+        assert values.mend(database)
+    assert date_of(database, uid) == (0, 0)
+    assert values.contradictions(database) == []
+
+
 def test_a_message_without_a_place_is_in_no_mailbox(database):
     spoil(database, "uid = 'x'", 3)
     with database.transaction():
@@ -165,3 +178,12 @@ def test_a_removed_message_has_dates_that_can_be(removed, change, column, value)
     (told,) = mended(removed)
     assert "date of the removed UID 3 was lost" in told
     assert removed.one(f"SELECT {column} FROM expunged") == (value,)
+
+
+def test_a_removed_message_whose_date_is_nowhere_has_the_first_of_all(removed):
+    with removed.transaction():
+        removed.execute(f"UPDATE message SET {SPOILT_DATE}")
+        removed.execute("UPDATE expunged SET internaldate = 'x'")
+    (told,) = mended(removed)
+    assert "date of the removed UID 3 was lost" in told
+    assert removed.one("SELECT internaldate, zone FROM expunged") == (0, 0)
