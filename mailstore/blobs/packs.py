@@ -85,6 +85,7 @@ class Packs:
         self._busy = _BUSY
         self._writing: _Writing | None = None
         self._full: list[_Writing] = []  # rolled, but not synced yet
+        self._lost = False  # what was appended is closed, and can't be synced any more
         self._new_names = False
         self._lock = threading.Lock()
         self._open: OrderedDict[int, OpenFile] = OrderedDict()
@@ -136,7 +137,13 @@ class Packs:
         return _Writing(number, fd, len(head), len(head), len(head))
 
     def sync(self) -> None:
-        """Sync what was appended to."""
+        """Sync what was appended to.
+
+        Raises `Unavailable`; also where a segment was closed since the last time before
+        it was synced: what one command met there is lost for those around it too.
+        """
+        if self._lost:
+            raise Unavailable(detail="a segment was closed before it was synced")
         try:
             for writing in self._dirty():
                 self._files.sync(writing.fd)
@@ -161,8 +168,11 @@ class Packs:
 
     def rollback(self) -> None:
         """Cut off what was not synced."""
-        for writing in self._dirty():
-            self._cut(writing, writing.synced)
+        # One by one: where that fails all are closed, and their descriptors may be
+        # those of other files by now.
+        while dirty := self._dirty():
+            self._cut(dirty[0], dirty[0].synced)
+        self._lost = False
 
     def _cut(self, writing: _Writing, end: int) -> None:
         try:
@@ -198,6 +208,7 @@ class Packs:
             writing.length = writing.end + spare
 
     def _abandon(self) -> None:
+        self._lost = self._lost or bool(self._dirty())
         active = [] if self._writing is None else [self._writing]
         for writing in (*self._full, *active):
             self._close(writing)
