@@ -19,6 +19,7 @@ from mailstore.model import (
 )
 
 _SYSTEM = {name.upper(): bit for name, bit in SYSTEM_FLAGS.items()}
+_FEW = 32
 
 
 def mask_of(
@@ -33,7 +34,9 @@ def mask_of(
     With ``allocate`` false unknown keywords are passed over. ``\\Recent`` and other
     unknown system flags have no bit. Raises `TooMany` beyond 255 keywords.
     """
-    mask, wanted = _parted(tuple(flags))
+    given = tuple(flags)
+    few = len(given) <= _FEW  # long lists are no client's habit, and much to keep
+    mask, wanted = _parted(given) if few else _parted.__wrapped__(given)
     if not wanted:
         return mask, None
     known = list(keywords(database, mailbox))

@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from mailstore.errors import NotFound, TooMany
-from mailstore.index import entries, upkeep
+from mailstore.index import entries, keywords, upkeep
 from mailstore.index.copying import copy, move_all
 from mailstore.index.flags import store_flags
 from mailstore.index.keywords import flag_names
@@ -119,6 +119,17 @@ def test_keywords_are_compared_without_case(database):
 def test_removing_an_unknown_keyword_makes_none(database):
     add(database)
     assert store(database, REMOVE, "Nope").delta.keywords is None
+
+
+def test_long_lists_of_keywords_are_not_remembered(database):
+    """Thousands of them in each command would be hundreds of megabytes."""
+    add(database, "INBOX")
+    keywords._parted.cache_clear()
+    for first in range(3):
+        with pytest.raises(TooMany):
+            store(database, ADD, *[f"k{n}" for n in range(first, first + 1_000)])
+    store(database, ADD, "few")
+    assert keywords._parted.cache_info().currsize == 1
 
 
 def test_255_keywords_fit(database):
