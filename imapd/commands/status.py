@@ -17,7 +17,6 @@ import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 
 from imapd.session.context import Context
 from imapd.session.names import existing_name, likely_names, uses_utf8
@@ -152,10 +151,10 @@ FEATURE = Feature(
         ),
     ),
     status_items=(
-        StatusItemSpec("MESSAGES", attrgetter("messages"), _RFC),
-        StatusItemSpec("RECENT", attrgetter("recent"), _RFC, counts_recent=True),
-        StatusItemSpec("UIDNEXT", attrgetter("uidnext"), _RFC),
-        StatusItemSpec("UIDVALIDITY", attrgetter("uidvalidity"), _RFC),
-        StatusItemSpec("UNSEEN", attrgetter("unseen"), _RFC),
+        StatusItemSpec("MESSAGES", "messages", _RFC),
+        StatusItemSpec("RECENT", "recent", _RFC, counts_recent=True),
+        StatusItemSpec("UIDNEXT", "uidnext", _RFC),
+        StatusItemSpec("UIDVALIDITY", "uidvalidity", _RFC),
+        StatusItemSpec("UNSEEN", "unseen", _RFC),
     ),
 )

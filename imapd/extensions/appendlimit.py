@@ -17,10 +17,6 @@ FEATURE = Feature(
     name="APPENDLIMIT",
     rfc=("7889",),
     capabilities=(Capability("APPENDLIMIT", value=lambda limits: limits.message),),
-    status_items=(
-        StatusItemSpec(
-            "APPENDLIMIT", lambda status: status.max_message, "RFC 7889 §3.1"
-        ),
-    ),
+    status_items=(StatusItemSpec("APPENDLIMIT", "max_message", "RFC 7889 §3.1"),),
     requires=("APPEND", "STATUS"),
 )

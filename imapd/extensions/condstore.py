@@ -203,7 +203,7 @@ FEATURE = Feature(
     status_items=(
         StatusItemSpec(
             "HIGHESTMODSEQ",
-            lambda found: found.highestmodseq,
+            "highestmodseq",
             "RFC 7162 §3.1.7",
             asked=tell_modseqs,
         ),

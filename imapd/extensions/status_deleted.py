@@ -17,11 +17,11 @@ FEATURE = Feature(
     name="STATUS-DELETED",
     rfc=("9051", "9208"),
     status_items=(
-        StatusItemSpec("DELETED", lambda status: status.deleted, "RFC 9051 §6.3.11"),
+        StatusItemSpec("DELETED", "deleted", "RFC 9051 §6.3.11"),
         # The sum of RFC822.SIZE, as §4.1.4 says it.
         StatusItemSpec(
             "DELETED-STORAGE",
-            lambda status: status.deleted_octets,
+            "deleted_octets",
             "RFC 9208 §4.1.4",
             counts_deleted_octets=True,
         ),

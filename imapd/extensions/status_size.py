@@ -16,6 +16,6 @@ FEATURE = Feature(
     rfc=("8438",),
     capabilities=(Capability("STATUS=SIZE"),),
     # The sum of RFC822.SIZE of all messages, exactly.
-    status_items=(StatusItemSpec("SIZE", lambda status: status.bytes, "RFC 8438 §3"),),
+    status_items=(StatusItemSpec("SIZE", "bytes", "RFC 8438 §3"),),
     requires=("STATUS",),
 )

@@ -379,14 +379,15 @@ class SearchDataSpec:
 class StatusItemSpec:
     """One STATUS item (RFC 3501 §6.3.10).
 
-    ``value`` gives a number or ready text. ``counts_recent`` says that it needs
+    ``value`` is the field of `MailboxStatus` that is told, or gives a number or ready
+    text. ``counts_recent`` says that it needs
     `MailboxStatus.recent`, ``counts_deleted_octets`` that it needs
     `MailboxStatus.deleted_octets`: they are not counted otherwise. ``asked`` is told of
     each command that asks for the item, before its answer.
     """
 
     name: str
-    value: Callable[[MailboxStatus], int | str]
+    value: str | Callable[[MailboxStatus], int | str]
     rfc: str
     counts_recent: bool = False
     counts_deleted_octets: bool = False

@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from imapd.session.context import Context
 from imapd.session.memo import Memo
@@ -70,7 +71,7 @@ class StatusItems:
         self.deleted_octets = any(spec.counts_deleted_octets for spec in specs)
         self.counts = self.recent or self.deleted_octets
         self._asked = [spec.asked for spec in specs if spec.asked is not None]
-        self._values = [spec.value for spec in specs]
+        self._values = _values([spec.value for spec in specs])
         self._template = " ".join([f"{item} %s" for item in items])
 
     def asked_for(self, context: Context) -> None:
@@ -96,9 +97,20 @@ class StatusItems:
         )[2]
 
     def _render(self, name: str, status: MailboxStatus, *, utf8: bool) -> bytes:
-        pairs = self._template % tuple([value(status) for value in self._values])
+        pairs = self._template % self._values(status)
         name_octets = render_name(name, utf8=utf8)
         return b"STATUS %b (%b)" % (name_octets, pairs.encode("ascii"))
+
+
+def _values(
+    items: Sequence[str | Callable[[MailboxStatus], int | str]],
+) -> Callable[[MailboxStatus], object]:
+    """Give what gives the values of items: at once, where all are fields."""
+    fields = [item for item in items if isinstance(item, str)]
+    if len(fields) == len(items):
+        return attrgetter(*fields)  # of one alone its value, which a template takes too
+    each = [attrgetter(item) if isinstance(item, str) else item for item in items]
+    return lambda status: tuple([value(status) for value in each])
 
 
 _responses: Memo[tuple[int, StatusItems, bool], tuple[MailboxStatus, str, bytes]] = (

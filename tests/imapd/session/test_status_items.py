@@ -61,3 +61,17 @@ def test_the_same_is_told_of_what_is_the_same_and_of_nothing_else():
         status = STATUS._replace(messages=messages)
         told = items.response("b", status)
         assert told == b"STATUS b (MESSAGES %d)" % messages
+
+
+def test_what_is_told_is_a_field_of_the_status():
+    for spec in REGISTRY.status_items.values():
+        assert not isinstance(spec.value, str) or spec.value in MailboxStatus._fields
+    for items, told in (
+        (("UNSEEN",), b"STATUS box (UNSEEN 2)"),
+        (
+            ("MESSAGES", "UIDNEXT", "SIZE"),
+            b"STATUS box (MESSAGES 4 UIDNEXT 5 SIZE 100)",
+        ),
+        (("UNSEEN", "X"), b"STATUS box (UNSEEN 2 X (a))"),
+    ):
+        assert status_items(REGISTRY, items).response("box", STATUS) == told
