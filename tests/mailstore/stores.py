@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from mailstore.blobs import FileSystem
 from mailstore.index.database import Database
+from mailstore.lanes import Pool
 from mailstore.model import Arrival
 from mailstore.service import Account, Store, StoreOptions
 from tests.support.furnished import OPTIONS, Clocked, furnish
@@ -80,3 +81,20 @@ class Home:
 
     def close(self) -> None:
         self.store.close()
+
+
+def hops(home: Home, work: Coroutine[Any, Any, Any]) -> list[Pool]:
+    """Do something; gives the work that went to other threads meanwhile."""
+    pools: list[Pool] = []
+    start = home.runtime.start
+
+    def count(pool: Pool, work: Callable[[], None]) -> None:
+        pools.append(pool)
+        start(pool, work)
+
+    home.runtime.start = count  # type: ignore[method-assign]
+    try:
+        home.run(work)
+    finally:
+        home.runtime.start = start  # type: ignore[method-assign]
+    return pools

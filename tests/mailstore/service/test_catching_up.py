@@ -19,7 +19,7 @@ from mailstore.model import FlagChange, FlagOperation, MailboxId
 from mailstore.ranges import join
 from mailstore.service import catching_up
 from mailstore.service.catching_up import changed_among
-from tests.mailstore.stores import Home, Statements
+from tests.mailstore.stores import Home, Statements, hops
 from tests.perf.bench import instructions
 
 EVERYTHING = ((1, 2**32 - 1),)
@@ -181,23 +181,6 @@ def test_what_changed_is_told(home):
     assert state.rows([3]) == [(3, 0)]
     found = home.run(changed_among(home.runtime, state, uids, since))
     assert list(found) == [2, 4, 6]
-
-
-def hops(home, work):
-    """Count the work that goes to other threads."""
-    pools: list[Pool] = []
-    start = home.runtime.start
-
-    def count(pool, work):
-        pools.append(pool)
-        start(pool, work)
-
-    home.runtime.start = count
-    try:
-        home.run(work)
-    finally:
-        home.runtime.start = start
-    return pools
 
 
 @pytest.mark.parametrize(("count", "pools"), [(10, []), (400, [Pool.READ])])

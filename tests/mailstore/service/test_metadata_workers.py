@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mailstore.model import MailboxId
 from tests.mailstore.index.older import make_older
 from tests.mailstore.stores import Home
-
-
-@pytest.fixture
-def pair(tmp_path):
-    """Two stores as two workers have them: nothing in memory is shared."""
-    first, second = Home(tmp_path), Home(tmp_path)
-    yield first, second
-    second.close()
-    first.close()
 
 
 def test_what_one_sets_the_other_reads_and_tells(pair):

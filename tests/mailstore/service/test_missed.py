@@ -7,20 +7,11 @@ import pytest
 from mailstore.lanes import Pool
 from mailstore.model import FlagChange, FlagOperation
 from mailstore.service import missed
-from tests.mailstore.stores import Home
+from tests.mailstore.stores import hops
 from tests.perf.bench import instructions
 
 MONTH = 31 * 86_400
 KEYWORDS = tuple(f"k{number:02d}" for number in range(70))  # more than a block's mask
-
-
-@pytest.fixture
-def pair(tmp_path):
-    """Two stores as two workers have them: nothing in memory is shared."""
-    first, second = Home(tmp_path), Home(tmp_path)
-    yield first, second
-    second.close()
-    first.close()
 
 
 def fill(home, count):
@@ -47,18 +38,7 @@ def content(mailbox):
 
 def catch_up(home, mailbox):
     """Have the state follow; gives the work that went to other threads."""
-    pools: list[Pool] = []
-    start = home.runtime.start
-
-    def count(pool, work):
-        pools.append(pool)
-        start(pool, work)
-
-    home.runtime.start = count
-    try:
-        home.run(mailbox.refresh())
-    finally:
-        home.runtime.start = start
+    pools = hops(home, mailbox.refresh())
     assert not mailbox.stale()
     return pools
 

@@ -66,14 +66,6 @@ def home(tmp_path):
     made.close()
 
 
-@pytest.fixture
-def pair(tmp_path):
-    first, second = Home(tmp_path), Home(tmp_path)
-    yield first, second
-    second.close()
-    first.close()
-
-
 def id_of(home, name):
     return next(e.id for e in home.run(home.account.mailboxes()) if e.name == name)
 

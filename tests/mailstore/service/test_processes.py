@@ -34,16 +34,6 @@ from tests.support.furnished import OPTIONS
 ADD = FlagOperation.ADD
 
 
-@pytest.fixture
-def pair(tmp_path):
-    """Two stores as two workers have them: nothing in memory is shared."""
-    first, second = Home(tmp_path), Home(tmp_path)
-    assert first.id == second.id
-    yield first, second
-    second.close()
-    first.close()
-
-
 def content(mailbox):
     uids = list(mailbox.uids)
     return {uid: (mailbox.flags(uid)) for uid in uids}
