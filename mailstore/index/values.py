@@ -8,7 +8,7 @@ A size is compared with that of the message (`mailstore.index.audit.references`)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mailstore.index import seals
 from mailstore.index.database import Database
@@ -58,38 +58,47 @@ def date_of(epoch: object, zone: object) -> InternalDate:
     return InternalDate(epoch, zone)
 
 
+def _impossible(
+    database: Database, table: str, sound: Mapping[str, str], where: str, what: str
+) -> list[str]:
+    """Tell of a table's UIDs that can't be, and of values that aren't ``sound``."""
+    rows = database.all(
+        f"SELECT mailbox, uid FROM {table} WHERE NOT ({_PLACED}) LIMIT {_MOST}"
+    )
+    found = [where.format(mailbox=mailbox, uid=uid) for mailbox, uid in rows]
+    for name, proof in sound.items():
+        rows = database.all(
+            f"SELECT mailbox, uid FROM {table} WHERE NOT ({proof}) LIMIT {_MOST}"
+        )
+        found += [what.format(mailbox=m, uid=uid, name=name) for m, uid in rows]
+    return found
+
+
 def contradictions(database: Database) -> list[str]:
     """Tell of messages with a place, a date or a zone that can't be.
 
     And of those with such a size, digest or reference, which their bytes tell.
     """
-    rows = database.all(
-        f"SELECT mailbox, uid FROM entry WHERE NOT ({_PLACED}) LIMIT {_MOST}"
+    found = _impossible(
+        database,
+        "entry",
+        _SOUND,
+        "mailbox {mailbox}: a message has UID {uid}, which can't be",
+        "mailbox {mailbox}: UID {uid} has a {name} that can't be",
     )
-    found = [f"mailbox {m}: a message has UID {uid}, which can't be" for m, uid in rows]
-    for name, sound in _SOUND.items():
-        rows = database.all(
-            f"SELECT mailbox, uid FROM entry WHERE NOT ({sound}) LIMIT {_MOST}"
-        )
-        found += [f"mailbox {m}: UID {u} has a {name} that can't be" for m, u in rows]
     rows = database.all(f"SELECT id FROM message WHERE NOT ({_STORED}) LIMIT {_MOST}")
     return found + [f"message {one}: its row has what can't be" for (one,) in rows]
 
 
 def of_removed(database: Database) -> list[str]:
     """Tell of removed messages with a UID, a date or a zone that can't be."""
-    rows = database.all(
-        f"SELECT mailbox, uid FROM expunged WHERE NOT ({_PLACED}) LIMIT {_MOST}"
+    found = _impossible(
+        database,
+        "expunged",
+        _REMOVED,
+        "mailbox {mailbox}: UID {uid} was removed, which can't be",
+        "mailbox {mailbox}: the removed UID {uid} has a {name} that can't be",
     )
-    found = [f"mailbox {m}: UID {uid} was removed, which can't be" for m, uid in rows]
-    for name, sound in _REMOVED.items():
-        rows = database.all(
-            f"SELECT mailbox, uid FROM expunged WHERE NOT ({sound}) LIMIT {_MOST}"
-        )
-        found += [
-            f"mailbox {m}: the removed UID {uid} has a {name} that can't be"
-            for m, uid in rows
-        ]
     rows = database.all(
         f"SELECT mailbox, low, high FROM vanished WHERE NOT ({_RANGED}) LIMIT {_MOST}"
     )
