@@ -23,7 +23,8 @@ from pathlib import Path
 from tests.crash import kill, many
 from tests.crash.cut import LUCKS
 from tests.crash.faults import FAULTS, SWEPT, SYNCING, Fault, Sweep
-from tests.crash.operations import OPERATIONS
+from tests.crash.groups import Groups
+from tests.crash.operations import OPERATIONS, small_files
 from tests.crash.power import Recorded, record
 from tests.support.memory import IN_MEMORY
 
@@ -74,7 +75,10 @@ def _cuts(run: Recorded, folder: Path, wanted: argparse.Namespace) -> int:
 
 def _faults(folder: Path, wanted: argparse.Namespace) -> int:
     syncs = [Fault(FAULTS[0].number, SYNCING, forever=one) for one in (False, True)]
-    return _told(Sweep(folder).problems([*syncs, *FAULTS], SWEPT))
+    wrong = _told(Sweep(folder / "one").problems([*syncs, *FAULTS], SWEPT))
+    with small_files("one boot"):
+        groups = Groups(folder / "many")
+        return wrong + _told(groups.problems(groups.failing()))
 
 
 _KINDS = {"kill": _kill, "power": _power, "faults": _faults}
