@@ -121,7 +121,6 @@ class Sweep:
     """Faults of operations that each find the store as all before them left it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._template = folder / "template"
 
     def problems(
@@ -150,7 +149,7 @@ class Sweep:
     def _called(self, operation: Operation) -> list[str]:
         """List the calls of an operation."""
         calls: list[str] = []
-        with self._copy() as path, recorded(path) as disk:
+        with copied(self._template) as path, recorded(path) as disk:
             bench = _opened(path, disk)
             disk.fault = lambda what, _: calls.append(what)
             operation.run(bench)
@@ -159,18 +158,20 @@ class Sweep:
         return calls
 
     def _tried(self, operation: Operation, fault: Fault, at: int) -> Iterator[str]:
-        with self._copy() as path:
+        with copied(self._template) as path:
             for problem in _tried(path, operation, Failing(fault, at)):
                 yield f"{operation.name!r}, {fault}, call {at}: {problem}"
 
-    @contextmanager
-    def _copy(self) -> Iterator[Path]:
-        path = self._folder / "store"
-        shutil.copytree(self._template, path)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path)
+
+@contextmanager
+def copied(template: Path) -> Iterator[Path]:
+    """Give a copy of a store beside it, for the length of a block."""
+    path = template.with_name("store")
+    shutil.copytree(template, path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 def cases(faults: Sequence[Fault], called: Sequence[str]) -> list[Case]:

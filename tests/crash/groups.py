@@ -12,7 +12,6 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,15 @@ from mailstore.service.arrivals import AppendJob
 from mailstore.service.folders import account_folder
 from tests.crash.cut import NOTHING, Image
 from tests.crash.disk import Disk, DiskFiles, recorded
-from tests.crash.faults import READING, SYNCING, WRITING, Failing, Fault, cases
+from tests.crash.faults import (
+    READING,
+    SYNCING,
+    WRITING,
+    Failing,
+    Fault,
+    cases,
+    copied,
+)
 from tests.crash.operations import LARGE, Bench
 
 FAULTS = tuple(
@@ -68,7 +75,6 @@ class Groups:
     """The same messages come again and again to copies of one store."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._template = folder / "template"
         with recorded(self._template) as disk:
             bench = Bench(self._template, DiskFiles(disk))
@@ -78,7 +84,7 @@ class Groups:
     def failing(self) -> list[Failing]:
         """Give all that can fail: anywhere, and where messages are kept alone."""
         calls: list[tuple[str, str]] = []
-        with self._copy() as path, recorded(path) as disk:
+        with copied(self._template) as path, recorded(path) as disk:
             bench = Bench(path, DiskFiles(disk))
             disk.fault = lambda what, role: calls.append((what, role))
             answers = [_refusal(future) for _, future in _bring(bench)]
@@ -96,18 +102,9 @@ class Groups:
         """Bring the messages while something fails; tell which answer isn't true."""
         for failing in chosen:
             name = f"{type(failing).__name__}, {failing.fault}, call {failing.left}"
-            with self._copy() as path:
+            with copied(self._template) as path:
                 for problem in _problems(path, failing):
                     yield f"{name} of {sorted(failing.fault.calls)}: {problem}"
-
-    @contextmanager
-    def _copy(self) -> Iterator[Path]:
-        path = self._folder / "store"
-        shutil.copytree(self._template, path)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path)
 
 
 def _of_index(role: str) -> bool:
